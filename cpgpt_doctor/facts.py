@@ -1,0 +1,276 @@
+"""Facts: what the probes saw, as one frozen tree that goes to JSON and back.
+
+A part is None where its probe did not run or did not answer; `failures` then says what happened.
+Sizes are bytes. The fields are documented where they are observed (`probes/host.py` and the
+modules of `patient/`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import cattrs
+
+from cpgpt_doctor.errors import InputError
+
+SCHEMA = "cpgpt-doctor/facts/v1"
+
+
+@dataclass(frozen=True)
+class Disk:
+    path: str
+    total: int
+    free: int
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """An NVIDIA GPU as its driver names it, whatever torch makes of it."""
+
+    name: str
+    memory: int
+
+
+@dataclass(frozen=True)
+class Host:
+    system: str
+    release: str
+    description: str
+    machine: str
+    cpus: int
+    memory_total: int
+    memory_available: int
+    memory_limit: int | None
+    disk: Disk
+    shared_memory: Disk | None
+    open_files_soft: int | None
+    open_files_hard: int | None
+    container: str | None
+    gpus: tuple[Gpu, ...]
+    driver: str | None
+
+
+@dataclass(frozen=True)
+class Python:
+    version: str
+    implementation: str
+    executable: str
+    prefix: str
+    environment: str | None
+    notebook: bool
+    platform: str
+    machine: str
+    rosetta: bool
+    start_methods: tuple[str, ...]
+    default_start_method: str
+
+
+@dataclass(frozen=True)
+class CpGPT:
+    version: str
+    folder: str
+    requires_python: str | None
+    requires: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Packages:
+    """`installed` maps normalized names to versions; `markers` are PEP 508's, of the patient."""
+
+    installed: dict[str, str]
+    cpgpt: CpGPT | None
+    markers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of trying something: the error's class and text where it failed."""
+
+    ok: bool
+    error_type: str | None
+    error: str | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CudaDevice:
+    name: str
+    capability: str
+    memory: int
+
+
+@dataclass(frozen=True)
+class Torch:
+    version: str
+    file: str
+    cuda_build: str | None
+    rocm_build: str | None
+    cuda_available: bool
+    cuda_problem: str | None
+    devices: tuple[CudaDevice, ...]
+    architectures: tuple[str, ...]
+    mps_built: bool
+    mps_available: bool
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    outcome: Outcome
+    torch: Torch | None
+    variables: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Culprit:
+    path: str
+    type: str
+    error: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    culprits: tuple[Culprit, ...]
+    size: int | None
+    complete: bool
+
+
+@dataclass(frozen=True)
+class CallTrial:
+    """CpGPT's own call, tried up to its DataLoader.
+
+    start_method: what was set before the call, None for nothing.
+    start_method_seen: what CpGPT's guard could see once a model had been loaded.
+    workers: how many it asked its DataLoader for, None where it did not get so far.
+    error: what the call, or torch's DataLoader with CpGPT's settings, raised.
+    """
+
+    start_method: str | None
+    asked_workers: int
+    start_method_seen: str | None
+    workers: int | None
+    prefetch_factor: int | None
+    persistent_workers: bool | None
+    pin_memory: bool | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class MissingName:
+    name: str
+    path: str
+    line: int
+
+
+@dataclass(frozen=True)
+class RemoteCode:
+    dna_llm: str
+    cached: bool
+    files: tuple[str, ...]
+    missing: tuple[MissingName, ...]
+
+
+@dataclass(frozen=True)
+class CallDefaults:
+    dna_context_len: int
+    dna_llm: str
+    batch_size: int
+    num_workers: int
+
+
+@dataclass(frozen=True)
+class EmbedderExamined:
+    """`lines` are of the file's DataLoader call and its settings; `models` are widths by name."""
+
+    file: str
+    missing_seams: tuple[str, ...]
+    models: dict[str, int]
+    defaults: CallDefaults
+    lines: dict[str, int]
+    genome: str | None
+    dataset: Anatomy | None
+    trials: tuple[CallTrial, ...]
+    remote_code: tuple[RemoteCode, ...]
+    remote_needs: dict[str, bool]
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """`imported` is the import as users do it; `imported_alone` was tried only if that failed."""
+
+    imported: Outcome
+    imported_alone: Outcome | None
+    in_use: tuple[str, ...]
+    examined: EmbedderExamined | None
+
+
+@dataclass(frozen=True)
+class ProbeFailure:
+    """A probe that gave no answer.
+
+    kind: "killed" by a signal, "exited" with a status, "timeout", or "garbled" output.
+    detail: the signal's name, the status or the limit.
+    output: the last lines that the probe printed.
+    """
+
+    probe: str
+    kind: Literal["killed", "exited", "timeout", "garbled"]
+    detail: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    schema: Literal["cpgpt-doctor/facts/v1"]
+    doctor_version: str
+    host: Host | None
+    python: Python | None
+    packages: Packages | None
+    accelerator: Accelerator | None
+    embedder: Embedder | None
+    failures: tuple[ProbeFailure, ...]
+    skipped: tuple[str, ...]
+
+    def failure(self, probe: str) -> ProbeFailure | None:
+        return next((failure for failure in self.failures if failure.probe == probe), None)
+
+
+converter = cattrs.Converter(forbid_extra_keys=True, prefer_attrib_converters=False)
+
+
+def to_json(facts: Facts) -> str:
+    return json.dumps(converter.unstructure(facts), indent=2, ensure_ascii=False) + "\n"
+
+
+def build(data: Any, kind: type[Any]) -> Any:
+    """Turn parsed JSON into a value of this module; a bad one raises InputError with its path."""
+    try:
+        return converter.structure(data, kind)
+    except Exception as error:
+        problems = "; ".join(cattrs.transform_error(error, path="facts"))
+        raise InputError(problems) from error
+
+
+def read(path: Path) -> Facts:
+    """Read a file that `check --save-facts` wrote."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file") from error
+    found = data.get("schema") if isinstance(data, dict) else None
+    if found != SCHEMA:
+        raise InputError(
+            f"{path}: not facts of this version ({SCHEMA!r} expected, {found!r} found);"
+            " write them with: cpgpt-doctor check --save-facts FILE"
+        )
+    try:
+        return build(data, Facts)  # type: ignore[no-any-return]
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error

@@ -1,0 +1,112 @@
+"""Findings: what the rules concluded, in the parts of the fix document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Literal
+
+from cpgpt_doctor.facts import Culprit
+
+
+class Severity(IntEnum):
+    """Consequence for what the user intends.
+
+    error: the call would crash or store wrong rows. warning: something else than asked happens,
+    or a range is not met and it still works. note: well, or not to be known here.
+    """
+
+    note = 1
+    warning = 2
+    error = 3
+
+
+Advice = Literal["recommended", "possible", "not-recommended"]
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """One way out; the order in a finding is the order of preference."""
+
+    advice: Advice
+    title: str
+    why: str
+    before: str | None = None
+    after: str | None = None
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place in a file; lines and columns count from 1, `cell` is a notebook's."""
+
+    path: str
+    line: int | None = None
+    column: int | None = None
+    cell: int | None = None
+    call: str | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was seen: the exact error, the culprits, and figures or texts by name."""
+
+    error: str | None = None
+    culprits: tuple[Culprit, ...] = ()
+    seen: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A problem. A part with nothing true to say is empty.
+
+    causes: from the platform to the object. verify: commands. expected: what they then show.
+    """
+
+    code: str
+    severity: Severity
+    title: str
+    causes: tuple[str, ...]
+    remedies: tuple[Remedy, ...] = ()
+    evidence: Evidence = field(default_factory=Evidence)
+    location: Location | None = None
+    verify: tuple[str, ...] = ()
+    expected: str | None = None
+    cost: str | None = None
+    treated: bool = False
+
+
+Status = Literal["ok", "finding", "unknown", "skipped"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a rule says of the facts: `findings` has entries exactly when the status is finding."""
+
+    status: Status
+    summary: str
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A check with the code of its rule."""
+
+    code: str
+    check: Check
+
+
+def ok(summary: str) -> Check:
+    return Check("ok", summary)
+
+
+def unknown(summary: str) -> Check:
+    return Check("unknown", summary)
+
+
+def skipped(summary: str) -> Check:
+    return Check("skipped", summary)
+
+
+def found(*findings: Finding) -> Check:
+    return Check("finding", findings[0].title, findings)

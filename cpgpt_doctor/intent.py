@@ -1,0 +1,63 @@
+"""What the user means to do. A rule's severity is the consequence for that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cpgpt_doctor.facts import Facts
+
+# CpGPT's own defaults, used only where the installed release could not be asked for its own.
+# Read off the signature of parse_dna_embeddings, the same in 0.0.1 to 0.0.13.
+NUM_WORKERS = 8
+BATCH_SIZE = 1
+DNA_LLM = "nucleotide-transformer-v2-500m-multi-species"
+
+
+@dataclass(frozen=True)
+class Intent:
+    """`via` direct: the user's own code calls CpGPT. None: as CpGPT or the platform has it."""
+
+    via: Literal["direct", "run-embed"] = "direct"
+    num_workers: int | None = None
+    start_method: str | None = None
+    dna_llm: str | None = None
+    batch_size: int | None = None
+
+
+@dataclass(frozen=True)
+class Call:
+    """The call that is judged, every setting known.
+
+    start_method is the effective one; chosen says that the user set it (CpGPT's guard sees it).
+    """
+
+    via: Literal["direct", "run-embed"]
+    num_workers: int
+    start_method: str
+    chosen: bool
+    dna_llm: str
+    batch_size: int
+
+    @property
+    def treated(self) -> bool:
+        """run-embed removes what it has a treatment for."""
+        return self.via == "run-embed"
+
+
+def resolve(intent: Intent, facts: Facts) -> Call:
+    """Fill in what was not said: CpGPT's defaults and the platform's start method."""
+    examined = facts.embedder.examined if facts.embedder else None
+    defaults = examined.defaults if examined else None
+    workers = defaults.num_workers if defaults else NUM_WORKERS
+    if intent.via == "run-embed":
+        workers = 0
+    platform_method = facts.python.default_start_method if facts.python else "unknown"
+    return Call(
+        via=intent.via,
+        num_workers=workers if intent.num_workers is None else intent.num_workers,
+        start_method=intent.start_method or platform_method,
+        chosen=intent.start_method is not None,
+        dna_llm=intent.dna_llm or (defaults.dna_llm if defaults else DNA_LLM),
+        batch_size=intent.batch_size or (defaults.batch_size if defaults else BATCH_SIZE),
+    )

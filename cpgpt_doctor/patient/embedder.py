@@ -1,0 +1,272 @@
+"""Observe CpGPT's embedder: import it, try its call, and pickle the dataset that it builds.
+
+CpGPT's own `parse_dna_embeddings` runs, in a scratch folder, over the user's genome or a tiny one,
+up to the moment at which it makes its DataLoader. There it is stopped: what it passed is the
+evidence for what it would do with a given start method and number of workers, and the dataset and
+collate function are the very objects that its workers would get.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+import importlib
+import json
+import multiprocessing
+import os
+import random
+import sys
+import types
+import warnings
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from cpgpt_doctor.patient import upstream
+from cpgpt_doctor.patient.anatomy import dissect
+from cpgpt_doctor.patient.channel import attempt, send
+
+SPECIES = "homo_sapiens"
+WORKERS = 2  # any number above none behaves alike up to the point that is tried here
+# Names that the remote code of published models imports from transformers.
+REMOTE_NEEDS = ("transformers.pytorch_utils.find_pruneable_heads_and_indices",)
+
+
+class Reached(BaseException):
+    """CpGPT has made its DataLoader. Not an Exception, so that CpGPT does not handle it."""
+
+
+def tiny_genome(folder: str) -> str:
+    """Write a FASTA of one random chromosome of 6,000 bases, and return its path."""
+    rng = random.Random(0)
+    path = os.path.join(folder, "genome.fa")
+    with open(path, "w", encoding="ascii") as out:
+        out.write(">1\n")
+        for _ in range(100):
+            out.write("".join(rng.choices("ACGT", k=60)) + "\n")
+    return path
+
+
+def load_a_model(folder: str) -> None:
+    """Save and load a two-number model, because loading may fix the start method.
+
+    transformers 5 does so while it reads weights; CpGPT tests the start method after that.
+    """
+    from transformers import AutoModel, EsmConfig, EsmModel
+
+    if not os.path.isdir(folder):
+        config = EsmConfig(
+            vocab_size=8,
+            hidden_size=2,
+            num_hidden_layers=1,
+            num_attention_heads=1,
+            intermediate_size=2,
+            pad_token_id=1,
+            position_embedding_type="rotary",
+        )
+        EsmModel(config).save_pretrained(folder)
+    AutoModel.from_pretrained(folder)
+
+
+@contextlib.contextmanager
+def start_method(method: str | None) -> Iterator[None]:
+    """Set the start method (None: as if nothing had set it) and put the old one back."""
+    before = multiprocessing.get_start_method(allow_none=True)
+    multiprocessing.set_start_method(method, force=True)
+    try:
+        yield
+    finally:
+        multiprocessing.set_start_method(before, force=True)
+
+
+def try_call(
+    module: types.ModuleType,
+    embedder: Any,
+    genome: str,
+    dna_llm: str,
+    scratch: str,
+    method: str | None,
+    workers: int,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Call `parse_dna_embeddings` up to its DataLoader.
+
+    Returns what happened (the fields of `facts.CallTrial`) and the loader's arguments.
+    """
+    passed: dict[str, Any] = {}
+    trial: dict[str, Any] = {
+        "start_method": method,
+        "asked_workers": workers,
+        "start_method_seen": None,
+        "workers": None,
+        "prefetch_factor": None,
+        "persistent_workers": None,
+        "pin_memory": None,
+        "error": None,
+    }
+
+    def load(self: object, dna_llm: str = "") -> tuple[None, None]:
+        if method is None:
+            load_a_model(os.path.join(scratch, "model"))
+        trial["start_method_seen"] = multiprocessing.get_start_method(allow_none=True)
+        return None, None
+
+    def make_loader(*args: Any, **settings: Any) -> None:
+        passed.update(settings)
+        if args:
+            passed["dataset"] = args[0]
+        trial["workers"] = settings.get("num_workers", 0)
+        for name in ("prefetch_factor", "persistent_workers", "pin_memory"):
+            trial[name] = settings.get(name)
+        try:
+            original(*args, **settings)
+        except Exception as error:
+            trial["error"] = f"{type(error).__name__}: {error}"
+        raise Reached
+
+    with (
+        start_method(method),
+        upstream.replaced(module.DNALLMEmbedder, "_load_dna_model", load),
+        upstream.replaced(module, "DataLoader", make_loader) as original,
+    ):
+        try:
+            embedder.parse_dna_embeddings(
+                ["1:3000"], SPECIES, dna_llm=dna_llm, num_workers=workers, genome_file=genome
+            )
+        except Reached:
+            pass
+        except Exception as error:
+            trial["error"] = f"{type(error).__name__}: {error}"
+    return trial, passed
+
+
+def remote_code(dna_llm: str) -> dict[str, Any]:
+    """Read the cached code of a model: which names of transformers it needs that are missing.
+
+    The code is parsed and never imported; the names are looked up in the installed transformers.
+    """
+    from huggingface_hub import constants
+
+    name = upstream.repository(dna_llm)
+    found: dict[str, Any] = {"dna_llm": dna_llm, "cached": False, "files": [], "missing": []}
+    folder = os.path.join(
+        constants.HF_HUB_CACHE, "models--" + str(name).replace("/", "--"), "snapshots"
+    )
+    if name is None or not os.path.isdir(folder):
+        return found
+    for snapshot in sorted(os.listdir(folder)):
+        config = os.path.join(folder, snapshot, "config.json")
+        if not os.path.exists(config):
+            continue
+        found["cached"] = True
+        with open(config, encoding="utf-8") as stream:
+            if not json.load(stream).get("auto_map"):
+                continue  # transformers' own classes are used
+        for file in sorted(os.listdir(os.path.join(folder, snapshot))):
+            if file.endswith(".py"):
+                path = os.path.join(folder, snapshot, file)
+                found["files"].append(path)
+                with open(path, encoding="utf-8") as stream:
+                    found["missing"] += missing_names(stream.read(), path)
+    return found
+
+
+def missing_names(source: str, path: str) -> list[dict[str, Any]]:
+    """Names that `source` imports from transformers and that are not there."""
+    missing = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            if node.module.split(".")[0] != "transformers":
+                continue
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                if not exists(full):
+                    missing.append({"name": full, "path": path, "line": node.lineno})
+    return missing
+
+
+def exists(full: str) -> bool:
+    module, _, name = full.rpartition(".")
+    try:
+        return hasattr(importlib.import_module(module), name)
+    except ImportError:
+        return False
+
+
+def distributions_in_use() -> list[str]:
+    """Normalized names of the distributions of which a module is loaded now."""
+    from importlib import metadata
+
+    from cpgpt_doctor.patient.packages import normalized
+
+    loaded = {name.partition(".")[0] for name in sys.modules}
+    return sorted(
+        {
+            normalized(distribution)
+            for module, distributions in metadata.packages_distributions().items()
+            if module in loaded
+            for distribution in distributions
+        }
+    )
+
+
+def observe(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of `facts.Embedder`; works in `request["scratch"]` only."""
+    scratch = request["scratch"]
+    os.chdir(scratch)  # CpGPT's logger makes a folder where it is
+    module, imported = attempt(upstream.import_as_users_do)
+    in_use = distributions_in_use()
+    alone = None
+    if module is None:
+        module, alone = attempt(upstream.import_alone)
+    facts: dict[str, Any] = {"imported": imported, "imported_alone": alone, "in_use": in_use}
+    facts["examined"] = examine(module, request) if isinstance(module, types.ModuleType) else None
+    return facts
+
+
+def examine(module: types.ModuleType, request: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of `facts.EmbedderExamined`."""
+    scratch = request["scratch"]
+    dependencies = os.path.join(scratch, "dependencies")
+    upstream.prepare_dependencies(dependencies, SPECIES, "examined")
+    embedder = module.DNALLMEmbedder(dependencies)
+    models = dict(embedder.llm_embedding_size_dict)
+    defaults = upstream.call_defaults(module)
+    dna_llm = defaults["dna_llm"]
+
+    if request["genome"] is None:
+        genome, opened = tiny_genome(scratch), {}
+    else:
+        genome, opened = request["genome"], {"indexname": request["index"]}
+    fasta = module.Fasta
+
+    def open_genome(path: str, **options: Any) -> Any:
+        return fasta(path, **{**opened, **options})
+
+    trials = []
+    passed: dict[str, Any] = {}
+    with upstream.replaced(module, "Fasta", open_genome), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for method in (None, *multiprocessing.get_all_start_methods()):
+            for workers in (0, WORKERS):
+                trial, arguments = try_call(
+                    module, embedder, genome, dna_llm, scratch, method, workers
+                )
+                trials.append(trial)
+                passed = passed or arguments
+    dataset = dissect(passed["dataset"], "dataset") if "dataset" in passed else None
+    return {
+        "file": str(module.__file__),
+        "missing_seams": [name for name in upstream.SEAMS if not hasattr(module, name)],
+        "models": models,
+        "defaults": {key: value for key, value in defaults.items() if value is not None},
+        "lines": upstream.loader_lines(module),
+        "genome": request["genome"],
+        "dataset": dataclasses.asdict(dataset) if dataset else None,
+        "trials": trials,
+        "remote_code": [remote_code(name) for name in models],
+        "remote_needs": {name: exists(name) for name in REMOTE_NEEDS},
+    }
+
+
+def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
+    send(channel, observe(request))

@@ -1,0 +1,54 @@
+"""Observe the patient's interpreter and how it starts processes."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import multiprocessing
+import os
+import platform
+import sys
+from typing import Any, TextIO
+
+from cpgpt_doctor.patient.channel import send
+
+
+def under_rosetta() -> bool:
+    """True for an x86-64 process translated by Rosetta 2 (macOS `sysctl.proc_translated`)."""
+    if sys.platform != "darwin":
+        return False
+    libc = ctypes.CDLL(ctypes.util.find_library("c"))
+    value = ctypes.c_int(0)
+    size = ctypes.c_size_t(ctypes.sizeof(value))
+    found = libc.sysctlbyname(
+        b"sysctl.proc_translated", ctypes.byref(value), ctypes.byref(size), None, 0
+    )
+    return found == 0 and value.value == 1
+
+
+def virtual_environment() -> str | None:
+    """The kind of environment: "conda", "venv" or None for a plain installation."""
+    if os.path.isdir(os.path.join(sys.prefix, "conda-meta")):
+        return "conda"
+    return "venv" if sys.prefix != sys.base_prefix else None
+
+
+def observe() -> dict[str, Any]:
+    """Return the fields of `facts.Python`."""
+    return {
+        "version": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "executable": sys.executable,
+        "prefix": sys.prefix,
+        "environment": virtual_environment(),
+        "notebook": "JPY_PARENT_PID" in os.environ,
+        "platform": sys.platform,
+        "machine": platform.machine(),
+        "rosetta": under_rosetta(),
+        "start_methods": multiprocessing.get_all_start_methods(),
+        "default_start_method": multiprocessing.get_start_method(),
+    }
+
+
+def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
+    send(channel, observe())

@@ -1,0 +1,1 @@
+"""Probes observe; they judge nothing."""

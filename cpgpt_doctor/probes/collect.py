@@ -1,0 +1,120 @@
+"""Run the probes side by side and put what they saw into Facts."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cpgpt_doctor import __version__
+from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts import (
+    SCHEMA,
+    Accelerator,
+    Embedder,
+    Facts,
+    Host,
+    Packages,
+    ProbeFailure,
+    Python,
+    build,
+)
+from cpgpt_doctor.probes import runner
+
+PATIENT = "cpgpt_doctor.patient"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """heavy: imports torch or CpGPT. host: runs in the doctor's interpreter."""
+
+    module: str
+    kind: type[Any]
+    heavy: bool = False
+    host: bool = False
+
+
+PROBES = {
+    "host": Probe("cpgpt_doctor.probes.host", Host, host=True),
+    "python": Probe(f"{PATIENT}.python", Python),
+    "packages": Probe(f"{PATIENT}.packages", Packages),
+    "accelerator": Probe(f"{PATIENT}.accelerator", Accelerator, heavy=True),
+    "embedder": Probe(f"{PATIENT}.embedder", Embedder, heavy=True),
+}
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[str]:
+    """A private folder for everything that an examination has to write, removed afterwards."""
+    with tempfile.TemporaryDirectory(
+        prefix="cpgpt-doctor-", ignore_cleanup_errors=True
+    ) as folder:
+        yield folder
+
+
+def collect(
+    python: str,
+    *,
+    folder: str = ".",
+    genome: Path | None = None,
+    index: Path | None = None,
+    quick: bool = False,
+    seconds: float = 300.0,
+) -> Facts:
+    """Observe this machine and the environment of the interpreter `python`.
+
+    Args:
+        python: the patient's interpreter.
+        folder: the place whose disk matters.
+        genome: a FASTA file to build the dataset over; a tiny one is made where it is None.
+        index: where pyfaidx finds or writes the genome's index, so that nothing appears beside
+            the user's file.
+        quick: leave out the probes that import torch or CpGPT.
+        seconds: each probe's time limit.
+    """
+    chosen = {name: probe for name, probe in PROBES.items() if not (quick and probe.heavy)}
+    with scratch_folder() as scratch, ThreadPoolExecutor(len(chosen)) as pool:
+        request = {
+            "scratch": scratch,
+            "folder": folder,
+            "genome": str(genome.resolve()) if genome else None,
+            "index": str(index) if index else str(Path(scratch) / "index.fai"),
+        }
+        running = {
+            name: pool.submit(
+                runner.run,
+                name,
+                sys.executable if probe.host else python,
+                probe.module,
+                request,
+                seconds,
+            )
+            for name, probe in chosen.items()
+        }
+        answers = {name: future.result() for name, future in running.items()}
+    failures = [answer for answer in answers.values() if isinstance(answer, ProbeFailure)]
+    failed = {failure.probe: failure for failure in failures}
+    if "python" in failed:
+        shown = (failed["python"].output.strip().splitlines() or ["it printed nothing"])[-1]
+        raise InputError(f"--python {python}: does not work as a Python interpreter: {shown}")
+    parts = {
+        name: build(answer, PROBES[name].kind)
+        for name, answer in answers.items()
+        if name not in failed
+    }
+    return Facts(
+        schema=SCHEMA,
+        doctor_version=__version__,
+        host=parts.get("host"),
+        python=parts.get("python"),
+        packages=parts.get("packages"),
+        accelerator=parts.get("accelerator"),
+        embedder=parts.get("embedder"),
+        failures=tuple(failures),
+        skipped=tuple(name for name in PROBES if name not in chosen),
+    )
