@@ -1,0 +1,168 @@
+"""Arguments in, exit code out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from pathlib import Path
+
+from rich.console import Console
+
+from cpgpt_doctor import __version__
+from cpgpt_doctor.errors import DoctorError, InputError
+from cpgpt_doctor.findings import Severity
+from cpgpt_doctor.intent import Intent, resolve
+
+EXAMPLES = """\
+examples:
+  cpgpt-doctor check
+      examine this environment for CpGPT's embedding, as your own code calls it
+  cpgpt-doctor check --python ~/cpgpt-env/bin/python --start-method spawn --num-workers 4
+      examine another environment, and see what a Mac would meet
+  cpgpt-doctor check --via run-embed
+      the pre-flight of run-embed
+  cpgpt-doctor run-embed --dependencies-dir dependencies --locations probes.txt
+      embed every location of the file, safely; start it again to go on
+  cpgpt-doctor run-embed --demo
+      a whole run on a made-up genome and model
+"""
+CHECK_EXAMPLES = """\
+examples:
+  cpgpt-doctor check --num-workers 4
+  cpgpt-doctor check --start-method spawn           what macOS and Windows meet
+  cpgpt-doctor check --save-facts facts.json        to attach to an issue
+  cpgpt-doctor check --facts facts.json             judge what another machine saw
+  cpgpt-doctor check --format json | jq .findings
+
+exit code: 0 nothing at or above --fail-on, 1 findings, 2 the call is wrong, 3 the doctor failed
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="cpgpt-doctor",
+        description="Examines an environment for CpGPT's DNA embedding, and runs it safely.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"cpgpt-doctor {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    add_check(commands)
+    return top
+
+
+def add_common(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--python", default=sys.executable, help="the interpreter that runs CpGPT (default: this)"
+    )
+    command.add_argument(
+        "--debug", action="store_true", help="show the traceback of an error of the doctor"
+    )
+
+
+def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    check = commands.add_parser(
+        "check",
+        help="examine the environment and the embedder's dataset",
+        description="Examine an environment for CpGPT's embedding. Nothing is changed.",
+        epilog=CHECK_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add_common(check)
+    meant = check.add_argument_group("what you mean to do (severity is the consequence for it)")
+    meant.add_argument(
+        "--via",
+        choices=("direct", "run-embed"),
+        default="direct",
+        help="your own code calls CpGPT (default), or cpgpt-doctor run-embed does",
+    )
+    meant.add_argument("--num-workers", type=count, metavar="N", help="default: CpGPT's own, 8")
+    meant.add_argument(
+        "--start-method",
+        choices=("fork", "spawn", "forkserver"),
+        help="the one that your code sets (default: the platform's)",
+    )
+    meant.add_argument("--dna-llm", metavar="NAME", help="default: CpGPT's own")
+    meant.add_argument("--batch-size", type=positive, metavar="N", help="default: CpGPT's own, 1")
+    look = check.add_argument_group("what is looked at")
+    look.add_argument("--genome", type=Path, metavar="FASTA", help="default: a tiny one, made up")
+    look.add_argument("--quick", action="store_true", help="import neither torch nor CpGPT")
+    look.add_argument("--facts", type=Path, metavar="FILE", help="judge facts saved elsewhere")
+    look.add_argument("--save-facts", type=Path, metavar="FILE", help="write what was seen")
+    out = check.add_argument_group("what is shown")
+    out.add_argument("--format", choices=("terminal", "json"), default="terminal")
+    out.add_argument("--verbose", action="store_true", help="notes and skipped checks in full")
+    out.add_argument(
+        "--fail-on",
+        choices=("error", "warning", "never"),
+        default="error",
+        help="exit 1 from this severity on (default: error)",
+    )
+    check.set_defaults(run=run_check)
+
+
+def count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"a whole number from 0 is needed, not {text!r}")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 is needed, not {text!r}")
+    return int(text)
+
+
+def run_check(args: argparse.Namespace) -> int:
+    from cpgpt_doctor import check
+    from cpgpt_doctor.reports import json_report, terminal
+    from cpgpt_doctor.reports.report import Report, exit_code
+    from cpgpt_doctor.rules.registry import judge
+
+    intent = Intent(
+        via=args.via,
+        num_workers=args.num_workers,
+        start_method=args.start_method,
+        dna_llm=args.dna_llm,
+        batch_size=args.batch_size,
+    )
+    facts = check.observe(
+        python=args.python, genome=args.genome, quick=args.quick, recorded=args.facts
+    )
+    if args.save_facts:
+        check.save(facts, args.save_facts)
+    judged = judge(facts, intent)
+    fail_on = None if args.fail_on == "never" else Severity[args.fail_on]
+    report = Report(
+        facts, intent, resolve(intent, facts), judged, exit_code(judged, fail_on)
+    )
+    if args.format == "json":
+        sys.stdout.write(json_report.render(report))
+    else:
+        terminal.render(report, Console(highlight=False), verbose=args.verbose)
+    return report.exit_code
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code (0, 1, 2, 3 or 130)."""
+    args = parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except InputError as error:
+        code, line = 2, str(error)
+    except DoctorError as error:
+        code, line = 3, str(error)
+    except KeyboardInterrupt:
+        code, line = 130, "interrupted"
+    except BrokenPipeError:
+        return 0  # the reader of our output, such as `head`, has seen enough
+    except Exception as error:
+        code = 3
+        line = f"the doctor itself failed: {type(error).__name__}: {error} (--debug shows where)"
+    if args.debug:
+        traceback.print_exc()
+    print(f"cpgpt-doctor: {line}", file=sys.stderr)
+    return code

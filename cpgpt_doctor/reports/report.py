@@ -1,0 +1,36 @@
+"""A report's content, whatever its form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.findings import Finding, Judged, Severity
+from cpgpt_doctor.intent import Call, Intent
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was observed, what was meant, what was judged, and the exit code that follows."""
+
+    facts: Facts
+    intent: Intent
+    call: Call
+    judged: tuple[Judged, ...]
+    exit_code: int
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, the gravest first, then in the order of their codes."""
+        every = [finding for judged in self.judged for finding in judged.check.findings]
+        return tuple(sorted(every, key=lambda finding: (-finding.severity, finding.code)))
+
+
+def exit_code(judged: tuple[Judged, ...], fail_on: Severity | None) -> int:
+    """1 with a finding at or above `fail_on` (None: never), else 0."""
+    if fail_on is None:
+        return 0
+    gravest = max(
+        (finding.severity for each in judged for finding in each.check.findings), default=0
+    )
+    return int(gravest >= fail_on)

@@ -1,0 +1,331 @@
+"""CPG2xx: DataLoader workers and CpGPT's dataset."""
+
+from __future__ import annotations
+
+from cpgpt_doctor.facts import CallTrial, EmbedderExamined, Facts
+from cpgpt_doctor.findings import (
+    Check,
+    Evidence,
+    Finding,
+    Location,
+    Remedy,
+    Severity,
+    found,
+    ok,
+    skipped,
+    unknown,
+)
+from cpgpt_doctor.intent import Call
+from cpgpt_doctor.rules.rule import Rule, examined, severity
+
+PICKLING = ("spawn", "forkserver")
+
+# Measured with CpGPT 0.0.13's own dataset and tokenizer (2,000 windows of 2,000 bases, Nucleotide
+# Transformer v2, 2 CPU cores, Python 3.11): benchmarks/worker_settings.py.
+COST = (
+    "CpGPT's own code prepared 640 windows a second without workers, and with batch_size=1"
+    " (its default) 455 to 560 with 2 to 8 workers: there, workers cost more than they gave"
+    " (2 CPU cores; benchmarks/worker_settings.py measures it on your machine)."
+)
+
+
+def trial(facts: EmbedderExamined, method: str | None, workers: bool) -> CallTrial | None:
+    """The recorded trial of CpGPT's call with this start method, with or without workers."""
+    return next(
+        (
+            trial
+            for trial in facts.trials
+            if trial.start_method == method and bool(trial.asked_workers) == workers
+        ),
+        None,
+    )
+
+
+def place(facts: EmbedderExamined, setting: str, call: str) -> Location:
+    line = facts.lines.get(setting, facts.lines.get("DataLoader"))
+    return Location(facts.file, line, call=call)
+
+
+def effective_trial(facts: EmbedderExamined, call: Call) -> CallTrial | None:
+    """The trial in the circumstances of the call: a chosen start method is seen by the guard."""
+    return trial(facts, call.start_method if call.chosen else None, bool(call.num_workers))
+
+
+def no_workers_crashes(facts: EmbedderExamined) -> str | None:
+    """The error that num_workers=0 meets in this release, None where it works."""
+    without = trial(facts, None, workers=False)
+    return without.error if without else None
+
+
+NO_WORKERS = "embedder.parse_dna_embeddings(locations, species, num_workers=0)"
+NO_WORKERS_WITHOUT_PREFETCH = f"""\
+import cpgpt.data.components.dna_llm_embedder as module
+
+loader = module.DataLoader
+module.DataLoader = lambda *args, **settings: loader(
+    *args, **{{**settings, "prefetch_factor": None}}
+)
+{NO_WORKERS}"""
+RUN_EMBED = "cpgpt-doctor run-embed --dependencies-dir DIR --locations FILE"
+
+
+def remedies(facts: EmbedderExamined, workers: int) -> tuple[Remedy, ...]:
+    """The three remedies of the fix document, corrected by what was seen here."""
+    crash = no_workers_crashes(facts)
+    if crash is None:
+        first = Remedy(
+            "recommended",
+            "Load in the main process: num_workers=0",
+            "Nothing is sent to another process, so nothing has to be pickled.",
+            before=f"embedder.parse_dna_embeddings(locations, species, num_workers={workers})",
+            after=NO_WORKERS,
+            commands=(RUN_EMBED,),
+        )
+    else:
+        first = Remedy(
+            "recommended",
+            "Load in the main process: num_workers=0, and take prefetch_factor away",
+            "num_workers=0 alone is not enough with this CpGPT: it then ends with"
+            f" {crash} (CPG203). CpGPT 0.0.8 and later need only num_workers=0; run-embed does"
+            " both for every release.",
+            before=f"embedder.parse_dna_embeddings(locations, species, num_workers={workers})",
+            after=NO_WORKERS_WITHOUT_PREFETCH,
+            commands=(RUN_EMBED,),
+        )
+    return (
+        first,
+        Remedy(
+            "not-recommended",
+            "Start workers with fork",
+            "Forked workers share one position in the genome file: with CpGPT's own dataset, 24"
+            " to 177 of 3,998 windows were read wrong with 2 to 8 workers, without an error. On"
+            " macOS, forking a process that has used system libraries can also crash it. Windows"
+            " has no fork.",
+            after='multiprocessing.set_start_method("fork", force=True)',
+        ),
+        Remedy(
+            "possible",
+            "Make the genome picklable",
+            "Dropping the open file alone is not enough: every culprit has to go. A reducer that"
+            " opens the genome again from its path replaces them all, and needs no change of"
+            " CpGPT's source. From 0.0.8, CpGPT still falls back to no workers under spawn and"
+            " on macOS.",
+            before="def __getstate__(self):  # drops the file; the lambdas and the lock stay\n"
+            '    return {**self.__dict__, "file": None}',
+            after="import copyreg\n\nimport pyfaidx\n\n"
+            "copyreg.pickle(pyfaidx.Fasta, lambda genome: (pyfaidx.Fasta, (genome.filename,)))",
+        ),
+    )
+
+
+def dataset_pickles(facts: Facts, call: Call) -> Check:
+    """CPG201: CpGPT's dataset against the pickler that DataLoader uses."""
+    seen = examined(facts)
+    anatomy = seen.dataset
+    if anatomy is None:
+        return unknown("CpGPT's dataset: its call did not get as far as making one")
+    if not anatomy.culprits:
+        if not anatomy.complete:
+            return unknown("CpGPT's dataset: the examination ended before it was complete")
+        return ok(f"CpGPT's dataset pickles ({anatomy.size} bytes to each worker)")
+    count = len(anatomy.culprits)
+    if call.num_workers == 0:
+        return ok("no workers asked for: the dataset is not pickled")
+    if call.start_method not in PICKLING:
+        return ok(
+            f"the dataset cannot be pickled ({count} culprits), and {call.start_method} does not"
+            " pickle it; see --start-method spawn for what macOS and Windows meet"
+        )
+    seen_trial = effective_trial(seen, call)
+    falls_back = seen_trial is not None and seen_trial.workers == 0
+    method = call.start_method
+    outcome = (
+        f"CpGPT's guard sees {method} and falls back to 0 workers, whatever was asked"
+        if falls_back
+        else f"the call ends with this error when the first of {call.num_workers} workers starts"
+    )
+    return found(
+        Finding(
+            "CPG201",
+            severity(call, Severity.warning if falls_back else Severity.error),
+            f"CpGPT's dataset cannot be pickled, as {method} needs ({count} culprits)",
+            (
+                f"The start method {method} runs each worker in a process of its own"
+                + ("" if call.chosen else " (the default here)")
+                + ".",
+                "PyTorch's DataLoader pickles its dataset to send it to such a worker.",
+                "CpGPT's GenomicSequenceDataset holds an open pyfaidx genome, and what is listed"
+                " as culprits in it cannot be pickled. Mending one uncovers the next.",
+                f"Here {outcome}.",
+            ),
+            remedies(seen, call.num_workers),
+            Evidence(
+                error=anatomy.culprits[0].error,
+                culprits=anatomy.culprits,
+                seen=(
+                    ("start method", method),
+                    ("genome", seen.genome or "a tiny one, made for the examination"),
+                    *(() if anatomy.complete else (("complete", "no: the time limit came"),)),
+                ),
+            ),
+            place(seen, "num_workers", f"DataLoader(dataset, num_workers={call.num_workers})"),
+            verify=("cpgpt-doctor check --num-workers 0",),
+            expected="CPG201 is in the list of what is well, and a run no longer prints"
+            " “cannot pickle”.",
+            cost=COST,
+            treated=call.treated,
+        )
+    )
+
+
+def prefetch(facts: Facts, call: Call) -> Check:
+    """CPG203: prefetch_factor is passed whatever the number of workers."""
+    seen = examined(facts)
+    without = trial(seen, None, workers=False)
+    if without is None or (without.workers is None and without.error is None):
+        return unknown("prefetch_factor: CpGPT's call did not get as far as its DataLoader")
+    if without.error is None:
+        return ok("num_workers=0 is accepted: CpGPT sets prefetch_factor only with workers")
+    if without.prefetch_factor is None:
+        return unknown(f"num_workers=0 fails for another reason: {without.error}")
+    meets = call.num_workers == 0
+    direct = Severity.error if meets else Severity.warning
+    return found(
+        Finding(
+            "CPG203",
+            severity(call, direct),
+            "num_workers=0 raises in this CpGPT: prefetch_factor is always set",
+            (
+                f"This release passes prefetch_factor={without.prefetch_factor} to DataLoader"
+                " whatever the number of workers.",
+                "PyTorch refuses prefetch_factor without workers.",
+                "Your call meets this."
+                if meets
+                else "Your call does not meet this yet; num_workers=0, the remedy of CPG201,"
+                " uncovers it.",
+            ),
+            (
+                Remedy(
+                    "recommended",
+                    "Take a CpGPT that sets it only with workers, 0.0.8 or later",
+                    "Tried on 0.0.8 and 0.0.13: num_workers=0 is accepted.",
+                    commands=("pip install --upgrade 'CpGPT>=0.0.8'",),
+                ),
+                Remedy(
+                    "recommended",
+                    "Let run-embed do it",
+                    "It sets workers, prefetch_factor and persistent_workers together, with any"
+                    " release.",
+                    commands=(RUN_EMBED,),
+                ),
+                Remedy(
+                    "possible",
+                    "Take prefetch_factor away before the call",
+                    "DataLoader is a module-level name in every release, so it can be wrapped"
+                    " without changing CpGPT's files.",
+                    before=NO_WORKERS,
+                    after=NO_WORKERS_WITHOUT_PREFETCH,
+                ),
+            ),
+            Evidence(error=without.error),
+            place(
+                seen,
+                "prefetch_factor",
+                f"DataLoader(dataset, num_workers=0, prefetch_factor={without.prefetch_factor})",
+            ),
+            verify=("cpgpt-doctor check --num-workers 0",),
+            expected="CPG203 is in the list of what is well.",
+            treated=call.treated,
+        )
+    )
+
+
+def pin_memory(facts: Facts, call: Call) -> Check:
+    """CPG204: pinned memory is for copies to CUDA."""
+    seen = examined(facts)
+    assert facts.accelerator is not None
+    assert facts.accelerator.torch is not None
+    if facts.accelerator.torch.cuda_available:
+        return ok("pin_memory: CUDA is available, so it is of use")
+    if not any(tried.pin_memory for tried in seen.trials):
+        return ok("pin_memory is not set without CUDA")
+    return found(
+        Finding(
+            "CPG204",
+            Severity.note,
+            "pin_memory=True without CUDA does nothing but warn",
+            (
+                "CpGPT passes pin_memory=True to DataLoader always.",
+                "Pinned memory speeds up copies to a CUDA device; there is none here, and PyTorch"
+                " ignores the setting, with a warning in some releases.",
+            ),
+            (
+                Remedy(
+                    "possible",
+                    "Nothing needs to be done",
+                    "The rows are the same with and without. run-embed sets it for CUDA only.",
+                ),
+            ),
+            location=place(seen, "pin_memory", "DataLoader(dataset, pin_memory=True)"),
+            treated=call.treated,
+        )
+    )
+
+
+def guard(facts: Facts, call: Call) -> Check:
+    """CPG206: CpGPT's own guard, tried with the effective start method."""
+    seen = examined(facts)
+    if "guard" not in seen.lines:
+        return skipped("CpGPT's worker guard: this release has none (it came with 0.0.8)")
+    if call.num_workers == 0:
+        return ok("CpGPT's worker guard: no workers asked for")
+    if call.start_method not in PICKLING:
+        return ok(f"CpGPT's worker guard: not concerned, {call.start_method} does not pickle")
+    tried = effective_trial(seen, call)
+    if tried is None or tried.workers is None:
+        return unknown("CpGPT's worker guard: its call did not get as far")
+    if tried.workers == 0:
+        return ok(f"CpGPT's worker guard sees {call.start_method} and uses 0 workers")
+    sees = "no start method" if tried.start_method_seen is None else repr(tried.start_method_seen)
+    return found(
+        Finding(
+            "CPG206",
+            severity(call, Severity.error),
+            f"CpGPT's guard lets {call.start_method} through",
+            (
+                "From 0.0.8, CpGPT falls back to 0 workers on macOS and where it sees the start"
+                " method 'spawn'.",
+                f"Here it saw {sees} after a model had been loaded, and asked for"
+                f" {tried.workers} workers when {tried.asked_workers} were passed.",
+                f"Under {call.start_method} they need the dataset pickled, which fails (CPG201).",
+            ),
+            (
+                Remedy(
+                    "recommended",
+                    "Say num_workers=0 yourself",
+                    "Then nothing depends on the guard.",
+                    before="embedder.parse_dna_embeddings(locations, species,"
+                    f" num_workers={call.num_workers})",
+                    after=NO_WORKERS,
+                    commands=(RUN_EMBED,),
+                ),
+            ),
+            Evidence(
+                error=seen.dataset.culprits[0].error
+                if seen.dataset and seen.dataset.culprits
+                else None
+            ),
+            place(seen, "guard", "mp.get_start_method(allow_none=True)"),
+            verify=("cpgpt-doctor check --num-workers 0",),
+            expected="CPG206 is in the list of what is well.",
+            treated=call.treated,
+        )
+    )
+
+
+RULES = (
+    Rule("CPG201", "CpGPT's dataset and the pickler", dataset_pickles, ("python", "examined")),
+    Rule("CPG203", "prefetch_factor", prefetch, ("examined",)),
+    Rule("CPG204", "pin_memory", pin_memory, ("examined", "torch")),
+    Rule("CPG206", "CpGPT's worker guard", guard, ("python", "examined")),
+)
