@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -39,6 +40,18 @@ exit code: 0 nothing at or above --fail-on, 1 findings, 2 the call is wrong, 3 t
 """
 
 
+RUN_EMBED_EXAMPLES = """\
+examples:
+  cpgpt-doctor run-embed --dependencies-dir dependencies --locations probes.txt
+  cpgpt-doctor run-embed --dependencies-dir dependencies --locations probes.bed --dry-run
+  zcat manifest.tsv.gz | cpgpt-doctor run-embed --dependencies-dir dependencies --locations -
+  cpgpt-doctor run-embed --demo
+
+exit code: 0 embedded and verified, 1 not finished (what is finished is kept), 2 bad input,
+nothing started, 130 interrupted (what is finished is kept)
+"""
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="cpgpt-doctor",
@@ -50,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"cpgpt-doctor {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     add_check(commands)
+    add_run_embed(commands)
     return top
 
 
@@ -104,6 +118,51 @@ def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     check.set_defaults(run=run_check)
 
 
+def add_run_embed(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    embed = commands.add_parser(
+        "run-embed",
+        help="the full embedding, with safe settings applied",
+        description="Embed every location of a file into CpGPT's store, safely."
+        " Started again, it goes on where it was.",
+        epilog=RUN_EMBED_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add_common(embed)
+    embed.add_argument(
+        "--dependencies-dir",
+        type=Path,
+        metavar="DIR",
+        help="CpGPT's dependencies folder, to which the store belongs",
+    )
+    embed.add_argument(
+        "--locations",
+        metavar="FILE",
+        help="chrom:pos lines, BED, or CSV/TSV with named columns; positions are the 0-based"
+        " start of the CpG; - for standard input",
+    )
+    embed.add_argument("--species", default="homo_sapiens", metavar="NAME")
+    embed.add_argument("--dna-llm", metavar="NAME", help="default: CpGPT's own")
+    embed.add_argument("--context-len", type=positive, default=2001, metavar="N")
+    embed.add_argument("--batch-size", type=positive, default=8, metavar="N")
+    embed.add_argument("--num-workers", type=count, metavar="N", help="processes that read windows")
+    embed.add_argument(
+        "--genome", type=Path, metavar="FASTA", help="default: the one in the dependencies folder"
+    )
+    embed.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    embed.add_argument(
+        "--allow-all-n", action="store_true", help="embed windows of nothing but N, too"
+    )
+    embed.add_argument("--dry-run", action="store_true", help="examine, show the plan, and stop")
+    embed.add_argument(
+        "--demo",
+        action="store_true",
+        help="make a small genome and a random model (in DIR, default cpgpt-doctor-demo), and"
+        " embed them",
+    )
+    embed.set_defaults(run=run_run_embed)
+
+
 def count(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"a whole number from 0 is needed, not {text!r}")
@@ -144,6 +203,58 @@ def run_check(args: argparse.Namespace) -> int:
     else:
         terminal.render(report, Console(highlight=False), verbose=args.verbose)
     return report.exit_code
+
+
+def run_run_embed(args: argparse.Namespace) -> int:
+    from cpgpt_doctor.embed import demo
+    from cpgpt_doctor.embed.run import run
+    from cpgpt_doctor.reports import run_terminal, terminal
+    from cpgpt_doctor.run_embed import Asked, prepare
+
+    console = Console(highlight=False)
+    notes = Console(stderr=True, highlight=False)
+    if args.demo:
+        args.dependencies_dir, args.locations = demo.make(args.python, args.dependencies_dir, notes)
+    for option in ("dependencies_dir", "locations"):
+        if getattr(args, option) is None:
+            raise InputError(f"run-embed needs --{option.replace('_', '-')} (or --demo)")
+    notes.print("examining the environment, the genome and the locations")
+    prepared = prepare(
+        Asked(
+            dependencies=args.dependencies_dir,
+            locations=args.locations,
+            species=args.species,
+            dna_llm=args.dna_llm,
+            context_len=args.context_len,
+            batch_size=args.batch_size,
+            num_workers=args.num_workers,
+            genome=args.genome,
+            device=args.device,
+            python=args.python,
+            allow_all_n=args.allow_all_n,
+        )
+    )
+    if prepared.job is None:
+        terminal.render(prepared.report, console)
+        return 1
+    run_terminal.show_plan(prepared, console)
+    if args.dry_run:
+        return 0
+    job = prepared.job
+    started = time.monotonic()
+    try:
+        with run_terminal.Shown(len(job.locations), notes) as shown:
+            result = run(job, shown)
+    except KeyboardInterrupt:
+        print("cpgpt-doctor: interrupted; finished parts are kept, start it again to go on",
+              file=sys.stderr)
+        return 130
+    run_terminal.show_end(job, result, console, time.monotonic() - started)
+    if result.problem is not None:
+        print(f"cpgpt-doctor: not finished: {result.problem}; what is finished is kept",
+              file=sys.stderr)
+        return 1
+    return 0
 
 
 def main(argv: list[str] | None = None) -> int:

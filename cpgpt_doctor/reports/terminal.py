@@ -69,6 +69,8 @@ def header(report: Report) -> RenderableType:
     via = "by your own code" if call.via == "direct" else "through cpgpt-doctor run-embed"
     origin = "chosen" if call.chosen else "the default here"
     rows = Table.grid(padding=(0, 1))
+    rows.add_column()
+    rows.add_column(overflow="fold")
     rows.add_row(Text("patient", "dim"), Text(" · ".join(parts)))
     if facts.python:
         rows.add_row(Text("python", "dim"), Text(facts.python.executable))
@@ -84,6 +86,8 @@ def header(report: Report) -> RenderableType:
 
 def hanging(mark: str, style: str, text: str) -> RenderableType:
     table = Table.grid(padding=(0, 1))
+    table.add_column()
+    table.add_column(overflow="fold")
     table.add_row(Text(mark, style), Text(text))
     return table
 
@@ -142,7 +146,7 @@ def remedy_parts(number: int, remedy: Remedy) -> Iterator[RenderableType]:
 def labelled(label: str, content: RenderableType) -> RenderableType:
     table = Table.grid(padding=(0, 1))
     table.add_column(width=9, no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")
     table.add_row(Text(label, "dim"), content)
     return table
 

@@ -110,10 +110,11 @@ def remedies(facts: EmbedderExamined, workers: int) -> tuple[Remedy, ...]:
             " opens the genome again from its path replaces them all, and needs no change of"
             " CpGPT's source. From 0.0.8, CpGPT still falls back to no workers under spawn and"
             " on macOS.",
-            before="def __getstate__(self):  # drops the file; the lambdas and the lock stay\n"
+            before="def __getstate__(self):  # the lambdas and the lock stay\n"
             '    return {**self.__dict__, "file": None}',
             after="import copyreg\n\nimport pyfaidx\n\n"
-            "copyreg.pickle(pyfaidx.Fasta, lambda genome: (pyfaidx.Fasta, (genome.filename,)))",
+            "copyreg.pickle(\n    pyfaidx.Fasta,\n"
+            "    lambda genome: (pyfaidx.Fasta, (genome.filename,)),\n)",
         ),
     )
 

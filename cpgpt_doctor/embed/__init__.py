@@ -1,0 +1,1 @@
+"""run-embed: CpGPT computes, and we keep the books."""

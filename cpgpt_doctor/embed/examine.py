@@ -1,0 +1,184 @@
+"""Examine what a run is given, before anything is written: every problem is found here."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cpgpt_doctor.embed import metadata
+from cpgpt_doctor.embed.genome import Genome, Sequence, index
+from cpgpt_doctor.embed.locations import Locations
+from cpgpt_doctor.errors import InputError
+
+ENSEMBL = "species_metadata_EnsemblVertebrates.json"
+WORK = ".cpgpt-doctor"
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run works on. new_database: CpGPT's metadata database has yet to be made."""
+
+    dependencies: Path
+    species: str
+    genome: Path
+    sequences: tuple[Sequence, ...]
+    new_database: bool
+
+    @property
+    def work(self) -> Path:
+        """Our own folder: lock, log, staging, index."""
+        return self.dependencies / WORK
+
+    @property
+    def ensembl(self) -> Path:
+        return self.dependencies / "genomes" / ENSEMBL
+
+
+def inputs(dependencies: Path, species: str, genome: Path | None) -> Inputs:
+    """Find the species, its genome and the store's database. Raises InputError; writes nothing."""
+    if not dependencies.is_dir():
+        raise InputError(f"--dependencies-dir {dependencies}: no such folder")
+    if not os.access(dependencies, os.W_OK | os.X_OK):
+        raise InputError(f"--dependencies-dir {dependencies}: cannot be written to")
+    database = dependencies / metadata.FILE
+    assembly = (
+        assembly_in_database(database, species)
+        if database.exists()
+        else assembly_in_ensembl(dependencies / "genomes" / ENSEMBL, species)
+    )
+    path = find_genome(dependencies, species, assembly, genome)
+    return Inputs(
+        dependencies=dependencies,
+        species=species,
+        genome=path,
+        sequences=index(path, dependencies / WORK),
+        new_database=not database.exists(),
+    )
+
+
+def unknown_species(species: str, known: list[str], source: Path) -> InputError:
+    close = difflib.get_close_matches(species, known, 3)
+    hint = f"; did you mean {' or '.join(close)}?" if close else ""
+    return InputError(f"--species {species}: not among the {len(known)} of {source}{hint}")
+
+
+def assembly_in_database(database: Path, species: str) -> str:
+    known = metadata.species_names(database)
+    if species not in known:
+        raise unknown_species(species, known, database)
+    connection = metadata.connect(database)
+    try:
+        value = metadata.read_species(connection, species, database)
+    finally:
+        connection.close()
+    return str(value.get("assembly"))
+
+
+def assembly_in_ensembl(path: Path, species: str) -> str:
+    try:
+        organisms = json.loads(path.read_text(encoding="utf-8"))
+        assemblies = {
+            each["organism"]["name"]: each["assembly"]["assembly_default"] for each in organisms
+        }
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: CpGPT's species metadata is missing, and there is no {metadata.FILE}; get"
+            " CpGPT's dependencies first (cpgpt.download_cpgpt in CpGPT 0.0.13), or copy the"
+            " file there"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: is not Ensembl's species metadata: {error}") from error
+    if species not in assemblies:
+        raise unknown_species(species, list(assemblies), path)
+    return str(assemblies[species])
+
+
+def find_genome(dependencies: Path, species: str, assembly: str, given: Path | None) -> Path:
+    if given is not None:
+        if not given.is_file():
+            raise InputError(f"--genome {given}: no such file")
+        return given
+    path = dependencies / "genomes" / f"{species}.{assembly}.dna.toplevel.fa"
+    if path.is_file():
+        return path
+    packed = path.with_name(path.name + ".gz")
+    if packed.is_file():
+        raise InputError(f"{packed}: decompress the genome first, with: gzip -dk {packed}")
+    raise InputError(
+        f"{path}: the genome is missing; put it there, or name one with --genome FASTA"
+    )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the windows of the locations are: how many have `CG` at the position, and all N."""
+
+    cg: int
+    all_n: tuple[str, ...]
+
+
+def check_locations(given: Locations, genome: Genome, context_len: int) -> Seen:
+    """Hold every location against the genome.
+
+    Raises InputError, with counts and examples, for names that the genome does not have and
+    positions outside it; CpGPT would store a window of N, or of another length, for them.
+    """
+    unknown: list[str] = []
+    outside: list[str] = []
+    all_n: list[str] = []
+    cg = 0
+    for location in given.places:
+        name, _, digits = location.partition(":")
+        position = int(digits)
+        sequence = genome.sequences.get(name)
+        if sequence is None:
+            unknown.append(location)
+        elif position >= sequence.length:
+            outside.append(location)
+        else:
+            window = genome.window(name, position, context_len)
+            if not window.strip("Nn"):
+                all_n.append(location)
+            at = min(position, context_len // 2)
+            cg += window[at : at + 2].upper() == "CG"
+    problems = []
+    if unknown:
+        hint = name_hint(unknown, genome)
+        problems.append(f"{len(unknown)} name a sequence that the genome does not have{hint}")
+    if outside:
+        problems.append(f"{len(outside)} are past the end of their sequence")
+    if problems:
+        lines = ", ".join(
+            f"{location} (line {given.places[location]})"
+            for location in [*unknown[:EXAMPLES], *outside[:EXAMPLES]]
+        )
+        raise InputError(
+            f"{given.source}: of {len(given.places)} locations, {' and '.join(problems)}"
+            f" ({genome.path.name}): {lines}"
+        )
+    return Seen(cg, tuple(all_n))
+
+
+def name_hint(unknown: list[str], genome: Genome) -> str:
+    """Whether the names would fit with `chr` added or taken away, and M for MT."""
+    name = unknown[0].partition(":")[0]
+    bare = name.removeprefix("chr")
+    for other in (bare, f"chr{name}", {"M": "MT", "MT": "chrM"}.get(bare, "")):
+        if other in genome.sequences:
+            return f" (it has {other!r} for {name!r})"
+    return f" (it has {', '.join(list(genome.sequences)[:EXAMPLES])}, ...)"
+
+
+def check_disk(free: int, needed: int, folder: Path) -> None:
+    """Refuse a run whose rows do not fit. Bytes."""
+    if needed > free:
+        raise InputError(
+            f"{folder}: the new rows need {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free"
+            " (CPG107)"
+        )

@@ -1,0 +1,112 @@
+"""CpGPT's `ensembl_metadata.db`: an SQLite table `unnamed` of pickled dictionaries, one a species.
+
+A pickle can run anything when it is read, so it is read here with an unpickler that admits plain
+containers, numbers and NumPy's integer scalars, which it rebuilds without NumPy, and nothing else.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sqlite3
+import urllib.parse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cpgpt_doctor.errors import InputError
+
+FILE = "ensembl_metadata.db"
+
+
+class RefusedPickle(Exception):
+    """The pickle holds something other than plain values."""
+
+
+class IntegerType:
+    """Stands for numpy.dtype of a signed or unsigned integer while a scalar is rebuilt."""
+
+    def __init__(self, name: str, align: bool = False, copy: bool = True) -> None:
+        if name[:1] not in ("i", "u") or not name[1:].isdigit():
+            raise RefusedPickle(f"a NumPy scalar of type {name!r}")
+        self.signed = name[0] == "i"
+        self.byteorder: Any = "little"
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.byteorder = "big" if state[1] == ">" else "little"
+
+
+def integer(kind: IntegerType, data: bytes) -> int:
+    return int.from_bytes(data, kind.byteorder, signed=kind.signed)
+
+
+ADMITTED: dict[tuple[str, str], Callable[..., Any]] = {
+    ("numpy", "dtype"): IntegerType,
+    ("numpy.core.multiarray", "scalar"): integer,  # NumPy 1
+    ("numpy._core.multiarray", "scalar"): integer,  # NumPy 2
+}
+
+
+class PlainUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return ADMITTED[module, name]
+        except KeyError:
+            raise RefusedPickle(f"{module}.{name}") from None
+
+
+def load_plain(data: bytes) -> Any:
+    """Rebuild a pickle of plain values. Raises RefusedPickle or pickle.UnpicklingError."""
+    return PlainUnpickler(io.BytesIO(data)).load()
+
+
+def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
+    """Open an existing database; transactions are ours to begin and commit."""
+    mode = "rw" if write else "ro"
+    uri = f"file:{urllib.parse.quote(str(path.resolve()))}?mode={mode}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
+
+
+def species_names(path: Path) -> list[str]:
+    """The species that a database knows. Raises InputError where it is no such database."""
+    try:
+        connection = connect(path)
+        try:
+            rows = connection.execute("SELECT key FROM unnamed").fetchall()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise InputError(f"{path}: cannot be read as CpGPT's metadata: {error}") from error
+    return [str(key) for (key,) in rows]
+
+
+def read_species(connection: sqlite3.Connection, species: str, path: Path) -> dict[Any, Any]:
+    """The value of one species. Raises InputError where it is missing or not plain."""
+    try:
+        row = connection.execute("SELECT value FROM unnamed WHERE key = ?", (species,)).fetchone()
+    except sqlite3.Error as error:
+        raise InputError(f"{path}: cannot be read as CpGPT's metadata: {error}") from error
+    if row is None:
+        raise InputError(f"{path}: has no species {species!r}")
+    try:
+        value = load_plain(bytes(row[0]))
+    except RefusedPickle as error:
+        raise InputError(
+            f"{path}: the entry of {species!r} holds {error}, which is no plain data;"
+            " it was not loaded"
+        ) from error
+    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError) as error:
+        raise InputError(f"{path}: the entry of {species!r} is damaged: {error}") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: the entry of {species!r} is not a dictionary")
+    return value
+
+
+def write_species(connection: sqlite3.Connection, species: str, value: dict[Any, Any]) -> None:
+    """Replace the value of one species, within the caller's transaction.
+
+    SqliteDict stores values with pickle's highest protocol; 4 is read by every Python that CpGPT
+    has admitted. Rows are plain integers, which every release takes.
+    """
+    data = sqlite3.Binary(pickle.dumps(value, protocol=4))
+    connection.execute("REPLACE INTO unnamed (key, value) VALUES (?, ?)", (species, data))

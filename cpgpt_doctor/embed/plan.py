@@ -1,0 +1,122 @@
+"""The plan of a run: each setting as asked, as applied, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cpgpt_doctor.embed.locations import Locations
+from cpgpt_doctor.embed.store import Address
+from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts import Facts
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A line of the plan; `code` is the rule that a change treats, empty for none."""
+
+    setting: str
+    asked: str
+    applied: str
+    code: str
+    why: str
+
+
+def choose_device(facts: Facts, asked: str) -> str:
+    """The device for "auto"; any other is taken, if torch has it. Raises InputError."""
+    torch = facts.accelerator.torch if facts.accelerator else None
+    cuda = torch is not None and torch.cuda_available
+    mps = torch is not None and torch.mps_available
+    if asked == "auto":
+        return "cuda" if cuda else "mps" if mps else "cpu"
+    if (asked == "cuda" and not cuda) or (asked == "mps" and not mps):
+        raise InputError(
+            f"--device {asked}: torch has no such device here; see: cpgpt-doctor check --verbose"
+        )
+    return asked
+
+
+def settings(
+    facts: Facts,
+    locations: Locations,
+    address: Address,
+    *,
+    stored: int,
+    batch_size: int,
+    num_workers: int | None,
+    device_asked: str,
+    device: str,
+) -> tuple[Setting, ...]:
+    """The plan, a line for each setting that differs from CpGPT's own way, and the main ones."""
+    given = len(locations.places) + locations.duplicates
+    lines = [
+        Setting(
+            "locations",
+            str(given),
+            str(len(locations.places) - stored),
+            "CPG503" if locations.duplicates else "",
+            f"{stored} are in the store already"
+            + (f", {locations.duplicates} were given twice" if locations.duplicates else ""),
+        ),
+        Setting(
+            "num_workers",
+            "-" if num_workers is None else str(num_workers),
+            "0",
+            "CPG201",
+            "windows are read in the main process: nothing is pickled or shared",
+        ),
+        Setting(
+            "prefetch_factor",
+            "2 (CpGPT)",
+            "none",
+            "CPG203",
+            "it belongs to workers, as persistent_workers does",
+        ),
+        Setting(
+            "pin_memory",
+            "True (CpGPT)",
+            str(device == "cuda"),
+            "CPG204" if device != "cuda" else "",
+            "it is of use for CUDA only",
+        ),
+        Setting(
+            "batch_size",
+            str(batch_size),
+            str(batch_size),
+            "CPG514" if batch_size > 1 else "",
+            "only windows of equal padded length together, once a batch has been measured to"
+            " give the rows of its windows alone"
+            if batch_size > 1
+            else "each window is computed alone",
+        ),
+        Setting("device", device_asked, device, *device_reason(facts, device_asked, device)),
+        Setting(
+            "writing",
+            "by CpGPT",
+            "by cpgpt-doctor",
+            "CPG515",
+            "CpGPT computes in a folder of its own; finished parts are added to the store whole",
+        ),
+    ]
+    if address.checkpoint.exists():
+        lines.append(
+            Setting(
+                "checkpoint",
+                "kept (CpGPT)",
+                "set aside",
+                "CPG510",
+                "with it, CpGPT's next run would drop finished rows",
+            )
+        )
+    return tuple(lines)
+
+
+def device_reason(facts: Facts, asked: str, device: str) -> tuple[str, str]:
+    """The rule and the words for the device."""
+    if device == "mps":
+        return "CPG303", "CpGPT alone would use the CPU; rows can differ from it in their last bits"
+    if device == "cuda":
+        return "", "as CpGPT does; rows can differ from the CPU's in their last bits"
+    torch = facts.accelerator.torch if facts.accelerator else None
+    if torch is not None and torch.cuda_available:
+        return "", "asked for; CpGPT alone would use CUDA"
+    return "", "as CpGPT does" + ("" if asked == "cpu" else ": no other device is available")

@@ -1,0 +1,221 @@
+"""The embedding worker: CpGPT's own code computes parts into private staging folders.
+
+Commands come as JSON lines, and so do the answers. Everything that CpGPT prints goes to the log.
+When the supervisor is gone its pipe closes, and the worker ends itself.
+
+    {"op": "database", "folder", "metadata"}      CpGPT builds its metadata database there
+    {"op": "load", ...}                           load the model; see `Session`
+    {"op": "measure", "folder", "locations"}      is a batch equal to its windows alone?
+    {"op": "embed", "folder", "locations", "alone"}   compute a part into a store in that folder
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import shutil
+import sys
+import threading
+import time
+import traceback
+from typing import Any, TextIO
+
+from cpgpt_doctor.patient import upstream
+from cpgpt_doctor.patient.channel import send
+from cpgpt_doctor.patient.treatments import Batching, Loader
+
+
+class Session:
+    """One model, loaded once, and the settings of a run.
+
+    request: species, dna_llm, context_len, batch_size, num_workers, device ("cpu", "cuda",
+    "mps"), genome and index (paths).
+    """
+
+    def __init__(self, request: dict[str, Any], channel: TextIO) -> None:
+        self.request = request
+        self.channel = channel
+        self.module = upstream.import_alone()
+        self.batching = Batching(request["batch_size"])
+        self.model: Any = None
+        self.tokenizer: Any = None
+
+    def embedder(self, folder: str) -> Any:
+        """A CpGPT embedder over an empty folder of its own."""
+        shutil.rmtree(folder, ignore_errors=True)
+        upstream.prepare_dependencies(folder, self.request["species"], "staged")
+        return self.module.DNALLMEmbedder(folder)
+
+    def load(self, folder: str) -> dict[str, Any]:
+        """Load the model as CpGPT does, and move it to the asked device (CPG303)."""
+        started = time.perf_counter()
+        embedder = self.embedder(folder)
+        dna_llm = self.request["dna_llm"]
+        self.model, self.tokenizer = embedder._load_dna_model(dna_llm)
+        self.model = self.model.to(self.request["device"])
+        return {
+            "event": "loaded",
+            "seconds": time.perf_counter() - started,
+            "width": embedder.llm_embedding_size_dict[dna_llm],
+            "device": str(self.model.device),
+            "versions": versions(),
+        }
+
+    def embed(self, folder: str, locations: list[str], batching: Batching) -> None:
+        """Let CpGPT embed `locations` into a store in `folder`."""
+        embedder = self.embedder(folder)
+        request = self.request
+
+        def loaded(embedder: object, dna_llm: str = "") -> tuple[Any, Any]:
+            return self.model, self.tokenizer
+
+        def make_loader(dataset: Any, *, collate_fn: Any, **settings: Any) -> Loader:
+            return Loader(
+                dataset=dataset,
+                collate=collate_fn,
+                make=original,
+                batching=batching,
+                workers=request["num_workers"],
+                pin_memory=self.model.device.type == "cuda",
+                progress=lambda done: send(self.channel, {"event": "progress", "done": done}),
+            )
+
+        fasta = self.module.Fasta
+
+        def open_genome(path: str, **options: Any) -> Any:
+            return fasta(path, indexname=request["index"], **options)
+
+        with (
+            upstream.replaced(self.module.DNALLMEmbedder, "_load_dna_model", loaded),
+            upstream.replaced(self.module, "DataLoader", make_loader) as original,
+            upstream.replaced(self.module, "Fasta", open_genome),
+        ):
+            embedder.parse_dna_embeddings(
+                locations,
+                request["species"],
+                dna_context_len=request["context_len"],
+                dna_llm=request["dna_llm"],
+                batch_size=batching.size,
+                num_workers=request["num_workers"],
+                genome_file=request["genome"],
+            )
+        self.check_finite(embedder, locations)
+
+    def rows(self, embedder: Any, locations: list[str]) -> Any:
+        """The stored rows of `locations`, an array of (locations, width) float32."""
+        import numpy
+
+        request = self.request
+        settings = request["species"], request["dna_llm"], request["context_len"]
+        return numpy.stack([embedder.get_embedding(each, *settings) for each in locations])
+
+    def check_finite(self, embedder: Any, locations: list[str]) -> None:
+        import numpy
+
+        rows = self.rows(embedder, locations)
+        bad = ~numpy.isfinite(rows).all(axis=1) | ~rows.any(axis=1)
+        if bad.any():
+            first = locations[int(bad.argmax())]
+            raise ValueError(f"{int(bad.sum())} rows are not finite or all zero, first {first}")
+
+    def measure(self, folder: str, locations: list[str]) -> dict[str, Any]:
+        """Compare a full batch with the same windows alone, at their most common padded length.
+
+        Sets the lengths at which batches may be used. Returns the largest absolute difference; 0
+        means that every bit was equal.
+        """
+        import numpy
+
+        size = self.batching.size
+        length, chosen = self.most_common_length(locations)
+        answer: dict[str, Any] = {"event": "measured", "tokens": length, "windows": len(chosen)}
+        if len(chosen) < size:
+            return {**answer, "difference": None}
+        chosen = chosen[:size]
+        self.embed(folder, chosen, Batching(1))
+        alone = self.rows(self.reopened(folder), chosen)
+        self.embed(folder, chosen, Batching(size, frozenset({length})))
+        together = self.rows(self.reopened(folder), chosen)
+        difference = float(numpy.abs(alone - together).max())
+        if numpy.array_equal(alone, together):
+            difference = 0.0
+        allowed = 0.0 if self.model.device.type == "cpu" else 1e-6
+        if difference <= allowed:
+            self.batching = Batching(size, frozenset({length}))
+        return {**answer, "difference": difference}
+
+    def reopened(self, folder: str) -> Any:
+        return self.module.DNALLMEmbedder(folder)
+
+    def most_common_length(self, locations: list[str]) -> tuple[int, list[str]]:
+        request = self.request
+        genome = self.module.Fasta(request["genome"], indexname=request["index"])
+        dataset = self.module.GenomicSequenceDataset(locations, genome, request["context_len"])
+        by_length: dict[int, list[str]] = {}
+        for at, location in enumerate(locations):
+            batch = self.module.collate_sequences([dataset[at]], tokenizer=self.tokenizer)
+            by_length.setdefault(int(batch["input_ids"].shape[1]), []).append(location)
+        return max(by_length.items(), key=lambda item: len(item[1]))
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes the rows."""
+    import platform
+    from importlib import metadata
+
+    names = ("CpGPT", "torch", "transformers", "tokenizers", "pyfaidx", "numpy")
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in names:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def build_database(folder: str, metadata: str) -> None:
+    """Let CpGPT make `ensembl_metadata.db` of the user's Ensembl metadata, in `folder`."""
+    genomes = os.path.join(folder, "genomes")
+    os.makedirs(genomes, exist_ok=True)
+    shutil.copy(metadata, os.path.join(genomes, os.path.basename(metadata)))
+    upstream.import_alone().DNALLMEmbedder(folder)
+
+
+def read_commands(commands: TextIO, waiting: queue.Queue[dict[str, Any]]) -> None:
+    import json
+
+    for line in commands:
+        waiting.put(json.loads(line))
+    os._exit(1)  # the supervisor is gone; what is not committed is not lost, only computed again
+
+
+def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
+    os.chdir(request["folder"])  # CpGPT's logger makes a folder where it is
+    waiting: queue.Queue[dict[str, Any]] = queue.Queue()
+    threading.Thread(target=read_commands, args=(commands, waiting), daemon=True).start()
+    session: Session | None = None
+    try:
+        while True:
+            command = waiting.get()
+            if command["op"] == "database":
+                build_database(command["folder"], command["metadata"])
+                send(channel, {"event": "built"})
+            elif command["op"] == "load":
+                session = Session(command, channel)
+                send(channel, session.load(command["folder"]))
+            elif session is None:
+                raise RuntimeError(f"{command['op']} before load")
+            elif command["op"] == "measure":
+                send(channel, session.measure(command["folder"], command["locations"]))
+            else:
+                batching = Batching(1) if command["alone"] else session.batching
+                session.embed(command["folder"], command["locations"], batching)
+                send(channel, {"event": "embedded"})
+    except Exception as error:
+        traceback.print_exc()
+        send(
+            channel,
+            {"event": "error", "type": type(error).__name__, "message": str(error)},
+        )
+        sys.exit(1)
+
+

@@ -1,0 +1,123 @@
+"""What run-embed shows on a terminal: the plan, the progress, the end."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from cpgpt_doctor.embed import store
+from cpgpt_doctor.embed.run import Job, Result
+from cpgpt_doctor.run_embed import Prepared
+
+
+SHOWN_NUMBERS = 4
+
+
+def show_plan(prepared: Prepared, console: Console) -> None:
+    """The plan of a job, and what the locations look like."""
+    job = prepared.job
+    assert job is not None
+    table = Table(box=None, padding=(0, 1), pad_edge=False, title="plan", title_justify="left")
+    for column in ("setting", "asked", "applied", "rule"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for line in job.plan:
+        table.add_row(line.setting, line.asked, line.applied, line.code, line.why)
+    console.print(table)
+    console.print(f"store: {job.address.rows}", soft_wrap=True)
+    share = prepared.cg / prepared.locations
+    console.print(f"at {share:.1%} of the locations the genome says CG", soft_wrap=True)
+    if prepared.all_n:
+        console.print(f"{prepared.all_n} windows are nothing but N (allowed)", soft_wrap=True)
+
+
+class Shown:
+    """The run's progress: a bar on a terminal, a line for each phase elsewhere."""
+
+    def __init__(self, total: int, console: Console) -> None:
+        self.console = console
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self.task = self.bar.add_task("starting", total=total, rate="")
+
+    def __enter__(self) -> Shown:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+
+    def phase(self, text: str) -> None:
+        self.bar.update(self.task, description=text)
+        if not self.console.is_terminal:
+            self.console.print(text)
+
+    def advance(self, done: int) -> None:
+        task = self.bar.tasks[self.task]
+        rate = f"{task.speed:.1f}/s" if task.speed else ""
+        self.bar.update(self.task, completed=done, rate=rate)
+
+
+def show_end(job: Job, result: Result, console: Console, seconds: float) -> None:
+    stored = len(job.all_locations) - len(job.locations)
+    rate = f", {result.committed / seconds:.1f} a second" if result.committed else ""
+    console.print(
+        f"{result.committed} locations embedded in {seconds:.1f} s{rate};"
+        f" {stored} were in the store already",
+        soft_wrap=True,
+    )
+    checked = result.verification
+    if checked is not None:
+        console.print(
+            f"verified: {checked['locations']} locations have a row,"
+            f" {checked['parts_with_right_digest']} parts have the digest they were committed with",
+            soft_wrap=True,
+        )
+        if checked["computed_again_alone"]:
+            same = (
+                "equal bit for bit"
+                if checked["bitwise_equal"]
+                else f"within {checked['largest_difference']:.1e}"
+            )
+            console.print(
+                f"verified: {checked['computed_again_alone']} rows computed again alone, {same}",
+                soft_wrap=True,
+            )
+    if result.problem is None:
+        console.print(example_row(job), soft_wrap=True)
+    console.print(f"record: {result.record}", soft_wrap=True)
+    console.print(f"log:    {result.log}", soft_wrap=True)
+
+
+def example_row(job: Job) -> str:
+    """The first location's row, as it stands in the store."""
+    location = job.all_locations[0]
+    row = store.named_rows(job.address)[location]
+    (data,) = store.read_rows(job.address, [row])
+    numbers = memoryview(data).cast("f")
+    first = ", ".join(f"{number:.4f}" for number in numbers[:SHOWN_NUMBERS])
+    return f"{location} -> [{first}, ...] ({len(numbers)} numbers, row {row})"

@@ -1,0 +1,138 @@
+"""`run-embed`: from what the user gave to a job that can be run; nothing is written here."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from cpgpt_doctor.embed import examine, locations, plan, store
+from cpgpt_doctor.embed.genome import Genome
+from cpgpt_doctor.embed.run import Job, free_bytes, needed_bytes
+from cpgpt_doctor.embed.store import Address
+from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.findings import Severity
+from cpgpt_doctor.intent import Intent, resolve
+from cpgpt_doctor.probes.collect import collect
+from cpgpt_doctor.reports.json_report import patient
+from cpgpt_doctor.reports.report import Report, exit_code
+from cpgpt_doctor.rules.registry import judge
+
+SMALLEST_CONTEXT = 100  # CpGPT refuses less
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asked for. None: the default of CpGPT or of the platform."""
+
+    dependencies: Path
+    locations: str
+    species: str
+    dna_llm: str | None
+    context_len: int
+    batch_size: int
+    num_workers: int | None
+    genome: Path | None
+    device: str
+    python: str
+    allow_all_n: bool
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job with the report on its environment, and what was seen in the locations."""
+
+    report: Report
+    job: Job | None
+    locations: int
+    cg: int
+    all_n: int
+
+
+def prepare(asked: Asked) -> Prepared:
+    """Examine everything that the run needs. Raises InputError; writes nothing.
+
+    The job is None where the environment has an error that no treatment removes.
+    """
+    if asked.context_len < SMALLEST_CONTEXT:
+        raise InputError(f"--context-len {asked.context_len}: CpGPT takes {SMALLEST_CONTEXT} up")
+    given = locations.read(asked.locations)
+    inputs = examine.inputs(asked.dependencies, asked.species, asked.genome)
+    genome = Genome(inputs.genome, inputs.sequences)
+    try:
+        seen = examine.check_locations(given, genome, asked.context_len)
+    finally:
+        genome.close()
+    if seen.all_n and not asked.allow_all_n:
+        raise InputError(
+            f"{given.source}: the windows of {len(seen.all_n)} locations are nothing but N, such as"
+            f" {seen.all_n[0]} (line {given.places[seen.all_n[0]]}): their embedding means nothing;"
+            " leave them out, or allow them by name with --allow-all-n"
+        )
+    facts = collect(asked.python, folder=str(asked.dependencies))
+    report = judged(facts, asked)
+    if report.exit_code:
+        return Prepared(report, None, len(given.places), seen.cg, len(seen.all_n))
+    job = make_job(asked, facts, report, given, inputs)
+    return Prepared(report, job, len(given.places), seen.cg, len(seen.all_n))
+
+
+def judged(facts: Facts, asked: Asked) -> Report:
+    """The check's report on this run; an unknown model is the call's fault, not a finding."""
+    intent = Intent("run-embed", asked.num_workers, None, asked.dna_llm, asked.batch_size)
+    call = resolve(intent, facts)
+    examined = facts.embedder.examined if facts.embedder else None
+    if examined is not None and call.dna_llm not in examined.models:
+        known = ", ".join(sorted(examined.models))
+        raise InputError(f"--dna-llm {call.dna_llm}: this CpGPT has {known}")
+    results = judge(facts, intent)
+    return Report(facts, intent, call, results, exit_code(results, Severity.error))
+
+
+def make_job(
+    asked: Asked,
+    facts: Facts,
+    report: Report,
+    given: locations.Locations,
+    inputs: examine.Inputs,
+) -> Job:
+    assert facts.embedder is not None
+    assert facts.embedder.examined is not None
+    dna_llm = report.call.dna_llm
+    address = Address(
+        asked.dependencies,
+        asked.species,
+        dna_llm,
+        asked.context_len,
+        facts.embedder.examined.models[dna_llm],
+    )
+    rows = store.named_rows(address)
+    store.check_health(address, rows)
+    missing = tuple(each for each in given.places if each not in rows)
+    examine.check_disk(
+        free_bytes(asked.dependencies), needed_bytes(address, len(missing)), asked.dependencies
+    )
+    device = plan.choose_device(facts, asked.device)
+    return Job(
+        python=asked.python,
+        inputs=inputs,
+        address=address,
+        locations=missing,
+        all_locations=tuple(given.places),
+        batch_size=asked.batch_size,
+        num_workers=0,
+        device=device,
+        plan=plan.settings(
+            facts,
+            given,
+            address,
+            stored=len(given.places) - len(missing),
+            batch_size=asked.batch_size,
+            num_workers=asked.num_workers,
+            device_asked=asked.device,
+            device=device,
+        ),
+        patient=patient(report),
+        intent=dataclasses.asdict(report.call),
+    )
