@@ -195,9 +195,7 @@ def run_check(args: argparse.Namespace) -> int:
         check.save(facts, args.save_facts)
     judged = judge(facts, intent)
     fail_on = None if args.fail_on == "never" else Severity[args.fail_on]
-    report = Report(
-        facts, intent, resolve(intent, facts), judged, exit_code(judged, fail_on)
-    )
+    report = Report(facts, intent, resolve(intent, facts), judged, exit_code(judged, fail_on))
     if args.format == "json":
         sys.stdout.write(json_report.render(report))
     else:
@@ -246,13 +244,17 @@ def run_run_embed(args: argparse.Namespace) -> int:
         with run_terminal.Shown(len(job.locations), notes) as shown:
             result = run(job, shown)
     except KeyboardInterrupt:
-        print("cpgpt-doctor: interrupted; finished parts are kept, start it again to go on",
-              file=sys.stderr)
+        print(
+            "cpgpt-doctor: interrupted; finished parts are kept, start it again to go on",
+            file=sys.stderr,
+        )
         return 130
     run_terminal.show_end(job, result, console, time.monotonic() - started)
     if result.problem is not None:
-        print(f"cpgpt-doctor: not finished: {result.problem}; what is finished is kept",
-              file=sys.stderr)
+        print(
+            f"cpgpt-doctor: not finished: {result.problem}; what is finished is kept",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

@@ -50,8 +50,6 @@ def resolve(intent: Intent, facts: Facts) -> Call:
     examined = facts.embedder.examined if facts.embedder else None
     defaults = examined.defaults if examined else None
     workers = defaults.num_workers if defaults else NUM_WORKERS
-    if intent.via == "run-embed":
-        workers = 0
     platform_method = facts.python.default_start_method if facts.python else "unknown"
     return Call(
         via=intent.via,

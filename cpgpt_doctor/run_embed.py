@@ -80,7 +80,7 @@ def prepare(asked: Asked) -> Prepared:
 
 def judged(facts: Facts, asked: Asked) -> Report:
     """The check's report on this run; an unknown model is the call's fault, not a finding."""
-    intent = Intent("run-embed", asked.num_workers, None, asked.dna_llm, asked.batch_size)
+    intent = Intent("run-embed", asked.num_workers or 0, None, asked.dna_llm, asked.batch_size)
     call = resolve(intent, facts)
     examined = facts.embedder.examined if facts.embedder else None
     if examined is not None and call.dna_llm not in examined.models:

@@ -25,8 +25,10 @@ def make(python: str, folder: Path | None, notes: Console) -> tuple[Path, str]:
     locations = folder / "locations.txt"
     if not locations.exists():
         if folder.exists() and any(folder.iterdir()):
-            raise InputError(f"--demo: {folder} is not empty and holds no demo; name another"
-                             " folder with --dependencies-dir")
+            raise InputError(
+                f"--demo: {folder} is not empty and holds no demo; name another"
+                " folder with --dependencies-dir"
+            )
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -63,9 +63,7 @@ def text(source: str, name: str) -> str:
     except OSError as error:
         raise InputError(f"--locations {name}: cannot be read: {error.strerror}") from error
     if data.startswith(b"\x1f\x8b"):
-        raise InputError(
-            f"{name}: is compressed; pass it through gzip -dc and give --locations -"
-        )
+        raise InputError(f"{name}: is compressed; pass it through gzip -dc and give --locations -")
     try:
         decoded = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -165,9 +165,7 @@ class Run:
         seconds = time.monotonic() - started
         locations_digest = hashlib.sha256("".join(f"{each}\n" for each in part).encode())
         self.record.parts.append(
-            Part(
-                first_row, len(part), rows_digest, locations_digest.hexdigest(), seconds, now()
-            )
+            Part(first_row, len(part), rows_digest, locations_digest.hexdigest(), seconds, now())
         )
         self.record.write()
         self.done += len(part)
@@ -187,9 +185,7 @@ class Run:
             {"op": "embed", "folder": str(folder), "locations": locations, "alone": alone}, progress
         )
         address = self.job.address
-        return Address(
-            folder, address.species, address.dna_llm, address.context_len, address.width
-        )
+        return Address(folder, address.species, address.dna_llm, address.context_len, address.width)
 
     def start_worker(self) -> Worker:
         job = self.job
@@ -200,7 +196,11 @@ class Run:
         if not job.address.database.exists():
             folder = self.staging / "database"
             worker.ask(
-                {"op": "database", "folder": str(folder), "metadata": str(job.inputs.ensembl.resolve())}
+                {
+                    "op": "database",
+                    "folder": str(folder),
+                    "metadata": str(job.inputs.ensembl.resolve()),
+                }
             )
             store.create_database(job.address, folder / job.address.database.name)
         loaded = worker.ask(
@@ -296,5 +296,3 @@ def free_bytes(folder: Path) -> int:
 def needed_bytes(address: Address, locations: int) -> int:
     """Rows of the store, and once more those of the largest part in staging."""
     return address.row_bytes * (locations + min(locations, LARGEST_PART))
-
-

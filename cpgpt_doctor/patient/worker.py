@@ -217,5 +217,3 @@ def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
             {"event": "error", "type": type(error).__name__, "message": str(error)},
         )
         sys.exit(1)
-
-

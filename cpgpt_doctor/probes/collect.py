@@ -51,9 +51,7 @@ PROBES = {
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[str]:
     """A private folder for everything that an examination has to write, removed afterwards."""
-    with tempfile.TemporaryDirectory(
-        prefix="cpgpt-doctor-", ignore_cleanup_errors=True
-    ) as folder:
+    with tempfile.TemporaryDirectory(prefix="cpgpt-doctor-", ignore_cleanup_errors=True) as folder:
         yield folder
 
 

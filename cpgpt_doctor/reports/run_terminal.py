@@ -19,7 +19,6 @@ from cpgpt_doctor.embed import store
 from cpgpt_doctor.embed.run import Job, Result
 from cpgpt_doctor.run_embed import Prepared
 
-
 SHOWN_NUMBERS = 4
 
 

@@ -73,9 +73,7 @@ def torch_works(facts: Facts, call: Call) -> Check:
         return skipped(f"torch {installed or 'is not installed'}; not imported (--quick)")
     outcome = facts.accelerator.outcome
     if outcome.ok and facts.accelerator.torch is not None:
-        return ok(
-            f"torch {facts.accelerator.torch.version} imports ({outcome.seconds:.1f} s)"
-        )
+        return ok(f"torch {facts.accelerator.torch.version} imports ({outcome.seconds:.1f} s)")
     if installed is None and outcome.error_type == "ModuleNotFoundError":
         return found(
             Finding(

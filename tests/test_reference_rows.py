@@ -1,0 +1,89 @@
+"""The promise: every stored row is the reference row, bit for bit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import CONTEXT, DNA_LLM, PATIENTS, World
+
+
+def embed(world: World, release: str, folder: Path, locations: list[str], **options: object):
+    path = world.folder / f"{folder.name}.txt"
+    path.write_text("\n".join(locations) + "\n")
+    extra = [word for key, value in options.items() for word in (f"--{key}", str(value))]
+    return world.doctor(
+        "run-embed",
+        "--dependencies-dir", folder,
+        "--locations", path,
+        "--context-len", CONTEXT,
+        "--python", PATIENTS[release],
+        "--device", "cpu",
+        "--allow-all-n",
+        *extra,
+    )  # fmt: skip
+
+
+def stored(world: World, release: str, folder: Path, locations: list[str]) -> np.ndarray:
+    """The rows of a store as unmodified CpGPT reads them."""
+    request = {
+        "dependencies": str(folder),
+        "locations": locations,
+        "dna_llm": DNA_LLM,
+        "context_len": CONTEXT,
+    }
+    return world.in_patient(release, "read_back.py", request)
+
+
+@pytest.mark.parametrize("batch_size", [1, 8, 32])
+def test_each_row_is_the_reference_row(
+    world: World, release: str, batch_size: int, locations: list[str], reference
+) -> None:
+    folder = world.dependencies(f"run-{release}-{batch_size}")
+    ran = embed(world, release, folder, locations, **{"batch-size": batch_size})
+    assert ran.returncode == 0, ran.stderr
+    rows = stored(world, release, folder, locations)
+    equal = (rows == reference(release)).all(axis=1)
+    assert equal.all(), f"{(~equal).sum()} of {len(equal)} rows differ"
+    record = json.loads(next(folder.rglob("*.run.json")).read_text())
+    assert record["status"] == "complete"
+    if batch_size > 1:
+        assert record["batch_measured"]["difference"] is not None
+
+
+def test_locations_added_to_a_finished_store_leave_every_old_row(
+    world: World, release: str, locations: list[str], reference
+) -> None:
+    folder = world.dependencies(f"added-{release}")
+    assert embed(world, release, folder, locations[:-10]).returncode == 0
+    path = next(folder.rglob("*.mmap"))
+    before = path.read_bytes()
+    ran = embed(world, release, folder, locations)
+    assert ran.returncode == 0, ran.stderr
+    assert "10 locations embedded" in ran.stdout
+    assert path.read_bytes()[: len(before)] == before
+    assert np.array_equal(stored(world, release, folder, locations), reference(release))
+
+
+def test_unmodified_cpgpt_changes_a_row_for_its_neighbour(
+    world: World, locations: list[str], reference
+) -> None:
+    """The fault that equal lengths treat (CPG514), on CpGPT as it is."""
+    script = world.folder / "neighbours.py"
+    text = (Path(__file__).parent / "reference.py").read_text()
+    script.write_text(text.replace("batch_size=1,", "batch_size=8,"))
+    rows = world.in_patient(
+        "0.0.7",
+        str(script),
+        {
+            "dependencies": str(world.dependencies("neighbours")),
+            "genome": str(world.genome),
+            "locations": locations,
+            "dna_llm": DNA_LLM,
+            "context_len": CONTEXT,
+        },
+    )
+    assert (rows != reference("0.0.7")).any(axis=1).sum() > 0
