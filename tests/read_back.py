@@ -1,4 +1,7 @@
-"""Read a store with unmodified CpGPT: PATIENT_PYTHON read_back.py REQUEST.json (see reference.py)."""
+"""Read a store with unmodified CpGPT: PATIENT_PYTHON read_back.py REQUEST.json.
+
+The request is that of reference.py.
+"""
 
 import json
 import os

@@ -6,7 +6,6 @@ it too; it is never written beside the user's genome.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -146,7 +145,7 @@ class Genome:
 
 def fingerprint(path: Path) -> str:
     """What tells whether a file has changed since it was indexed: size and time of change."""
-    status = os.stat(path)
+    status = path.stat()
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 

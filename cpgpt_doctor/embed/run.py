@@ -290,7 +290,7 @@ def set_aside(checkpoint: Path) -> None:
 
 
 def free_bytes(folder: Path) -> int:
-    return psutil.disk_usage(str(folder)).free
+    return int(psutil.disk_usage(str(folder)).free)
 
 
 def needed_bytes(address: Address, locations: int) -> int:

@@ -89,7 +89,7 @@ class StartingChild:
         return descriptor
 
 
-class Pass(ForkingPickler):  # type: ignore[type-arg]
+class Pass(ForkingPickler):
     """ForkingPickler that notes what cannot be reduced and goes on."""
 
     def __init__(self, sink: Counter, deadline: float) -> None:
@@ -184,7 +184,7 @@ def dissect(root: object, name: str, seconds: float = 30.0) -> Anatomy:
     complete = True
     whole: Exception | None = None
     before = context.get_spawning_popen()
-    context.set_spawning_popen(StartingChild())
+    context.set_spawning_popen(StartingChild())  # type: ignore[arg-type]
     try:
         pickling.dump(root)
     except (OutOfTime, RecursionError) as error:
@@ -286,7 +286,7 @@ def dict_steps(mapping: dict[Any, Any]) -> Iterator[Step]:
         if type(key) in ATOMS:
             yield suffix(f"[{key!r}]"), value
         else:
-            yield (lambda path, at=index: f"list({path}.values())[{at}]"), value
+            yield listed_value(index), value
 
 
 def reduced_steps(obj: Any, parts: tuple[Any, ...]) -> Iterator[Step]:
@@ -366,6 +366,10 @@ def suffix(text: str) -> Callable[[str], str]:
 
 def listed(index: int) -> Callable[[str], str]:
     return lambda path: f"list({path})[{index}]"
+
+
+def listed_value(index: int) -> Callable[[str], str]:
+    return lambda path: f"list({path}.values())[{index}]"
 
 
 def type_name(obj: object) -> str:

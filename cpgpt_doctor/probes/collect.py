@@ -14,7 +14,6 @@ from typing import Any
 from cpgpt_doctor import __version__
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import (
-    SCHEMA,
     Accelerator,
     Embedder,
     Facts,
@@ -106,7 +105,7 @@ def collect(
         if name not in failed
     }
     return Facts(
-        schema=SCHEMA,
+        schema="cpgpt-doctor/facts/v1",
         doctor_version=__version__,
         host=parts.get("host"),
         python=parts.get("python"),
