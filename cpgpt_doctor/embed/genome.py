@@ -6,6 +6,7 @@ it too; it is never written beside the user's genome.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -102,7 +103,10 @@ def write_index(sequences: tuple[Sequence, ...], path: Path) -> None:
         for each in sequences
     )
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text("".join(lines), encoding="utf-8")
+    with temporary.open("w", encoding="utf-8", newline="\n") as out:
+        out.writelines(lines)
+        out.flush()
+        os.fsync(out.fileno())
     temporary.replace(path)
 
 
@@ -151,14 +155,13 @@ def fingerprint(path: Path) -> str:
 
 def index(path: Path, cache: Path) -> tuple[Sequence, ...]:
     """The index of a genome, from the folder `cache` where one was kept for this very file."""
-    kept = cached_index(path, cache)
-    return read_index(kept) if kept.exists() else build_index(path)
+    return read_index(cached_index(path, cache)) or build_index(path)
 
 
 def keep_index(sequences: tuple[Sequence, ...], path: Path, cache: Path) -> Path:
     """Keep an index in the folder `cache`, for the next run and for pyfaidx; return its path."""
     kept = cached_index(path, cache)
-    if not kept.exists():
+    if read_index(kept) != sequences:
         write_index(sequences, kept)
     return kept
 
@@ -169,8 +172,10 @@ def cached_index(path: Path, cache: Path) -> Path:
 
 
 def read_index(path: Path) -> tuple[Sequence, ...]:
-    sequences = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        name, *numbers = line.split("\t")
-        sequences.append(Sequence(name, *(int(number) for number in numbers)))
-    return tuple(sequences)
+    """A kept index; empty where there is none, or a damaged one."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        split = [line.split("\t") for line in lines]
+        return tuple(Sequence(name, *map(int, numbers)) for name, *numbers in split)
+    except (OSError, ValueError, TypeError):
+        return ()

@@ -17,12 +17,13 @@ from cpgpt_doctor.errors import InputError
 
 # Stricter than CpGPT, whose int() also takes "1_000", " 5000 " and "-500" and embeds another
 # window than was meant. A leading zero would store one locus under two names.
-LOCATION = re.compile(r"([^\s:]+):(0|[1-9][0-9]*)")
-POSITION = re.compile(r"0|[1-9][0-9]*")
+LOCATION = re.compile(r"([^\s:]+):(0|[1-9][0-9]{0,17})")
+POSITION = re.compile(r"0|[1-9][0-9]{0,17}")
 CHROMOSOME_COLUMNS = ("chrom", "chromosome", "chr", "cpg_chrm", "seqname", "#chrom")
 POSITION_COLUMNS = ("pos", "position", "start", "cpg_beg", "chromstart")
 LOCATION_COLUMNS = ("location", "genomic_location")
-BED_NOT_DATA = ("#", "track", "browser")
+BED_NOT_DATA = re.compile(r"#|(track|browser)(\s|$)")
+LINE_END = re.compile("\r\n|\r|\n")
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def read(source: str) -> Locations:
     Raises InputError, with the file and line, for anything that is not clearly a location.
     """
     name = "standard input" if source == "-" else source
-    lines = text(source, name).splitlines()
+    lines = LINE_END.split(text(source, name))  # splitlines() also splits at \x1c, \x85 and others
     places: dict[str, int] = {}
     duplicates = 0
     for number, location in parse(lines, name):
@@ -75,20 +76,21 @@ def text(source: str, name: str) -> str:
 
 def parse(lines: Sequence[str], name: str) -> Iterator[tuple[int, str]]:
     """Yield (line, location); the first line with data decides the form of all of them."""
-    first = next((line for line in lines if line.strip() and not is_comment(line)), "")
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    number, first = next((each for each in numbered if not is_comment(each[1])), (1, ""))
     fields = first.split("\t")
     if len(fields) >= 3 and POSITION.fullmatch(fields[1]) and POSITION.fullmatch(fields[2]):
         yield from bed(numbered, name)
         return
     delimiter = "\t" if "\t" in first else ","
-    columns = [column.strip().lower() for column in next(csv.reader([first], delimiter=delimiter))]
-    reader = column_reader(columns, name)
+    header = split(first, delimiter, name, number)
+    reader = column_reader([column.strip().lower() for column in header], name, number)
     if reader is not None:
-        yield from table(lines, delimiter, reader, name)
+        after = [each for each in numbered if each[0] > number]
+        yield from table(after, delimiter, reader, name)
     elif delimiter in first:
         raise InputError(
-            f"{name}:1: has neither BED's columns nor a header that names them; name a"
+            f"{name}:{number}: has neither BED's columns nor a header that names them; name a"
             f" chromosome column ({', '.join(CHROMOSOME_COLUMNS[:4])}) and a position column"
             f" ({', '.join(POSITION_COLUMNS[:4])}), or one column 'location'"
         )
@@ -99,7 +101,19 @@ def parse(lines: Sequence[str], name: str) -> Iterator[tuple[int, str]]:
 
 
 def is_comment(line: str) -> bool:
-    return line.startswith(BED_NOT_DATA) and not line.lower().startswith("#chrom")
+    return bool(BED_NOT_DATA.match(line)) and not line.lower().startswith("#chrom")
+
+
+def split(line: str, delimiter: str, name: str, number: int) -> list[str]:
+    """The fields of one line of CSV.
+
+    A quoted field that goes on in the next line is refused: it is nearly always a stray quotation
+    mark, which would swallow the locations of the lines up to the next one.
+    """
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise InputError(f"{name}:{number}: is not a line of CSV: {error}") from error
 
 
 def checked(location: str, name: str, number: int) -> str:
@@ -121,7 +135,7 @@ def bed(lines: Sequence[tuple[int, str]], name: str) -> Iterator[tuple[int, str]
         yield number, checked(f"{fields[0]}:{fields[1]}", name, number)
 
 
-def column_reader(columns: list[str], name: str) -> Callable[[list[str]], str] | None:
+def column_reader(columns: list[str], name: str, number: int) -> Callable[[list[str]], str] | None:
     """How to make a location of a row, None where the header does not name the columns."""
     whole = [at for at, column in enumerate(columns) if column in LOCATION_COLUMNS]
     if whole:
@@ -131,26 +145,23 @@ def column_reader(columns: list[str], name: str) -> Callable[[list[str]], str] |
     if not chromosomes or not positions:
         return None
     if len(chromosomes) > 1 or len(positions) > 1:
-        raise InputError(f"{name}:1: names more than one chromosome or position column")
+        raise InputError(f"{name}:{number}: names more than one chromosome or position column")
     chromosome, position = chromosomes[0], positions[0]
     return lambda row: f"{row[chromosome].strip()}:{row[position].strip()}"
 
 
 def table(
-    lines: Sequence[str], delimiter: str, reader: Callable[[list[str]], str], name: str
+    lines: Sequence[tuple[int, str]],
+    delimiter: str,
+    reader: Callable[[list[str]], str],
+    name: str,
 ) -> Iterator[tuple[int, str]]:
-    rows = csv.reader(lines, delimiter=delimiter)
-    header = True
-    for row in rows:
-        if not row or (header and is_comment(row[0])):
-            continue
-        if header:
-            header = False
-            continue
+    for number, line in lines:
+        row = split(line, delimiter, name, number)
         try:
             location = reader(row)
         except IndexError:
             raise InputError(
-                f"{name}:{rows.line_num}: has {len(row)} columns, fewer than the header"
+                f"{name}:{number}: has {len(row)} columns, fewer than the header"
             ) from None
-        yield rows.line_num, checked(location, name, rows.line_num)
+        yield number, checked(location, name, number)

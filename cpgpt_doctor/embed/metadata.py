@@ -57,12 +57,22 @@ class PlainUnpickler(pickle.Unpickler):
 
 def load_plain(data: bytes) -> Any:
     """Rebuild a pickle of plain values. Raises RefusedPickle or pickle.UnpicklingError."""
-    return PlainUnpickler(io.BytesIO(data)).load()
+    try:
+        return PlainUnpickler(io.BytesIO(data)).load()
+    except (RefusedPickle, pickle.UnpicklingError):
+        raise
+    except Exception as error:  # damaged bytes raise nearly anything: see pickle.UnpicklingError
+        raise pickle.UnpicklingError(f"{type(error).__name__}: {error}") from error
 
 
 def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
-    """Open an existing database; transactions are ours to begin and commit."""
-    mode = "rw" if write else "ro"
+    """Open an existing database; transactions are ours to begin and commit.
+
+    A journal beside it may be that of a writer which was killed. SQLite then has to roll back
+    before anyone can read, which it refuses to do in a database opened to be read only.
+    """
+    journal = path.with_name(path.name + "-journal")
+    mode = "rw" if write or journal.exists() else "ro"
     uri = f"file:{urllib.parse.quote(str(path.resolve()))}?mode={mode}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
 
@@ -95,7 +105,7 @@ def read_species(connection: sqlite3.Connection, species: str, path: Path) -> di
             f"{path}: the entry of {species!r} holds {error}, which is no plain data;"
             " it was not loaded"
         ) from error
-    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError) as error:
+    except pickle.UnpicklingError as error:
         raise InputError(f"{path}: the entry of {species!r} is damaged: {error}") from error
     if not isinstance(value, dict):
         raise InputError(f"{path}: the entry of {species!r} is not a dictionary")

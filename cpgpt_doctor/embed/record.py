@@ -78,10 +78,15 @@ def record_path(address: Address) -> Path:
     return address.folder / f"{address.context_len}bp_dna_embeddings.run.json"
 
 
-def earlier_parts(path: Path) -> list[Part]:
-    """The parts of earlier runs on the same store; none where there is no record of ours."""
+def earlier_parts(path: Path, named: int) -> list[Part]:
+    """The parts of earlier runs on a store that names `named` rows.
+
+    None where there is no record of ours, or one of a store that has since been replaced: a
+    record is a note, not the store, and is then begun again.
+    """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        return [Part(**part) for part in data["parts"]] if data["schema"] == SCHEMA else []
+        parts = [Part(**part) for part in data["parts"]] if data["schema"] == SCHEMA else []
     except (OSError, ValueError, KeyError, TypeError):
-        return []  # a record is a note, not the store: a damaged one is begun again
+        return []
+    return parts if all(part.first_row + part.rows <= named for part in parts) else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from cpgpt_doctor.embed.plan import Setting
 from cpgpt_doctor.embed.record import Part, Record, earlier_parts, now, record_path
 from cpgpt_doctor.embed.store import Address
 from cpgpt_doctor.embed.supervisor import Worker, WorkerFailed, WorkerLost
-from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.errors import DoctorError, InputError
 
 FIRST_PART = 64
 PART_SECONDS = 60.0
@@ -106,32 +107,50 @@ class Run:
         self.done = 0
         job.address.folder.mkdir(parents=True, exist_ok=True)
         path = record_path(job.address)
-        self.record = Record(path, job.patient, job.intent, job.plan, earlier_parts(path))
+        parts = earlier_parts(path, len(store.named_rows(job.address)))
+        self.record = Record(path, job.patient, job.intent, job.plan, parts)
 
     def go(self) -> Result:
-        job = self.job
-        self.record.write()
-        keep_index(job.inputs.sequences, job.inputs.genome, job.inputs.work)
-        set_aside(job.address.checkpoint)
-        problem = None
         try:
-            if job.locations:
-                problem = self.compute()
-            if problem is None:
-                self.progress.phase("verifying")
-                problem = self.verify()
+            problem = self.work()
         except KeyboardInterrupt:
-            self.record.status = "interrupted"
+            self.close("interrupted", None)
             raise
-        except OSError as error:
-            problem = f"{error.filename or job.inputs.dependencies}: {error.strerror or error}"
-        finally:
-            self.end_worker()
-            if self.record.status == "running":
-                self.record.status = "unfinished" if problem else "complete"
-            self.record.problem = problem
-            self.record.write()
+        except (OSError, sqlite3.Error, DoctorError, InputError, WorkerFailed, WorkerLost) as error:
+            problem = self.explained(error)
+        problem = self.close("unfinished" if problem else "complete", problem)
         return Result(self.done, problem, self.record.path, self.log, self.record.verification)
+
+    def work(self) -> str | None:
+        """All of the run; returns why it is not finished, None where it is."""
+        self.record.write()
+        keep_index(self.job.inputs.sequences, self.job.inputs.genome, self.job.inputs.work)
+        set_aside(self.job.address.checkpoint)
+        problem = self.compute()
+        if problem is None:
+            self.progress.phase("verifying")
+            problem = self.verify()
+        return problem
+
+    def close(self, status: str, problem: str | None) -> str | None:
+        """End the worker and write the record for the last time; returns the problem."""
+        self.end_worker()
+        self.record.status = status
+        self.record.problem = problem
+        try:
+            self.record.write()
+        except OSError as error:
+            return problem or self.explained(error)
+        return problem
+
+    def explained(self, error: Exception) -> str:
+        """An error in one line; where the disk is full, that, since it shows in many ways."""
+        free = free_bytes(self.job.inputs.dependencies)
+        if free < self.job.address.row_bytes * FIRST_PART:
+            return f"{self.job.inputs.dependencies}: the disk is full ({free} bytes are free)"
+        if isinstance(error, OSError):
+            return f"{error.filename or self.job.inputs.dependencies}: {error.strerror or error}"
+        return str(error)
 
     def compute(self) -> str | None:
         """Compute part after part; returns why it gave up, None when all is committed."""
@@ -145,14 +164,18 @@ class Run:
                 self.end_worker()
                 lost += 1
                 if lost == LOST_WORKERS:
-                    return f"the worker was lost {lost} times in one part, last {error}"
+                    why = self.explained(error)
+                    return f"the worker was lost {lost} times in one part, at last: {why}"
                 continue
-            except WorkerFailed as error:
-                return str(error)
             lost = 0
-            rate = len(part) / max(seconds, 1e-3)
-            size = max(1, min(LARGEST_PART, int(rate * PART_SECONDS), size * 4))
+            size = self.next_size(len(part), seconds)
         return None
+
+    def next_size(self, size: int, seconds: float) -> int:
+        """Locations of the next part: some minutes' worth, in whole batches."""
+        wanted = min(LARGEST_PART, int(size / max(seconds, 1e-3) * PART_SECONDS), size * 4)
+        batch = self.job.batch_size
+        return max(batch, wanted // batch * batch)
 
     def one_part(self, part: list[str]) -> float:
         """Compute and commit one part; returns the seconds that it took."""

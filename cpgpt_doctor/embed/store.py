@@ -5,13 +5,16 @@ For a species, model and context length it is two things in a dependencies folde
 `[dna_llm][len]` of the species in `ensembl_metadata.db`, a row for each location. The file may hold
 more rows than are named: what stands after the last named row does not count.
 
-That is what makes a commit safe. Rows are appended after the last named one and flushed to the
-disk; then one SQLite transaction names them. Before it the store is as it was, after it the rows
-are in, and a crash between the two leaves only rows that nobody names.
+That is what makes a commit safe. Within one SQLite transaction, which keeps other writers out,
+rows are appended after the last named one and flushed to the disk, and then named. Before the
+transaction's commit the store is as it was, after it the rows are in, and a crash in between leaves
+only rows that nobody names.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import math
 import os
@@ -155,7 +158,8 @@ def commit(address: Address, staged: Address, locations: Sequence[str]) -> str:
     """Add the rows that a staging store has for `locations`; return the digest of those rows.
 
     Raises DoctorError where the staging store does not hold exactly these locations, or the store
-    has changed under us; InputError where the store itself is damaged. The store is then as it was.
+    has some of them by now; InputError where the store itself is damaged; OSError where the disk is
+    full or another program keeps the database locked. The store is then as it was.
     """
     computed = named_rows(staged)
     if set(computed) != set(locations) or len(computed) != len(locations):
@@ -164,38 +168,50 @@ def commit(address: Address, staged: Address, locations: Sequence[str]) -> str:
             f" {len(locations)}; nothing of it was taken over"
         )
     data = list(read_rows(staged, [computed[location] for location in locations]))
-    before = named_rows(address)
-    check_health(address, before)
-    append(address, len(before), data)
-    connection = metadata.connect(address.database, write=True)
     try:
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("BEGIN IMMEDIATE")
-        species = metadata.read_species(connection, address.species, address.database)
-        rows = entry(species, address)
-        if rows != before or not rows.keys().isdisjoint(locations):
-            raise DoctorError(
-                f"{address.database}: another program added rows while we computed; start again"
-            )
-        added = {location: len(rows) + at for at, location in enumerate(locations)}
-        species.setdefault(address.dna_llm, {})[address.context_len] = {**rows, **added}
-        metadata.write_species(connection, address.species, species)
-        connection.execute("COMMIT")
-    finally:
-        connection.close()  # rolls back what was not committed
+        # Closing rolls back what was not committed.
+        with contextlib.closing(metadata.connect(address.database, write=True)) as connection:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("BEGIN IMMEDIATE")  # no other writer names rows from here on
+            species = metadata.read_species(connection, address.species, address.database)
+            rows = entry(species, address)
+            check_health(address, rows)
+            if not rows.keys().isdisjoint(locations):
+                raise DoctorError(
+                    f"{address.database}: another program added rows while we computed; start again"
+                )
+            append(address, len(rows), data)
+            added = {location: len(rows) + at for at, location in enumerate(locations)}
+            species.setdefault(address.dna_llm, {})[address.context_len] = {**rows, **added}
+            metadata.write_species(connection, address.species, species)
+            connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise OSError(errno.EIO, str(error), str(address.database)) from error
     return digest(iter(data))
 
 
 def append(address: Address, after: int, rows: list[bytes]) -> None:
-    """Write rows after the last named one, and bring them onto the disk."""
+    """Write rows after the last named one, and bring them onto the disk.
+
+    Where that fails, the file is left as long as it was; a new one is removed, since CpGPT cannot
+    open an empty one.
+    """
     address.folder.mkdir(parents=True, exist_ok=True)
-    new = not address.rows.exists()
-    with address.rows.open("xb" if new else "r+b") as stream:
-        stream.seek(after * address.row_bytes)
-        stream.writelines(rows)
-        stream.flush()
-        os.fsync(stream.fileno())
-    if new:
+    size = address.rows.stat().st_size if address.rows.exists() else None
+    try:
+        with address.rows.open("xb" if size is None else "r+b") as stream:
+            stream.seek(after * address.row_bytes)
+            stream.writelines(rows)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError:
+        with contextlib.suppress(OSError):
+            if size is None:
+                address.rows.unlink()
+            else:
+                os.truncate(address.rows, size)
+        raise
+    if size is None:
         flush_folder(address.folder)
 
 

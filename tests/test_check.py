@@ -1,0 +1,187 @@
+"""`check` on real environments."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.conftest import PATIENTS
+
+CULPRITS = {
+    f"dataset.genome.faidx.{name}" for name in ("file", "lock", "key_function", "filt_function")
+}
+SCHEMA = json.loads(
+    resources.files("cpgpt_doctor.reports").joinpath("check.schema.json").read_text()
+)
+
+
+def doctor(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cpgpt_doctor", *map(str, arguments)],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+    )
+
+
+def report(*arguments: object, **variables: str) -> dict[str, Any]:
+    ran = doctor("check", "--format", "json", *arguments, **variables)
+    assert ran.returncode in (0, 1), ran.stderr
+    data: dict[str, Any] = json.loads(ran.stdout)
+    jsonschema.validate(data, SCHEMA)
+    assert data["exit_code"] == ran.returncode
+    return data
+
+
+def findings(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {each["code"]: each for each in data["findings"]}
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Facts of a release's environment, observed once."""
+    folder = tmp_path_factory.mktemp("facts")
+
+    def facts(release: str) -> Path:
+        path = folder / f"{release}.json"
+        if not path.exists():
+            ran = doctor("check", "--python", PATIENTS[release], "--save-facts", path)
+            assert ran.returncode in (0, 1), ran.stderr
+        return path
+
+    return facts
+
+
+def real_pickling_error() -> str:
+    """What this Python says, asked of the standard pickler itself."""
+    with Path(__file__).open("rb") as stream:
+        try:
+            stream.__reduce_ex__(4)
+        except TypeError as error:
+            return f"TypeError: {error}"
+    raise AssertionError("an open file was pickled")
+
+
+def test_under_forkserver_every_culprit_is_an_error_on_every_release(
+    saved: Any, release: str
+) -> None:
+    data = report("--facts", saved(release), "--start-method", "forkserver")
+    found = findings(data)["CPG201"]
+    assert data["exit_code"] == 1
+    assert found["severity"] == "error"
+    assert {each["path"] for each in found["evidence"]["culprits"]} == CULPRITS
+    assert found["evidence"]["error"] == real_pickling_error()
+    assert [each["advice"] for each in found["remedies"]] == [
+        "recommended",
+        "not-recommended",
+        "possible",
+    ]
+
+
+def test_under_an_explicit_spawn_the_newer_release_falls_back(saved: Any) -> None:
+    data = report("--facts", saved("0.0.13"), "--start-method", "spawn")
+    assert findings(data)["CPG201"]["severity"] == "warning"
+    assert "CPG206" not in findings(data)
+    assert "CPG206" in findings(report("--facts", saved("0.0.13"), "--start-method", "forkserver"))
+
+
+def test_older_releases_meet_prefetch_factor_after_the_first_remedy(
+    saved: Any, release: str
+) -> None:
+    found = findings(report("--facts", saved(release), "--num-workers", 0))
+    assert ("CPG203" in found) == (release in ("0.0.3", "0.0.7"))
+    assert "CPG201" not in found
+    if "CPG203" in found:
+        assert found["CPG203"]["severity"] == "error"
+        assert "prefetch_factor" in found["CPG203"]["evidence"]["error"]
+
+
+def test_run_embed_has_no_errors_anywhere(saved: Any, release: str) -> None:
+    for method in ("fork", "spawn", "forkserver"):
+        data = report("--facts", saved(release), "--via", "run-embed", "--start-method", method)
+        assert data["exit_code"] == 0
+        if method != "fork":
+            assert findings(data)["CPG201"]["treated"]
+
+
+def test_saved_facts_give_the_same_report_as_the_machine(saved: Any) -> None:
+    live = report("--python", PATIENTS["0.0.7"], "--start-method", "spawn")
+    again = report("--facts", saved("0.0.7"), "--start-method", "spawn")
+    keep = ("code", "severity", "title", "remedies", "location")
+    assert [{key: each[key] for key in keep} for each in live["findings"]] == [
+        {key: each[key] for key in keep} for each in again["findings"]
+    ]
+
+
+def test_an_examination_writes_nothing_beside_the_genome(tmp_path: Path) -> None:
+    genome = tmp_path / "genome.fa"
+    genome.write_text(">1\n" + "ACGT" * 2000 + "\n")
+    data = report("--genome", genome, "--start-method", "forkserver")
+    culprits = findings(data)["CPG201"]["evidence"]["culprits"]
+    assert f"an open file, {genome}" in [each["about"].split(":")[0] for each in culprits]
+    assert list(tmp_path.iterdir()) == [genome]
+
+
+def test_quick_imports_neither_torch_nor_cpgpt(tmp_path: Path) -> None:
+    for name in ("torch", "cpgpt"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("import os; os.abort()")
+    data = report("--quick", PYTHONPATH=str(tmp_path))
+    statuses = {each["code"]: each["status"] for each in data["checks"]}
+    assert statuses["CPG401"] == "skipped"
+    assert statuses["CPG101"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import os; os.abort()", "kills the interpreter (SIGABRT)"),
+        ("import os; os._exit(3)", "ends the interpreter (status 3)"),
+        ("raise ImportError('libtorch_cpu.so: cannot open')", "torch is broken"),
+    ],
+)
+def test_a_broken_torch_is_named_and_all_else_is_still_reported(
+    tmp_path: Path, code: str, said: str
+) -> None:
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text(code)
+    data = report(PYTHONPATH=str(tmp_path))
+    assert data["exit_code"] == 1
+    assert said in findings(data)["CPG401"]["title"]
+    statuses = {each["code"]: each["status"] for each in data["checks"]}
+    assert statuses["CPG101"] == "ok"
+    assert statuses["CPG102"] == "ok"
+    assert statuses["CPG402"] == "unknown"
+
+
+def test_an_environment_without_the_doctor_and_without_anything_is_examined(
+    tmp_path: Path,
+) -> None:
+    venv.create(tmp_path / "bare", with_pip=False)
+    python = tmp_path / "bare" / "bin" / "python"
+    for package in ("cpgpt_doctor", "rich", "torch"):
+        assert subprocess.run([python, "-c", f"import {package}"], capture_output=True).returncode
+    data = report("--python", python)
+    assert data["patient"]["executable"] == str(python)
+    assert findings(data)["CPG401"]["title"] == "torch is not installed"
+    assert findings(data)["CPG402"]["title"] == "CpGPT is not installed in this environment"
+
+
+def test_the_terminal_report_is_a_screen_to_act_on(saved: Any) -> None:
+    ran = doctor("check", "--facts", saved("0.0.7"), "--start-method", "spawn", COLUMNS="80")
+    assert ran.returncode == 1
+    assert ran.stderr == ""
+    assert "\x1b" not in ran.stdout
+    assert max(len(line) for line in ran.stdout.splitlines()) <= 80
+    for part in ("error CPG201", "cannot pickle", "remedy 1", "(recommended)", "verify", "cost"):
+        assert part in ran.stdout
+    assert ran.stdout.rstrip().splitlines()[-1].startswith(("1 error", "num_workers"))

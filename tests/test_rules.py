@@ -1,0 +1,298 @@
+"""Rules judge recorded machines: severity is the consequence for what the user intends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cpgpt_doctor.facts import Facts, MissingName, Outcome, ProbeFailure
+from cpgpt_doctor.findings import Check, Finding, Severity
+from cpgpt_doctor.intent import Intent
+from cpgpt_doctor.rules.registry import RULES, judge
+from tests import recorded
+
+FIX_DOCUMENT_ERROR = "TypeError: cannot pickle 'BufferedReader' instances"
+CULPRITS = {
+    f"dataset.genome.faidx.{name}" for name in ("file", "lock", "key_function", "filt_function")
+}
+
+
+def check(facts: Facts, code: str, **intent: object) -> Check:
+    judged = judge(facts, Intent(**intent))  # type: ignore[arg-type]
+    return next(each.check for each in judged if each.code == code)
+
+
+def finding(facts: Facts, code: str, **intent: object) -> Finding:
+    result = check(facts, code, **intent)
+    assert result.status == "finding", result.summary
+    return result.findings[0]
+
+
+def test_codes_are_unique_and_in_order() -> None:
+    codes = [rule.code for rule in RULES]
+    assert codes == sorted(set(codes))
+
+
+# CPG1xx
+
+
+def test_101_python_outside_cpgpts_range() -> None:
+    found = finding(recorded.python_314(recorded.linux_new()), "CPG101")
+    assert found.severity is Severity.error
+    assert "3.14.0" in found.title
+    assert check(recorded.linux_new(), "CPG101").status == "ok"
+
+
+def test_102_says_where_the_start_method_comes_from() -> None:
+    assert "Linux's default" in check(recorded.linux_new(), "CPG102").summary
+    assert (
+        "macOS's default since Python 3.8"
+        in check(recorded.mac(recorded.linux_new()), "CPG102").summary
+    )
+    assert "since Python 3.14" in check(recorded.python_314(recorded.linux_new()), "CPG102").summary
+    assert "set by your code" in check(recorded.linux_new(), "CPG102", start_method="spawn").summary
+
+
+def test_102_a_start_method_that_the_platform_lacks_is_an_error() -> None:
+    found = finding(recorded.windows(recorded.linux_new()), "CPG102", start_method="fork")
+    assert found.severity is Severity.error
+
+
+def test_103_forkserver_by_default_on_linux_only() -> None:
+    assert finding(recorded.python_314(recorded.linux_new()), "CPG103").severity is Severity.warning
+    assert check(recorded.linux_new(), "CPG103").status == "ok"
+    assert check(recorded.mac(recorded.linux_new()), "CPG103").status == "skipped"
+
+
+# CPG2xx
+
+
+def test_201_is_the_fix_documents_case_on_its_machine() -> None:
+    found = finding(recorded.mac(recorded.linux_old()), "CPG201", num_workers=4)
+    assert found.severity is Severity.error
+    assert found.evidence.error == FIX_DOCUMENT_ERROR
+    assert {culprit.path for culprit in found.evidence.culprits} == CULPRITS
+    assert [remedy.advice for remedy in found.remedies] == [
+        "recommended",
+        "not-recommended",
+        "possible",
+    ]
+    assert "num_workers=0 alone is not enough" in found.remedies[0].why
+    assert "prefetch_factor option could only be specified" in found.remedies[0].why
+
+
+def test_201_names_the_line_of_the_call() -> None:
+    found = finding(recorded.linux_old(), "CPG201", start_method="spawn")
+    assert found.location
+    assert found.location.path.endswith("dna_llm_embedder.py")
+    assert found.location.line == 506
+
+
+def test_201_is_a_warning_where_cpgpts_guard_falls_back() -> None:
+    facts = recorded.linux_new()
+    assert finding(facts, "CPG201", start_method="spawn").severity is Severity.warning
+    assert finding(facts, "CPG201", start_method="forkserver").severity is Severity.error
+    assert finding(recorded.mac(facts), "CPG201").severity is Severity.warning
+
+
+def test_201_is_an_error_where_the_guard_sees_no_start_method() -> None:
+    """On Windows nothing sets it, so CpGPT sees None, and spawn comes all the same."""
+    assert finding(recorded.windows(recorded.linux_new()), "CPG201").severity is Severity.error
+
+
+@pytest.mark.parametrize("base", [recorded.linux_new(), recorded.linux_old()])
+def test_201_is_not_among_the_findings_without_workers(base: Facts) -> None:
+    for facts in (base, recorded.mac(base), recorded.windows(base)):
+        assert check(facts, "CPG201", num_workers=0, start_method="spawn").status == "ok"
+
+
+def test_201_is_a_treated_note_for_run_embed() -> None:
+    found = finding(recorded.mac(recorded.linux_old()), "CPG201", via="run-embed")
+    assert found.severity is Severity.note
+    assert found.treated
+
+
+def test_201_says_nothing_against_fork_which_does_not_pickle() -> None:
+    assert check(recorded.linux_new(), "CPG201").status == "ok"
+
+
+def test_203_is_an_error_for_the_call_that_meets_it() -> None:
+    facts = recorded.linux_old()
+    assert finding(facts, "CPG203", num_workers=0).severity is Severity.error
+    assert finding(facts, "CPG203", num_workers=4).severity is Severity.warning
+    assert finding(facts, "CPG203", num_workers=0, via="run-embed").severity is Severity.note
+    assert check(recorded.linux_new(), "CPG203", num_workers=0).status == "ok"
+
+
+def test_204_is_a_note_without_cuda_and_nothing_with_it() -> None:
+    facts = recorded.linux_new()
+    assert finding(facts, "CPG204").severity is Severity.note
+    assert check(recorded.with_torch(facts, cuda_available=True), "CPG204").status == "ok"
+
+
+def test_206_the_guard_misses_forkserver_and_an_unset_spawn() -> None:
+    facts = recorded.linux_new()
+    assert finding(facts, "CPG206", start_method="forkserver").severity is Severity.error
+    assert finding(recorded.windows(facts), "CPG206").severity is Severity.error
+    assert check(facts, "CPG206", start_method="spawn").status == "ok"
+    assert check(facts, "CPG206").status == "ok"
+    assert check(recorded.linux_old(), "CPG206").status == "skipped"
+
+
+# CPG3xx
+
+
+def test_301_a_gpu_that_torch_was_not_built_for() -> None:
+    found = finding(recorded.with_gpu(recorded.linux_new()), "CPG301")
+    assert found.severity is Severity.warning
+    assert "H100" in found.title
+    assert check(recorded.linux_new(), "CPG301").status == "ok"
+
+
+def test_302_is_a_warning_with_a_gpu_and_a_note_without() -> None:
+    facts = recorded.linux_old()
+    assert finding(facts, "CPG302").severity is Severity.note
+    assert finding(recorded.with_gpu(facts), "CPG302").severity is Severity.warning
+    assert check(recorded.linux_new(), "CPG302").status == "skipped"
+
+
+def test_303_mps_that_cpgpt_leaves_unused() -> None:
+    facts = recorded.mac(recorded.linux_new())
+    assert finding(facts, "CPG303").severity is Severity.warning
+    assert finding(facts, "CPG303", via="run-embed").treated
+
+
+def test_304_says_why_mps_is_not_available() -> None:
+    rosetta = recorded.mac(recorded.linux_new(), mps=False, machine="x86_64")
+    assert "arm64 Python" in finding(rosetta, "CPG304").causes[0]
+    assert check(recorded.mac(recorded.linux_new()), "CPG304").status == "ok"
+
+
+# CPG4xx
+
+
+def broken(facts: Facts, kind: str, detail: str) -> Facts:
+    failure = ProbeFailure("accelerator", kind, detail, "boom")  # type: ignore[arg-type]
+    return replace(facts, accelerator=None, embedder=None, failures=(failure,))
+
+
+def test_401_says_how_torch_fails() -> None:
+    facts = recorded.linux_new()
+    assert facts.accelerator
+    killed = finding(broken(facts, "killed", "SIGSEGV"), "CPG401")
+    assert "kills the interpreter (SIGSEGV)" in killed.title
+    error = Outcome(False, "OSError", "libtorch_cpu.so: cannot open", 0.1)
+    raised = replace(facts, accelerator=replace(facts.accelerator, outcome=error, torch=None))
+    assert finding(raised, "CPG401").evidence.error == "OSError: libtorch_cpu.so: cannot open"
+    assert check(facts, "CPG401").status == "ok"
+
+
+def test_402_is_unknown_rather_than_a_second_finding_without_torch() -> None:
+    assert check(broken(recorded.linux_new(), "killed", "SIGSEGV"), "CPG402").status == "unknown"
+
+
+def test_402_names_the_missing_package() -> None:
+    facts = recorded.linux_new()
+    assert facts.embedder
+    error = Outcome(False, "ModuleNotFoundError", "No module named 'lightning'", 0.1)
+    without = replace(facts, embedder=replace(facts.embedder, imported=error))
+    assert finding(without, "CPG402").remedies[0].commands == ("pip install lightning",)
+
+
+def test_402_cpgpt_missing() -> None:
+    facts = recorded.linux_new()
+    assert facts.packages
+    without = replace(facts, packages=replace(facts.packages, cpgpt=None))
+    assert "not installed" in finding(without, "CPG402").title
+    assert check(without, "CPG403").status == "skipped"
+
+
+def test_403_separates_what_works_from_what_is_needed_only_elsewhere() -> None:
+    findings = check(recorded.linux_old(), "CPG403").findings
+    by_severity = {each.severity: dict(each.evidence.seen) for each in findings}
+    assert set(by_severity) == {Severity.warning, Severity.note}
+    assert "pyarrow" in by_severity[Severity.warning]
+    assert "hydra-core" in by_severity[Severity.note]
+
+
+def test_403_is_an_error_where_the_import_fails_for_it() -> None:
+    facts = recorded.linux_new()
+    assert facts.packages
+    assert facts.embedder
+    installed = {k: v for k, v in facts.packages.installed.items() if k != "lightning"}
+    error = Outcome(False, "ModuleNotFoundError", "No module named 'lightning'", 0.1)
+    without = replace(
+        facts,
+        packages=replace(facts.packages, installed=installed),
+        embedder=replace(facts.embedder, imported=error),
+    )
+    found = finding(without, "CPG403")
+    assert found.severity is Severity.error
+    assert [name for name, _ in found.evidence.seen] == ["lightning"]
+
+
+def with_remote_code(facts: Facts, **changes: object) -> Facts:
+    assert facts.embedder
+    assert facts.embedder.examined
+    examined = facts.embedder.examined
+    needs = changes.pop("remote_needs", examined.remote_needs)
+    codes = tuple(
+        replace(code, **changes) if "500m" in code.dna_llm else code  # type: ignore[arg-type]
+        for code in examined.remote_code
+    )
+    changed = replace(examined, remote_code=codes, remote_needs=needs)  # type: ignore[arg-type]
+    return replace(facts, embedder=replace(facts.embedder, examined=changed))
+
+
+def test_404_is_an_error_read_off_the_cached_code() -> None:
+    name = "transformers.pytorch_utils.find_pruneable_heads_and_indices"
+    facts = with_remote_code(
+        recorded.linux_new(), cached=True, missing=(MissingName(name, "modeling_esm.py", 27),)
+    )
+    found = finding(facts, "CPG404")
+    assert found.severity is Severity.error
+    assert name in found.causes[0]
+    assert found.location
+    assert found.location.line == 27
+    assert found.remedies[0].commands == ("pip install 'transformers<5'",)
+
+
+def test_404_is_a_warning_where_the_model_is_only_known_to_need_it() -> None:
+    name = "transformers.pytorch_utils.find_pruneable_heads_and_indices"
+    facts = with_remote_code(recorded.linux_new(), cached=False, remote_needs={name: False})
+    assert finding(facts, "CPG404").severity is Severity.warning
+    assert check(facts, "CPG404", dna_llm="hyenadna-large-1m-seqlen-hf").status == "ok"
+
+
+def test_404_a_model_that_this_cpgpt_does_not_have() -> None:
+    assert finding(recorded.linux_old(), "CPG404", dna_llm="NTv3_8M_pre").severity is Severity.error
+
+
+# What was not looked at
+
+
+def test_quick_facts_are_judged_as_far_as_they_go() -> None:
+    facts = replace(
+        recorded.linux_new(),
+        accelerator=None,
+        embedder=None,
+        skipped=("accelerator", "embedder"),
+    )
+    statuses = {each.code: each.check.status for each in judge(facts, Intent())}
+    assert statuses["CPG101"] == "ok"
+    assert {statuses[code] for code in ("CPG201", "CPG301", "CPG401", "CPG402", "CPG404")} == {
+        "skipped"
+    }
+
+
+def test_every_finding_of_the_recorded_machines_says_what_to_do() -> None:
+    machines = [recorded.linux_new(), recorded.linux_old()]
+    machines += [change(base) for change in (recorded.mac, recorded.windows) for base in machines]
+    for facts in machines:
+        for each in judge(facts, Intent()):
+            for found in each.check.findings:
+                assert found.causes
+                if found.severity is Severity.error:
+                    assert found.remedies
+                    assert found.remedies[0].advice == "recommended"

@@ -1,0 +1,219 @@
+"""run-embed under faults: nothing finished is lost, and the run goes on where it was."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from tests.conftest import CONTEXT, DNA_LLM, PATIENTS, World
+from tests.test_reference_rows import embed, stored
+
+RELEASE = "0.0.13"
+
+
+class Running:
+    """run-embed as a user started it, seen from outside."""
+
+    def __init__(self, world: World, folder: Path, locations: list[str], *extra: object) -> None:
+        path = world.folder / f"{folder.name}.txt"
+        path.write_text("\n".join(locations) + "\n")
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "cpgpt_doctor", "run-embed"]
+            + ["--dependencies-dir", str(folder), "--locations", str(path), "--allow-all-n"]
+            + ["--context-len", str(CONTEXT), "--python", str(PATIENTS[RELEASE])]
+            + [str(word) for word in extra],
+            env={**os.environ, **world.variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def record(self) -> dict[str, object]:
+        found = list(self.folder.rglob("*.run.json"))
+        return json.loads(found[0].read_text()) if found else {}
+
+    def committed(self) -> int:
+        parts = self.record().get("parts", [])
+        assert isinstance(parts, list)
+        return sum(part["rows"] for part in parts)
+
+    def worker(self) -> psutil.Process | None:
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # it ended while we looked
+                if "cpgpt_doctor.patient.worker" in " ".join(child.cmdline()):
+                    return child
+        return None
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 120
+        while not condition():
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def end(self) -> tuple[int, str, str]:
+        out, err = self.process.communicate(timeout=120)
+        return self.process.returncode, out, err
+
+
+def test_a_killed_worker_is_started_again_and_every_row_is_right(
+    world: World, locations: list[str], reference
+) -> None:
+    folder = world.dependencies("killed")
+    running = Running(world, folder, locations)
+    running.wait_until(lambda: running.committed() > 0)
+    first = running.worker()
+    assert first is not None
+    first.kill()
+    code, out, err = running.end()
+    assert code == 0, err
+    assert "verified" in out
+    assert np.array_equal(stored(world, RELEASE, folder, locations), reference(RELEASE))
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_next_run_goes_on(
+    world: World, locations: list[str], reference
+) -> None:
+    folder = world.dependencies("interrupted")
+    running = Running(world, folder, locations)
+    running.wait_until(lambda: running.committed() > 0)
+    running.process.send_signal(signal.SIGINT)
+    code, _, err = running.end()
+    assert code == 130
+    assert "interrupted" in err.splitlines()[-1]
+    assert "Traceback" not in err
+    assert running.record()["status"] == "interrupted"
+    kept = running.committed()
+    assert 0 < kept < len(locations)
+    again = embed(world, RELEASE, folder, locations)
+    assert again.returncode == 0, again.stderr
+    assert f"{len(locations) - kept} locations embedded" in again.stdout
+    assert np.array_equal(stored(world, RELEASE, folder, locations), reference(RELEASE))
+
+
+def test_a_killed_supervisor_takes_its_worker_with_it_and_loses_nothing(
+    world: World, locations: list[str], reference
+) -> None:
+    folder = world.dependencies("orphaned")
+    running = Running(world, folder, locations)
+    running.wait_until(lambda: running.committed() > 0)
+    worker = running.worker()
+    assert worker is not None
+    running.process.kill()
+    running.end()
+    worker.wait(timeout=20)
+    kept = running.committed()
+    again = embed(world, RELEASE, folder, locations)
+    assert again.returncode == 0, again.stderr
+    assert f"{len(locations) - kept} locations embedded" in again.stdout
+    assert np.array_equal(stored(world, RELEASE, folder, locations), reference(RELEASE))
+
+
+def test_a_second_run_on_the_same_folder_is_refused(world: World, locations: list[str]) -> None:
+    folder = world.dependencies("twice")
+    running = Running(world, folder, locations)
+    running.wait_until(lambda: running.worker() is not None)
+    second = embed(world, RELEASE, folder, locations)
+    running.process.send_signal(signal.SIGINT)
+    running.end()
+    assert second.returncode == 2
+    assert "another run-embed is at work" in second.stderr
+
+
+def test_a_location_given_twice_is_embedded_once(
+    world: World, locations: list[str], reference
+) -> None:
+    """CpGPT itself gives the rows after a repeated location to the wrong locations."""
+    folder = world.dependencies("repeated")
+    some = locations[:12]
+    ran = embed(world, RELEASE, folder, [some[0], some[0], *some, some[3]])
+    assert ran.returncode == 0, ran.stderr
+    assert np.array_equal(stored(world, RELEASE, folder, some), reference(RELEASE)[:12])
+
+
+def test_dry_run_shows_the_plan_and_writes_nothing(world: World, locations: list[str]) -> None:
+    folder = world.dependencies("dry")
+    before = sorted(folder.rglob("*"))
+    path = world.folder / "dry.txt"
+    path.write_text("\n".join(locations) + "\n")
+    ran = world.doctor(
+        "run-embed", "--dependencies-dir", folder, "--locations", path, "--allow-all-n", "--dry-run"
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "CPG514" in ran.stdout
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_stale_checkpoint_is_set_aside(world: World, locations: list[str]) -> None:
+    """With it, the next direct run of CpGPT 0.0.8 or later would drop the rows past it."""
+    folder = world.dependencies("checkpoint")
+    place = folder / "dna_embeddings" / "homo_sapiens" / DNA_LLM
+    place.mkdir(parents=True)
+    name = f"{CONTEXT}bp_dna_embeddings.mmap.checkpoint.json"
+    (place / name).write_text('{"committed_rows": 3}')
+    assert embed(world, RELEASE, folder, locations[:12]).returncode == 0
+    assert not (place / name).exists()
+    assert (place / f"{name}.set-aside").exists()
+
+
+def test_a_changed_row_is_found_by_the_next_run(world: World, locations: list[str]) -> None:
+    folder = world.dependencies("changed")
+    assert embed(world, RELEASE, folder, locations[:12]).returncode == 0
+    path = next(folder.rglob("*.mmap"))
+    with path.open("r+b") as stream:
+        stream.seek(100)
+        stream.write(b"\x01\x02")
+    ran = embed(world, RELEASE, folder, locations[:12])
+    assert ran.returncode == 1
+    assert "not those that were committed" in ran.stderr
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    with path.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
+        while stream.write(b"\0" * 4096):
+            pass
+
+
+def test_a_full_disk_ends_the_run_and_leaves_the_store_readable(
+    world: World, locations: list[str], reference
+) -> None:
+    source = world.dependencies("full-source")
+    folder = world.folder / "full"
+    folder.mkdir()
+    # Room for the database, the staging files and the first part, not for all.
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        subprocess.run(["cp", "-a", f"{source}/.", folder], check=True)
+        filler = folder / "filler"
+        running = Running(world, folder, locations)
+        running.wait_until(lambda: running.committed() > 0)
+        fill(filler)
+        code, _, err = running.end()
+        assert code == 1
+        assert "the disk is full" in err.splitlines()[-1]
+        assert "Traceback" not in err
+        kept = running.committed()
+        assert kept > 0
+        filler.unlink()
+        names = locations[:kept]
+        rows = stored(world, RELEASE, folder, names)
+        assert np.array_equal(rows, reference(RELEASE)[:kept])
+    finally:
+        subprocess.run(["umount", folder], check=True)
