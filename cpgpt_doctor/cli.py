@@ -145,7 +145,18 @@ def add_run_embed(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     embed.add_argument("--dna-llm", metavar="NAME", help="default: CpGPT's own")
     embed.add_argument("--context-len", type=positive, default=2001, metavar="N")
     embed.add_argument("--batch-size", type=positive, default=8, metavar="N")
-    embed.add_argument("--num-workers", type=count, metavar="N", help="processes that read windows")
+    embed.add_argument(
+        "--num-workers",
+        type=count,
+        default=0,
+        metavar="N",
+        help="processes that read windows (default: none, which is seldom slower)",
+    )
+    embed.add_argument(
+        "--start-method",
+        choices=("fork", "spawn", "forkserver"),
+        help="of these processes (default: the platform's)",
+    )
     embed.add_argument(
         "--genome", type=Path, metavar="FASTA", help="default: the one in the dependencies folder"
     )
@@ -226,6 +237,7 @@ def run_run_embed(args: argparse.Namespace) -> int:
             context_len=args.context_len,
             batch_size=args.batch_size,
             num_workers=args.num_workers,
+            start_method=args.start_method,
             genome=args.genome,
             device=args.device,
             python=args.python,
@@ -244,17 +256,11 @@ def run_run_embed(args: argparse.Namespace) -> int:
         with run_terminal.Shown(len(job.locations), notes) as shown:
             result = run(job, shown)
     except KeyboardInterrupt:
-        print(
-            "cpgpt-doctor: interrupted; finished parts are kept, start it again to go on",
-            file=sys.stderr,
-        )
+        complain("interrupted; finished parts are kept, start it again to go on")
         return 130
     run_terminal.show_end(job, result, console, time.monotonic() - started)
     if result.problem is not None:
-        print(
-            f"cpgpt-doctor: not finished: {result.problem}; what is finished is kept",
-            file=sys.stderr,
-        )
+        complain(f"not finished: {result.problem}; what is finished is kept")
         return 1
     return 0
 
@@ -265,17 +271,26 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except InputError as error:
+        caught: BaseException = error
         code, line = 2, str(error)
     except DoctorError as error:
+        caught = error
         code, line = 3, str(error)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        caught = error
         code, line = 130, "interrupted"
     except BrokenPipeError:
         return 0  # the reader of our output, such as `head`, has seen enough
     except Exception as error:
+        caught = error
         code = 3
         line = f"the doctor itself failed: {type(error).__name__}: {error} (--debug shows where)"
     if args.debug:
-        traceback.print_exc()
-    print(f"cpgpt-doctor: {line}", file=sys.stderr)
+        traceback.print_exception(caught)
+    complain(line)
     return code
+
+
+def complain(line: str) -> None:
+    """An error is one line, whatever a file's name or a library's message holds."""
+    print("cpgpt-doctor:", " ".join(line.split()), file=sys.stderr)

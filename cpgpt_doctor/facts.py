@@ -264,6 +264,8 @@ def read(path: Path) -> Facts:
         raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a text file") from error
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, lists in lists
+        raise InputError(f"{path}: not facts: {error}") from error
     found = data.get("schema") if isinstance(data, dict) else None
     if found != SCHEMA:
         raise InputError(

@@ -32,7 +32,8 @@ class Asked:
     dna_llm: str | None
     context_len: int
     batch_size: int
-    num_workers: int | None
+    num_workers: int
+    start_method: str | None
     genome: Path | None
     device: str
     python: str
@@ -80,7 +81,9 @@ def prepare(asked: Asked) -> Prepared:
 
 def judged(facts: Facts, asked: Asked) -> Report:
     """The check's report on this run; an unknown model is the call's fault, not a finding."""
-    intent = Intent("run-embed", asked.num_workers or 0, None, asked.dna_llm, asked.batch_size)
+    intent = Intent(
+        "run-embed", asked.num_workers, asked.start_method, asked.dna_llm, asked.batch_size
+    )
     call = resolve(intent, facts)
     examined = facts.embedder.examined if facts.embedder else None
     if examined is not None and call.dna_llm not in examined.models:
@@ -121,7 +124,8 @@ def make_job(
         locations=missing,
         all_locations=tuple(given.places),
         batch_size=asked.batch_size,
-        num_workers=0,
+        num_workers=asked.num_workers,
+        start_method=asked.start_method,
         device=device,
         plan=plan.settings(
             facts,

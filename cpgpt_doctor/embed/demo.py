@@ -24,7 +24,7 @@ def make(python: str, folder: Path | None, notes: Console) -> tuple[Path, str]:
     folder = folder or FOLDER
     locations = folder / "locations.txt"
     if not locations.exists():
-        if folder.exists() and any(folder.iterdir()):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(
                 f"--demo: {folder} is not empty and holds no demo; name another"
                 " folder with --dependencies-dir"

@@ -17,7 +17,7 @@ from cpgpt_doctor.errors import InputError
 
 # Stricter than CpGPT, whose int() also takes "1_000", " 5000 " and "-500" and embeds another
 # window than was meant. A leading zero would store one locus under two names.
-LOCATION = re.compile(r"([^\s:]+):(0|[1-9][0-9]{0,17})")
+LOCATION = re.compile(r"([^\s:\x00-\x1f\x7f-\x9f]+):(0|[1-9][0-9]{0,17})")
 POSITION = re.compile(r"0|[1-9][0-9]{0,17}")
 CHROMOSOME_COLUMNS = ("chrom", "chromosome", "chr", "cpg_chrm", "seqname", "#chrom")
 POSITION_COLUMNS = ("pos", "position", "start", "cpg_beg", "chromstart")
@@ -59,6 +59,8 @@ def read(source: str) -> Locations:
 
 
 def text(source: str, name: str) -> str:
+    if source == "-" and sys.stdin is None:
+        raise InputError("--locations -: standard input is closed")
     try:
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:

@@ -1,7 +1,8 @@
 """CpGPT's `ensembl_metadata.db`: an SQLite table `unnamed` of pickled dictionaries, one a species.
 
 A pickle can run anything when it is read, so it is read here with an unpickler that admits plain
-containers, numbers and NumPy's integer scalars, which it rebuilds without NumPy, and nothing else.
+containers, numbers and NumPy's scalars of integers and text, which it rebuilds without NumPy, and
+nothing else. Text: CpGPT given an array of locations stores them as numpy.str_.
 """
 
 from __future__ import annotations
@@ -23,27 +24,29 @@ class RefusedPickle(Exception):
     """The pickle holds something other than plain values."""
 
 
-class IntegerType:
-    """Stands for numpy.dtype of a signed or unsigned integer while a scalar is rebuilt."""
+class ScalarType:
+    """Stands for numpy.dtype of an integer or a text while a scalar is rebuilt."""
 
     def __init__(self, name: str, align: bool = False, copy: bool = True) -> None:
-        if name[:1] not in ("i", "u") or not name[1:].isdigit():
+        if name[:1] not in ("i", "u", "U") or not name[1:].isdigit():
             raise RefusedPickle(f"a NumPy scalar of type {name!r}")
-        self.signed = name[0] == "i"
+        self.kind = name[0]
         self.byteorder: Any = "little"
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.byteorder = "big" if state[1] == ">" else "little"
 
 
-def integer(kind: IntegerType, data: bytes) -> int:
-    return int.from_bytes(data, kind.byteorder, signed=kind.signed)
+def scalar(of: ScalarType, data: bytes) -> int | str:
+    if of.kind == "U":
+        return data.decode("utf-32-be" if of.byteorder == "big" else "utf-32-le")
+    return int.from_bytes(data, of.byteorder, signed=of.kind == "i")
 
 
 ADMITTED: dict[tuple[str, str], Callable[..., Any]] = {
-    ("numpy", "dtype"): IntegerType,
-    ("numpy.core.multiarray", "scalar"): integer,  # NumPy 1
-    ("numpy._core.multiarray", "scalar"): integer,  # NumPy 2
+    ("numpy", "dtype"): ScalarType,
+    ("numpy.core.multiarray", "scalar"): scalar,  # NumPy 1
+    ("numpy._core.multiarray", "scalar"): scalar,  # NumPy 2
 }
 
 

@@ -42,7 +42,7 @@ def settings(
     *,
     stored: int,
     batch_size: int,
-    num_workers: int | None,
+    num_workers: int,
     device_asked: str,
     device: str,
 ) -> tuple[Setting, ...]:
@@ -59,17 +59,26 @@ def settings(
         ),
         Setting(
             "num_workers",
-            "-" if num_workers is None else str(num_workers),
-            "0",
-            "CPG201",
-            "windows are read in the main process: nothing is pickled or shared",
+            str(num_workers),
+            str(num_workers),
+            "CPG202" if num_workers else "CPG201",
+            "the genome is read by position and travels as its path: safe to fork and to pickle"
+            if num_workers
+            else "windows are read in the main process: nothing is pickled or shared",
         ),
         Setting(
             "prefetch_factor",
             "2 (CpGPT)",
-            "none",
-            "CPG203",
+            "2" if num_workers else "none",
+            "" if num_workers else "CPG203",
             "it belongs to workers, as persistent_workers does",
+        ),
+        Setting(
+            "tokens",
+            "searched (CpGPT)",
+            "looked up",
+            "",
+            "windows of A, C, G and T only, once a sample has been found equal both ways",
         ),
         Setting(
             "pin_memory",

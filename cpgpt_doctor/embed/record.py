@@ -42,6 +42,7 @@ class Record:
     parts: list[Part]
     status: str = "running"
     started: str = field(default_factory=lambda: now())
+    tokens: dict[str, Any] | None = None
     measured: dict[str, Any] | None = None
     versions: dict[str, str] = field(default_factory=dict)
     verification: dict[str, Any] | None = None
@@ -58,6 +59,7 @@ class Record:
             "started": self.started,
             "written": now(),
             "plan": [dataclasses.asdict(setting) for setting in self.plan],
+            "tokens_checked": self.tokens,
             "batch_measured": self.measured,
             "versions": self.versions,
             "parts": [dataclasses.asdict(part) for part in self.parts],

@@ -31,7 +31,9 @@ LARGEST_PART = 8192
 LOST_WORKERS = 3
 MEASURED_FROM = 4  # times the batch size: enough windows to find a batch of one length among
 VERIFIED_ALONE = 8
+CHECKED_TOKENS = 64
 LARGEST_DIFFERENCE = 1e-6
+LOADING_WORKER = "DataLoader"  # how PyTorch's messages of a lost or silent worker begin
 
 
 class Progress(Protocol):
@@ -52,6 +54,7 @@ class Job:
     all_locations: tuple[str, ...]
     batch_size: int
     num_workers: int
+    start_method: str | None
     device: str
     plan: tuple[Setting, ...]
     patient: dict[str, Any]
@@ -103,7 +106,7 @@ class Run:
         self.staging.mkdir()
         self.log = job.inputs.work / "run-embed.log"
         self.worker: Worker | None = None
-        self.difference: float | None = None
+        self.num_workers = job.num_workers
         self.done = 0
         job.address.folder.mkdir(parents=True, exist_ok=True)
         path = record_path(job.address)
@@ -160,6 +163,11 @@ class Run:
             part = list(self.job.locations[self.done : self.done + size])
             try:
                 seconds = self.one_part(part)
+            except WorkerFailed as error:
+                if not self.num_workers or LOADING_WORKER not in str(error):
+                    raise
+                self.load_without_workers(str(error))
+                continue
             except WorkerLost as error:
                 self.end_worker()
                 lost += 1
@@ -170,6 +178,14 @@ class Run:
             lost = 0
             size = self.next_size(len(part), seconds)
         return None
+
+    def load_without_workers(self, error: str) -> None:
+        """Go on in one process after a loading worker died or hung (CPG208)."""
+        self.end_worker()
+        asked, self.num_workers = str(self.num_workers), 0
+        change = Setting("num_workers", asked, "0", "CPG208", f"from here on: {error}")
+        self.record.plan = (*self.record.plan, change)
+        self.progress.phase("a loading worker was lost; going on without")
 
     def next_size(self, size: int, seconds: float) -> int:
         """Locations of the next part: some minutes' worth, in whole batches."""
@@ -234,7 +250,8 @@ class Run:
                 "dna_llm": job.address.dna_llm,
                 "context_len": job.address.context_len,
                 "batch_size": job.batch_size,
-                "num_workers": job.num_workers,
+                "num_workers": self.num_workers,
+                "start_method": job.start_method,
                 "device": job.device,
                 "genome": str(job.inputs.genome.resolve()),
                 "index": str(
@@ -243,6 +260,10 @@ class Run:
             }
         )
         self.record.versions = loaded["versions"]
+        self.progress.phase("checking tokens")
+        sample = sorted(random.sample(job.locations, min(CHECKED_TOKENS, len(job.locations))))
+        checked = worker.ask({"op": "tokens", "locations": sample})
+        self.record.tokens = {key: checked[key] for key in checked if key != "event"}
         if job.batch_size > 1:
             self.progress.phase("measuring a batch against its windows alone")
             measured = worker.ask(
@@ -253,7 +274,6 @@ class Run:
                 }
             )
             self.record.measured = {key: measured[key] for key in measured if key != "event"}
-            self.difference = measured["difference"]
         self.record.write()
         self.progress.phase("embedding")
         return worker

@@ -2,7 +2,7 @@
 
 The module is named by its dotted path in this package and has `main(request, channel, commands)`:
 `request` is the JSON object on the first line of standard input, `channel` takes one JSON object a
-line and is what standard output was, `commands` is the rest of standard input.
+line and is what standard output was, `commands` is the rest of what was standard input.
 
 Libraries print to standard output (CpGPT logs there), so it is pointed at standard error before
 anything is imported: the channel carries our objects only.
@@ -40,9 +40,16 @@ def register() -> None:
 if PACKAGE not in sys.modules:
     register()
 
+if __name__ == "__mp_main__":
+    # A loading worker is about to unpickle CpGPT's dataset, which imports its module.
+    importlib.import_module(f"{PACKAGE}.patient.upstream").leave_out_heavy_parents()
+
 if __name__ == "__main__":
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    request = json.loads(sys.stdin.readline())
-    importlib.import_module(sys.argv[1]).main(request, channel, sys.stdin)
+    # Workers that this process forks close their standard input; ours is read by a thread.
+    commands = os.fdopen(os.dup(0), encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    request = json.loads(commands.readline())
+    importlib.import_module(sys.argv[1]).main(request, channel, commands)
     channel.flush()

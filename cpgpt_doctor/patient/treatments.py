@@ -7,12 +7,14 @@ they are.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 Batch = dict[str, Any]
 PROGRESS_SECONDS = 0.2
+CHUNK = 64  # windows that are read and collated at a time
+WORKER_SECONDS = 300  # a loading worker that is silent for so long hangs (CPG208)
 
 
 @dataclass
@@ -31,36 +33,41 @@ class Batching:
 class Loader:
     """Stands where CpGPT makes its DataLoader, and iterates as it expects.
 
-    Each window is read and collated alone, by CpGPT's own dataset and collate function, so its
-    tokens are those of the reference row: nothing is padded to a neighbour (CPG514). Batches are
-    then windows of the same padded length, joined.
+    Each window's tokens are those of the window collated alone, as for the reference row: nothing
+    is padded to a neighbour (CPG514). Batches are then windows of the same padded length, joined.
 
-    workers, prefetch_factor and persistence go together (CPG201, CPG203), and memory is pinned for
-    CUDA only (CPG204).
+    make: torch's own DataLoader. workers, prefetch_factor and the start method go together
+    (CPG201, CPG203); memory is pinned for CUDA only (CPG204). Workers may be used because the
+    dataset's genome is read by position and travels as its path (CPG202).
     """
 
     dataset: Any
-    collate: Callable[[list[Any]], Batch]
+    tokens: Callable[[list[Any]], list[Batch]]
     make: Callable[..., Any]
     batching: Batching
     workers: int
+    start_method: str | None
     pin_memory: bool
     progress: Callable[[int], None]
     _told: float = field(default=0.0)
 
     def __iter__(self) -> Iterator[Batch]:
-        singles = self.make(
+        with_workers = {
+            "num_workers": self.workers,
+            "prefetch_factor": 2,
+            "timeout": WORKER_SECONDS,
+            "multiprocessing_context": self.start_method,
+        }
+        chunks = self.make(
             self.dataset,
-            batch_size=1,
+            batch_size=CHUNK,
             shuffle=False,
-            collate_fn=self.collate,
-            num_workers=self.workers,
-            prefetch_factor=2 if self.workers else None,
-            persistent_workers=False,
+            collate_fn=self.tokens,
             pin_memory=self.pin_memory,
+            **(with_workers if self.workers else {"num_workers": 0}),
         )
         done = 0
-        for batch in equal_lengths(singles, self.batching):
+        for batch in equal_lengths((block for chunk in chunks for block in chunk), self.batching):
             yield batch
             done += len(batch["locations"])
             self.tell(done)
@@ -71,31 +78,41 @@ class Loader:
             self.progress(done)
 
 
-def equal_lengths(singles: Any, batching: Batching) -> Iterator[Batch]:
-    """Join windows of equal padded length into full batches; the rest goes on alone.
+def equal_lengths(blocks: Iterable[Batch], batching: Batching) -> Iterator[Batch]:
+    """Make full batches of windows of equal padded length; the rest goes on alone.
 
     A batch that is not full has a shape that was not measured, so its windows go alone too.
     """
-    waiting: dict[int, list[Batch]] = {}
-    for single in singles:
-        length = int(single["input_ids"].shape[1])
+    waiting: dict[int, Batch] = {}
+    for block in blocks:
+        length = int(block["input_ids"].shape[1])
         if batching.size == 1 or length not in batching.proven:
-            yield single
+            yield from cut(block, 1)
             continue
-        group = waiting.setdefault(length, [])
-        group.append(single)
-        if len(group) == batching.size:
-            yield joined(group)
-            group.clear()
-    for group in waiting.values():
-        yield from group
+        whole = joined(waiting.pop(length), block) if length in waiting else block
+        full = len(whole["locations"]) // batching.size * batching.size
+        yield from cut(rows(whole, 0, full), batching.size)
+        if full < len(whole["locations"]):
+            waiting[length] = rows(whole, full, len(whole["locations"]))
+    for whole in waiting.values():
+        yield from cut(whole, 1)
 
 
-def joined(group: list[Batch]) -> Batch:
+def cut(block: Batch, size: int) -> Iterator[Batch]:
+    """Pieces of `size` windows; the block is a multiple of it."""
+    for start in range(0, len(block["locations"]), size):
+        yield rows(block, start, start + size)
+
+
+def rows(block: Batch, start: int, end: int) -> Batch:
+    return {key: value[start:end] for key, value in block.items()}
+
+
+def joined(one: Batch, other: Batch) -> Batch:
     import torch
 
     return {
-        "locations": [location for single in group for location in single["locations"]],
-        "input_ids": torch.cat([single["input_ids"] for single in group]),
-        "attention_mask": torch.cat([single["attention_mask"] for single in group]),
+        "locations": [*one["locations"], *other["locations"]],
+        "input_ids": torch.cat([one["input_ids"], other["input_ids"]]),
+        "attention_mask": torch.cat([one["attention_mask"], other["attention_mask"]]),
     }

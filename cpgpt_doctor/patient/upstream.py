@@ -35,12 +35,8 @@ def import_as_users_do() -> types.ModuleType:
     return importlib.import_module(MODULE)
 
 
-def import_alone() -> types.ModuleType:
-    """Import the embedder's module without the heavy packages above it.
-
-    It needs neither lightning nor pandas, starts in about half the time, and works where one of
-    them is broken. The parents are registered as empty packages with their real folders.
-    """
+def leave_out_heavy_parents() -> None:
+    """Register the packages above the embedder's module as empty ones with their real folders."""
     top = importlib.import_module("cpgpt")
     folder = next(iter(top.__path__))
     for name in HEAVY_PARENTS:
@@ -48,6 +44,15 @@ def import_alone() -> types.ModuleType:
             package = types.ModuleType(name)
             package.__path__ = [os.path.join(folder, *name.split(".")[1:])]
             sys.modules[name] = package
+
+
+def import_alone() -> types.ModuleType:
+    """Import the embedder's module without the heavy packages above it.
+
+    It needs neither lightning nor pandas, starts in about half the time, and works where one of
+    them is broken.
+    """
+    leave_out_heavy_parents()
     return importlib.import_module(MODULE)
 
 

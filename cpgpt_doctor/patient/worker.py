@@ -5,6 +5,7 @@ When the supervisor is gone its pipe closes, and the worker ends itself.
 
     {"op": "database", "folder", "metadata"}      CpGPT builds its metadata database there
     {"op": "load", ...}                           load the model; see `Session`
+    {"op": "tokens", "locations"}                 may tokens be looked up?
     {"op": "measure", "folder", "locations"}      is a batch equal to its windows alone?
     {"op": "embed", "folder", "locations", "alone"}   compute a part into a store in that folder
 """
@@ -19,18 +20,21 @@ import sys
 import threading
 import time
 import traceback
+from functools import partial
 from typing import Any, TextIO
 
 from cpgpt_doctor.patient import upstream
 from cpgpt_doctor.patient.channel import send
+from cpgpt_doctor.patient.reader import shareable
+from cpgpt_doctor.patient.tokens import Frame, Table, Tokens, make_table
 from cpgpt_doctor.patient.treatments import Batching, Loader
 
 
 class Session:
     """One model, loaded once, and the settings of a run.
 
-    request: species, dna_llm, context_len, batch_size, num_workers, device ("cpu", "cuda",
-    "mps"), genome and index (paths).
+    request: species, dna_llm, context_len, batch_size, num_workers, start_method (None: the
+    platform's), device ("cpu", "cuda", "mps"), genome and index (paths).
     """
 
     def __init__(self, request: dict[str, Any], channel: TextIO) -> None:
@@ -40,6 +44,8 @@ class Session:
         self.batching = Batching(request["batch_size"])
         self.model: Any = None
         self.tokenizer: Any = None
+        self.table: Table | None = None
+        self.frames: dict[int, Frame | None] = {}
 
     def embedder(self, folder: str) -> Any:
         """A CpGPT embedder over an empty folder of its own."""
@@ -73,23 +79,19 @@ class Session:
         def make_loader(dataset: Any, *, collate_fn: Any, **settings: Any) -> Loader:
             return Loader(
                 dataset=dataset,
-                collate=collate_fn,
+                tokens=Tokens(collate_fn, self.table, self.frames),
                 make=original,
                 batching=batching,
                 workers=request["num_workers"],
+                start_method=request["start_method"],
                 pin_memory=self.model.device.type == "cuda",
                 progress=lambda done: send(self.channel, {"event": "progress", "done": done}),
             )
 
-        fasta = self.module.Fasta
-
-        def open_genome(path: str, **options: Any) -> Any:
-            return fasta(path, indexname=request["index"], **options)
-
         with (
             upstream.replaced(self.module.DNALLMEmbedder, "_load_dna_model", loaded),
             upstream.replaced(self.module, "DataLoader", make_loader) as original,
-            upstream.replaced(self.module, "Fasta", open_genome),
+            upstream.replaced(self.module, "Fasta", lambda path: self.genome()),
         ):
             embedder.parse_dna_embeddings(
                 locations,
@@ -101,6 +103,29 @@ class Session:
                 genome_file=request["genome"],
             )
         self.check_finite(embedder, locations)
+
+    def genome(self) -> Any:
+        """The genome as CpGPT opens it, made safe for workers (CPG201, CPG202)."""
+        from pyfaidx import Fasta
+
+        return shareable(Fasta(self.request["genome"], indexname=self.request["index"]))
+
+    def dataset(self, locations: list[str]) -> Any:
+        length = self.request["context_len"]
+        return self.module.GenomicSequenceDataset(locations, self.genome(), length)
+
+    def check_tokens(self, locations: list[str]) -> dict[str, Any]:
+        """Collate a sample both ways; from then on tokens are looked up where all were equal."""
+        collate = partial(self.module.collate_sequences, tokenizer=self.tokenizer)
+        self.table = make_table(self.tokenizer)
+        dataset = self.dataset(locations)
+        items = [dataset[at] for at in range(len(locations))]
+        blocks = Tokens(collate, self.table, self.frames)(items)
+        equal = all(same_as_alone(block, items, collate) for block in blocks)
+        if not equal:
+            self.table, self.frames = None, {}
+        bases = self.table.bases if self.table else None
+        return {"event": "checked", "windows": len(items), "equal": equal, "bases": bases}
 
     def rows(self, embedder: Any, locations: list[str]) -> Any:
         """The stored rows of `locations`, an array of (locations, width) float32."""
@@ -149,14 +174,24 @@ class Session:
         return self.module.DNALLMEmbedder(folder)
 
     def most_common_length(self, locations: list[str]) -> tuple[int, list[str]]:
-        request = self.request
-        genome = self.module.Fasta(request["genome"], indexname=request["index"])
-        dataset = self.module.GenomicSequenceDataset(locations, genome, request["context_len"])
+        dataset = self.dataset(locations)
         by_length: dict[int, list[str]] = {}
         for at, location in enumerate(locations):
             batch = self.module.collate_sequences([dataset[at]], tokenizer=self.tokenizer)
             by_length.setdefault(int(batch["input_ids"].shape[1]), []).append(location)
         return max(by_length.items(), key=lambda item: len(item[1]))
+
+
+def same_as_alone(block: dict[str, Any], items: list[Any], collate: Any) -> bool:
+    """Whether each window of a block has the tokens that CpGPT's collate function gives it."""
+    by_location = {item["location"]: item for item in items}
+    for at, location in enumerate(block["locations"]):
+        alone = collate([by_location[location]])
+        for key in ("input_ids", "attention_mask"):
+            one, other = alone[key][0], block[key][at]
+            if one.dtype != other.dtype or one.tolist() != other.tolist():
+                return False
+    return True
 
 
 def versions() -> dict[str, str]:
@@ -204,6 +239,8 @@ def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
                 send(channel, session.load(command["folder"]))
             elif session is None:
                 raise RuntimeError(f"{command['op']} before load")
+            elif command["op"] == "tokens":
+                send(channel, session.check_tokens(command["locations"]))
             elif command["op"] == "measure":
                 send(channel, session.measure(command["folder"], command["locations"]))
             else:

@@ -1,0 +1,369 @@
+"""A wrong call or input ends in one line that says what and where, and nothing is written."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlitedict
+
+from tests.conftest import World, write_genome
+
+NOTE = "examining the environment, the genome and the locations"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A genome without a model: what is refused here is refused before a model is needed."""
+    write_genome(tmp_path / "genome.fa")
+    return World(tmp_path, tmp_path / "genome.fa", {"HF_HUB_OFFLINE": "1"})
+
+
+@pytest.fixture
+def dependencies(world: World) -> Path:
+    return world.dependencies("dependencies")
+
+
+def given(world: World, content: str | bytes) -> Path:
+    path = world.folder / "given.txt"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def listing(folder: Path) -> dict[str, tuple[int, int]]:
+    """Everything below a folder, with what changes when it is written to."""
+    found = {}
+    for path in (folder, *folder.rglob("*")):
+        status = path.lstat()
+        found[str(path)] = status.st_mtime_ns, status.st_size
+    return found
+
+
+def refused(world: World, *arguments: object, **options: object) -> str:
+    """Run the doctor; it must refuse the call as it should. Return the line that it says."""
+    before = listing(world.folder)
+    ran = world.doctor(*arguments, cwd=world.folder, **options)
+    assert listing(world.folder) == before
+    assert ran.returncode == 2, ran.stderr
+    assert ran.stdout == ""
+    assert "Traceback" not in ran.stderr
+    *notes, line = ran.stderr.splitlines()
+    assert set(notes) <= {NOTE}
+    assert line.startswith("cpgpt-doctor: ")
+    return line.removeprefix("cpgpt-doctor: ")
+
+
+def refused_run(world: World, folder: Path, content: str | bytes = "1:5\n", *more: object) -> str:
+    path = given(world, content)
+    return refused(world, "run-embed", "--dependencies-dir", folder, "--locations", path, *more)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", "--nope"],
+        ["run-embed", "--nope"],
+        ["run-embed", "--num-workers", "-1"],
+        ["run-embed", "--num-workers", "1.5"],
+        ["run-embed", "--batch-size", "0"],
+        ["run-embed", "--context-len", "-5"],
+        ["run-embed", "--device", "tpu"],
+        ["check", "--num-workers", "-1"],
+        ["check", "--start-method", "thread"],
+        ["check", "--dna"],
+        [],
+        ["nope"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_option_is_named_under_the_usage(world: World, arguments: list[str]) -> None:
+    before = listing(world.folder)
+    ran = world.doctor(*arguments, cwd=world.folder)
+    assert listing(world.folder) == before
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "Traceback" not in ran.stderr
+    line = ran.stderr.splitlines()[-1]
+    assert re.match(r"cpgpt-doctor( check| run-embed)?: ", line)
+    wrong = next((word for word in arguments if word.startswith("-")), "".join(arguments))
+    assert wrong in line
+
+
+@pytest.mark.parametrize("option", ["--dependencies-dir", "--locations"])
+def test_a_run_without_its_two_options_is_told_which(world: World, option: str) -> None:
+    other = {"--dependencies-dir": "--locations", "--locations": "--dependencies-dir"}[option]
+    assert option in refused(world, "run-embed", other, "x")
+
+
+def test_a_context_that_cpgpt_refuses_is_refused(world: World, dependencies: Path) -> None:
+    line = refused_run(world, dependencies, "1:5\n", "--context-len", 50)
+    assert line.startswith("--context-len 50: ")
+    assert "100" in line
+
+
+def test_an_unknown_species_is_refused_with_a_near_name(world: World, dependencies: Path) -> None:
+    line = refused_run(world, dependencies, "1:5\n", "--species", "homo_sapien")
+    assert line.startswith("--species homo_sapien: ")
+    assert line.endswith("did you mean homo_sapiens?")
+    with sqlitedict.SqliteDict(dependencies / "ensembl_metadata.db", autocommit=True) as table:
+        table["mus_musculus"] = {"assembly": "GRCm39"}
+    line = refused_run(world, dependencies, "1:5\n", "--species", "mus_muscullus")
+    assert "ensembl_metadata.db" in line
+    assert line.endswith("did you mean mus_musculus?")
+    assert "did you mean" not in refused_run(world, dependencies, "1:5\n", "--species", "x")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "holds no location"),
+        (b"\x00\x01\x02" * 1000, "zero byte"),
+        (os.urandom(16).join([b"\xff\xfe", b"\xff"]), "is not UTF-8"),
+        (gzip.compress(b"1:5\n"), "gzip -dc"),
+        ("1:5\n1:1_000\n", ":2: '1:1_000' is not a location"),
+        ("1:5\n\x1b[2J1:7\n", r":2: '\x1b[2J1:7' is not a location"),
+        ("probe,CpG_chrm,CpG_beg\ncg1,1,5\ncg2,NA,NA\n", ":3: 'NA:NA' is not a location"),
+        ("probe,gene\ncg1,TP53\n", ":1: has neither"),
+    ],
+    ids=["empty", "zeros", "binary", "gzip", "underscore", "escape code", "NA", "header"],
+)
+def test_a_wrong_file_of_locations_is_named(
+    world: World, dependencies: Path, content: str | bytes, said: str
+) -> None:
+    line = refused_run(world, dependencies, content)
+    assert line.startswith(str(world.folder / "given.txt"))
+    assert said in line
+
+
+def test_a_missing_file_of_locations_is_named(world: World, dependencies: Path) -> None:
+    for path, why in ((world.folder / "none", "No such file"), (dependencies, "Is a directory")):
+        line = refused(world, "run-embed", "--dependencies-dir", dependencies, "--locations", path)
+        assert line.startswith(f"--locations {path}: cannot be read: {why}")
+
+
+def test_standard_input_is_named_as_a_file_is(world: World, dependencies: Path) -> None:
+    call = "run-embed", "--dependencies-dir", dependencies, "--locations", "-"
+    assert refused(world, *call, input="") == "standard input: holds no location"
+    assert refused(world, *call, input="1:5\nchr1\n").startswith("standard input:2: 'chr1' is not")
+    closed = refused(world, *call, preexec_fn=lambda: os.close(0))
+    assert closed == "--locations -: standard input is closed"
+
+
+def test_locations_that_the_genome_does_not_have_are_counted_with_examples(
+    world: World, dependencies: Path
+) -> None:
+    line = refused_run(world, dependencies, "1:5\nchr1:7\nchr2:8\nchrX:9\nchrX:10\n1:48502\n")
+    assert "of 6 locations, 4 name a sequence that the genome does not have" in line
+    assert "(it has '1' for 'chr1')" in line
+    assert "1 are past the end of their sequence" in line
+    for example in ("chr1:7 (line 2)", "chr2:8 (line 3)", "chrX:9 (line 4)", "1:48502 (line 6)"):
+        assert example in line
+    assert "chrX:10" not in line
+    assert "homo_sapiens.Lambda.dna.toplevel.fa" in line
+
+
+def test_the_last_position_of_a_sequence_is_not_past_its_end(
+    world: World, dependencies: Path
+) -> None:
+    line = refused_run(world, dependencies, "1:48501\n1:48502\n2:1" + "0" * 17 + "\n")
+    assert "of 3 locations, 2 are past the end" in line
+
+
+@pytest.mark.parametrize(
+    ("names", "location", "hint"),
+    [
+        (["chr1", "chrM"], "1:5", "it has 'chr1' for '1'"),
+        (["1", "MT"], "chrM:5", "it has 'MT' for 'chrM'"),
+        (["1", "MT"], "M:5", "it has 'MT' for 'M'"),
+        (["chr1", "chrM"], "MT:5", "it has 'chrM' for 'MT'"),
+        (["NC_1", "NC_2", "NC_3", "NC_4"], "1:5", "it has NC_1, NC_2, NC_3, ..."),
+    ],
+)
+def test_a_name_that_would_fit_otherwise_written_is_hinted_at(
+    world: World, dependencies: Path, names: list[str], location: str, hint: str
+) -> None:
+    genome = world.folder / "other.fa"
+    genome.write_text("".join(f">{name}\nACGTACGTACGT\n" for name in names))
+    line = refused_run(world, dependencies, location + "\n", "--genome", genome)
+    assert hint in line
+
+
+def test_windows_of_nothing_but_n_are_refused_unless_allowed_by_name(
+    world: World, dependencies: Path
+) -> None:
+    line = refused_run(world, dependencies, "1:5\n2:4500\n2:4501\n", "--context-len", 201)
+    assert "the windows of 2 locations are nothing but N, such as 2:4500 (line 2)" in line
+    assert "--allow-all-n" in line
+
+
+def test_a_folder_that_is_none_is_named(world: World, dependencies: Path) -> None:
+    file = given(world, "1:5\n")
+    for folder in (world.folder / "none", file, file / "below", Path("/proc/none")):
+        assert refused_run(world, folder) == f"--dependencies-dir {folder}: no such folder"
+
+
+@pytest.fixture
+def read_only(dependencies: Path) -> Iterator[Path]:
+    """A folder that cannot be written to, by root either."""
+    again = ["mount", "-o", "remount,bind,ro", str(dependencies)]
+    mounted = subprocess.run(
+        ["mount", "--bind", str(dependencies), str(dependencies)], capture_output=True, text=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"a folder cannot be mounted here: {mounted.stderr.strip()}")
+    if subprocess.run(again, capture_output=True).returncode != 0:
+        subprocess.run(["umount", str(dependencies)], check=True)
+        pytest.skip("a folder cannot be mounted to be read only here")
+    yield dependencies
+    subprocess.run(["umount", str(dependencies)], check=True)
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_at_once(
+    world: World, read_only: Path
+) -> None:
+    line = refused_run(world, read_only)
+    assert line == f"--dependencies-dir {read_only}: cannot be written to"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "not FASTA: it holds no sequence"),
+        (b"1:5\n", ":1: not FASTA"),
+        (b">1\nACGT\nAC\nACGT\n", ":3: shorter than the other lines"),
+        (b">1\nACGT\n>1\nACGT\n", ":3: the name '1' stands twice"),
+        (gzip.compress(b">1\nACGT\n"), "gzip -dk"),
+    ],
+    ids=["empty", "not FASTA", "ragged", "twice", "gzip"],
+)
+def test_a_wrong_genome_is_named_with_the_line(
+    world: World, dependencies: Path, content: bytes, said: str
+) -> None:
+    genome = world.folder / "other.fa"
+    genome.write_bytes(content)
+    line = refused_run(world, dependencies, "1:5\n", "--genome", genome)
+    assert line.startswith(str(genome))
+    assert said in line
+
+
+def test_a_missing_genome_is_named(world: World, dependencies: Path) -> None:
+    none = world.folder / "none.fa"
+    assert refused_run(world, dependencies, "1:5\n", "--genome", none) == (
+        f"--genome {none}: no such file"
+    )
+    path = dependencies / "genomes" / "homo_sapiens.Lambda.dna.toplevel.fa"
+    path.unlink()
+    line = refused_run(world, dependencies)
+    assert line.startswith(f"{path}: the genome is missing")
+    path.with_name(path.name + ".gz").write_bytes(gzip.compress(b">1\nACGT\n"))
+    assert f"gzip -dk {path}.gz" in refused_run(world, dependencies)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not JSON", b"\xff\xfe", b'{"a": 1}', b"[1]"])
+def test_wrong_species_metadata_is_named(
+    world: World, dependencies: Path, content: bytes | None
+) -> None:
+    path = dependencies / "genomes" / "species_metadata_EnsemblVertebrates.json"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    assert refused_run(world, dependencies).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database " * 100])
+def test_a_database_that_is_none_is_named(world: World, dependencies: Path, content: bytes) -> None:
+    path = dependencies / "ensembl_metadata.db"
+    path.write_bytes(content)
+    line = refused_run(world, dependencies)
+    assert line.startswith(f"{path}: cannot be read as CpGPT's metadata")
+
+
+@pytest.mark.parametrize("command", ["check", "run-embed"])
+@pytest.mark.parametrize(
+    ("python", "said"),
+    [
+        ("/no/such/python", "cannot be started: No such file or directory"),
+        ("/", "cannot be started: Permission denied"),
+        (shutil.which("true"), "does not work as a Python interpreter: it printed nothing"),
+        (shutil.which("cat"), "does not work as a Python interpreter: "),
+    ],
+)
+def test_an_interpreter_that_is_none_is_named(
+    world: World, dependencies: Path, command: str, python: str, said: str
+) -> None:
+    if command == "check":
+        line = refused(world, "check", "--python", python)
+    else:
+        line = refused_run(world, dependencies, "1:5\n", "--python", python)
+    assert line.startswith(f"--python {python}: {said}")
+
+
+def test_a_python_without_cpgpt_is_a_finding(
+    world: World, dependencies: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    bare = tmp_path_factory.mktemp("bare") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+    path = given(world, "1:5\n")
+    before = listing(world.folder)
+    ran = world.doctor(
+        "run-embed", "--dependencies-dir", dependencies, "--locations", path,
+        "--python", bare / "bin" / "python", cwd=world.folder,
+    )  # fmt: skip
+    assert ran.returncode == 1, ran.stderr
+    assert "CPG402" in ran.stdout
+    assert "Traceback" not in ran.stdout + ran.stderr
+    assert ran.stderr.splitlines() == [NOTE]
+    assert listing(world.folder) == before
+
+
+def test_a_model_that_this_cpgpt_does_not_have_is_refused_with_those_it_has(
+    world: World, dependencies: Path
+) -> None:
+    line = refused_run(world, dependencies, "1:5\n", "--dna-llm", "hyenadna-huge")
+    assert line.startswith("--dna-llm hyenadna-huge: this CpGPT has DNABERT-2-117M, ")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"\xff\xfe", "not a text file"),
+        (b"", "not JSON"),
+        (b"{\n'a': 1}", ":2: not JSON"),
+        (b"[]", "not facts of this version"),
+        (b'{"schema": "other/v9"}', "'other/v9' found"),
+        (b'{"schema": "cpgpt-doctor/facts/v1"}', "host"),
+        (b'{"schema": %s}' % (b"9" * 5000), "not facts"),
+        (b"[" * 100_000, "not facts"),
+    ],
+    ids=["missing", "binary", "empty", "not JSON", "list", "other", "fields", "number", "nested"],
+)
+def test_wrong_facts_are_named(world: World, content: bytes | None, said: str) -> None:
+    path = world.folder / "facts.json"
+    if content is not None:
+        path.write_bytes(content)
+    line = refused(world, "check", "--facts", path)
+    assert line.startswith(str(path))
+    assert said in line
+
+
+def test_a_check_names_what_it_cannot_read_or_write(world: World) -> None:
+    none = world.folder / "none" / "x"
+    assert refused(world, "check", "--genome", none) == f"--genome {none}: no such file"
+    line = refused(world, "check", "--quick", "--save-facts", none)
+    assert line == f"--save-facts {none}: cannot be written: No such file or directory"
+
+
+def test_debug_shows_where_an_error_came_from(world: World, dependencies: Path) -> None:
+    call = "run-embed", "--dependencies-dir", dependencies, "--locations", given(world, "chr1\n")
+    ran = world.doctor(*call, "--debug")
+    assert ran.returncode == 2
+    assert "Traceback (most recent call last)" in ran.stderr
+    assert "locations.py" in ran.stderr
+    assert ran.stderr.splitlines()[-1].startswith("cpgpt-doctor: ")
