@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from cpgpt_doctor import facts as recorded_facts
@@ -11,14 +12,31 @@ from cpgpt_doctor.probes.collect import collect
 
 
 def observe(
-    *, python: str, genome: Path | None = None, quick: bool = False, recorded: Path | None = None
+    *,
+    python: str,
+    genome: Path | None = None,
+    quick: bool = False,
+    deep: bool = False,
+    dna_llm: str | None = None,
+    dataset: str | None = None,
+    recorded: Path | None = None,
 ) -> Facts:
     """Facts of the environment of `python`, or those of the file `recorded`."""
     if recorded is not None:
         return recorded_facts.read(recorded)
     if genome is not None and not genome.is_file():
         raise InputError(f"--genome {genome}: no such file")
-    return collect(python, genome=genome, quick=quick)
+    if dataset is not None and not re.fullmatch(r"[\w.]+:\w+", dataset):
+        raise InputError(f"--dataset {dataset}: is written package.module:callable")
+    return collect(
+        python,
+        folder=str(Path.cwd()),
+        genome=genome,
+        quick=quick,
+        deep=deep,
+        dna_llm=dna_llm,
+        dataset=dataset,
+    )
 
 
 def save(facts: Facts, path: Path) -> None:

@@ -104,6 +104,12 @@ def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     look = check.add_argument_group("what is looked at")
     look.add_argument("--genome", type=Path, metavar="FASTA", help="default: a tiny one, made up")
     look.add_argument("--quick", action="store_true", help="import neither torch nor CpGPT")
+    look.add_argument(
+        "--deep", action="store_true", help="also CpGPT's embedder and its data module's dataset"
+    )
+    look.add_argument(
+        "--dataset", metavar="MODULE:CALLABLE", help="also a dataset of yours, which is imported"
+    )
     look.add_argument("--facts", type=Path, metavar="FILE", help="judge facts saved elsewhere")
     look.add_argument("--save-facts", type=Path, metavar="FILE", help="write what was seen")
     out = check.add_argument_group("what is shown")
@@ -200,7 +206,13 @@ def run_check(args: argparse.Namespace) -> int:
         batch_size=args.batch_size,
     )
     facts = check.observe(
-        python=args.python, genome=args.genome, quick=args.quick, recorded=args.facts
+        python=args.python,
+        genome=args.genome,
+        quick=args.quick,
+        deep=args.deep,
+        dna_llm=args.dna_llm,
+        dataset=args.dataset,
+        recorded=args.facts,
     )
     if args.save_facts:
         check.save(facts, args.save_facts)

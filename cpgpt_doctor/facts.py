@@ -208,6 +208,70 @@ class Embedder:
 
 
 @dataclass(frozen=True)
+class MovedOffset:
+    """An open file whose position moved in this process when a forked child read."""
+
+    path: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class ForkTrial:
+    """Windows that forked workers read, and how many differ from those of one process."""
+
+    workers: int
+    windows: int
+    wrong: int
+
+
+@dataclass(frozen=True)
+class WorkerStart:
+    start_method: str
+    workers: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Collate:
+    """CpGPT's collate function with a model's tokenizer; no anatomy where that did not load."""
+
+    dna_llm: str
+    outcome: Outcome
+    fast: bool | None
+    anatomy: Anatomy | None
+
+
+@dataclass(frozen=True)
+class DeepLook:
+    name: str
+    outcome: Outcome
+    anatomy: Anatomy | None
+
+
+@dataclass(frozen=True)
+class Workers:
+    """`moved` and `trial` are None on a platform without fork; `deep` is for `check --deep`."""
+
+    moved: tuple[MovedOffset, ...] | None
+    trial: ForkTrial | None
+    starts: tuple[WorkerStart, ...]
+    collate: Collate
+    deep: tuple[DeepLook, ...]
+
+
+@dataclass(frozen=True)
+class OwnDataset:
+    """A dataset of the user's, `package.module:callable`."""
+
+    name: str
+    outcome: Outcome
+    anatomy: Anatomy | None
+    moved: tuple[MovedOffset, ...] | None
+    starts: tuple[WorkerStart, ...]
+
+
+@dataclass(frozen=True)
 class ProbeFailure:
     """A probe that gave no answer.
 
@@ -231,6 +295,8 @@ class Facts:
     packages: Packages | None
     accelerator: Accelerator | None
     embedder: Embedder | None
+    workers: Workers | None
+    own_dataset: OwnDataset | None
     failures: tuple[ProbeFailure, ...]
     skipped: tuple[str, ...]
 

@@ -40,8 +40,8 @@ def register() -> None:
 if PACKAGE not in sys.modules:
     register()
 
-if __name__ == "__mp_main__":
-    # A loading worker is about to unpickle CpGPT's dataset, which imports its module.
+if __name__ == "__mp_main__" and sys.argv[1:] == [f"{PACKAGE}.patient.worker"]:
+    # A loading worker of run-embed is about to unpickle CpGPT's dataset, which imports its module.
     importlib.import_module(f"{PACKAGE}.patient.upstream").leave_out_heavy_parents()
 
 if __name__ == "__main__":

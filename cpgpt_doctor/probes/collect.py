@@ -18,9 +18,11 @@ from cpgpt_doctor.facts import (
     Embedder,
     Facts,
     Host,
+    OwnDataset,
     Packages,
     ProbeFailure,
     Python,
+    Workers,
     build,
 )
 from cpgpt_doctor.probes import runner
@@ -44,6 +46,8 @@ PROBES = {
     "packages": Probe(f"{PATIENT}.packages", Packages),
     "accelerator": Probe(f"{PATIENT}.accelerator", Accelerator, heavy=True),
     "embedder": Probe(f"{PATIENT}.embedder", Embedder, heavy=True),
+    "workers": Probe(f"{PATIENT}.workers", Workers, heavy=True),
+    "own_dataset": Probe(f"{PATIENT}.workers", OwnDataset, heavy=True),
 }
 
 
@@ -61,6 +65,9 @@ def collect(
     genome: Path | None = None,
     index: Path | None = None,
     quick: bool = False,
+    deep: bool = False,
+    dna_llm: str | None = None,
+    dataset: str | None = None,
     seconds: float = 300.0,
 ) -> Facts:
     """Observe this machine and the environment of the interpreter `python`.
@@ -71,24 +78,36 @@ def collect(
         genome: a FASTA file to build the dataset over; a tiny one is made where it is None.
         index: where pyfaidx finds or writes the genome's index, so that nothing appears beside
             the user's file.
+        deep: also pickle CpGPT's embedder and its data module's dataset.
+        dna_llm: the model whose tokenizer is looked at; CpGPT's default where it is None.
+        dataset: a dataset of the user's to examine, "package.module:callable".
         quick: leave out the probes that import torch or CpGPT.
         seconds: each probe's time limit.
     """
-    chosen = {name: probe for name, probe in PROBES.items() if not (quick and probe.heavy)}
+    chosen = {
+        name: probe
+        for name, probe in PROBES.items()
+        if not (quick and probe.heavy) and not (name == "own_dataset" and dataset is None)
+    }
     with scratch_folder() as scratch, ThreadPoolExecutor(len(chosen)) as pool:
         request = {
             "scratch": scratch,
             "folder": folder,
             "genome": str(genome.resolve()) if genome else None,
             "index": str(index) if index else str(Path(scratch) / "index.fai"),
+            "index_kept": index is not None,
+            "deep": deep,
+            "dna_llm": dna_llm,
         }
+        requests = dict.fromkeys(chosen, request)
+        requests["own_dataset"] = {**request, "dataset": dataset}
         running = {
             name: pool.submit(
                 runner.run,
                 name,
                 sys.executable if probe.host else python,
                 probe.module,
-                request,
+                requests[name],
                 seconds,
             )
             for name, probe in chosen.items()
@@ -112,6 +131,8 @@ def collect(
         packages=parts.get("packages"),
         accelerator=parts.get("accelerator"),
         embedder=parts.get("embedder"),
+        workers=parts.get("workers"),
+        own_dataset=parts.get("own_dataset"),
         failures=tuple(failures),
-        skipped=tuple(name for name in PROBES if name not in chosen),
+        skipped=tuple(name for name in PROBES if name not in chosen and name != "own_dataset"),
     )

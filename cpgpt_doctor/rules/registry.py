@@ -24,6 +24,7 @@ PROBE_OF = {
     "torch": "accelerator",
     "embedder": "embedder",
     "examined": "embedder",
+    "workers": "workers",
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cpgpt_doctor.facts import CallTrial, EmbedderExamined, Facts
+from dataclasses import replace
+
+from cpgpt_doctor.facts import CallTrial, EmbedderExamined, Facts, WorkerStart
 from cpgpt_doctor.findings import (
     Check,
     Evidence,
@@ -324,9 +326,317 @@ def guard(facts: Facts, call: Call) -> Check:
     )
 
 
+def shared_offset(facts: Facts, call: Call) -> Check:
+    """CPG202: forked workers share the genome's file position."""
+    assert facts.workers is not None
+    seen = examined(facts)
+    if call.num_workers == 0:
+        return ok("no workers asked for: nobody shares the genome's file")
+    if call.start_method != "fork":
+        return ok(f"{call.start_method} shares no open file with its workers")
+    tried = effective_trial(seen, call)
+    if tried is not None and tried.workers == 0:
+        return ok("CpGPT falls back to 0 workers here: nobody shares the genome's file")
+    moved, trial_seen = facts.workers.moved, facts.workers.trial
+    if moved is None:
+        return unknown("the genome's file position: this platform has no fork to try")
+    if not moved:
+        return ok("a forked worker's read leaves the genome's file position where it was")
+    wrong = (
+        f"{trial_seen.wrong} of {trial_seen.windows} windows were wrong"
+        f" with {trial_seen.workers} workers"
+        if trial_seen
+        else "no trial was made"
+    )
+    return found(
+        Finding(
+            "CPG202",
+            severity(call, Severity.error),
+            "forked workers share the genome's file position: wrong sequences, without an error",
+            (
+                "With the start method fork, workers inherit the open genome file, and with it one"
+                " position for all of them.",
+                "One worker's seek moves another's read: it gets bases from elsewhere, and CpGPT"
+                " stores their embedding under the wrong location.",
+                "Proved: after a child's read, this process's own position in the file had moved"
+                f" ({moved[0].before} to {moved[0].after}).",
+                f"In a trial with CpGPT's own dataset, {wrong}. How many depends on"
+                " how often workers read at once; a slow model hides it, a fast GPU shows it.",
+            ),
+            (
+                one_reader(seen, call.num_workers),
+                Remedy(
+                    "recommended",
+                    "Keep the workers, and let run-embed read the genome by position",
+                    "Its reader has no shared position: in its test, 100,000 windows with 8"
+                    " forked workers were all right.",
+                    commands=(f"{RUN_EMBED} --num-workers {call.num_workers}",),
+                ),
+                Remedy(
+                    "not-recommended",
+                    "Four workers on Linux, as is often advised",
+                    "The advice is right for datasets that open their file in each worker.",
+                    before="num_workers = 0 if platform.system() == 'Darwin' else 4",
+                    after="num_workers = 0  # on every platform, for this dataset",
+                ),
+            ),
+            Evidence(
+                seen=(
+                    *((each.path, f"position {each.before} to {each.after}") for each in moved),
+                    ("trial", wrong),
+                )
+            ),
+            place(seen, "num_workers", f"DataLoader(dataset, num_workers={call.num_workers})"),
+            verify=("cpgpt-doctor check --num-workers 0",),
+            expected="CPG202 is in the list of what is well.",
+            cost=COST,
+            treated=call.treated,
+        )
+    )
+
+
+def one_reader(facts: EmbedderExamined, workers: int) -> Remedy:
+    """num_workers=0 as the remedy of a shared position."""
+    first = remedies(facts, workers)[0]
+    why = "One process reads the genome, so nobody moves its position."
+    return replace(first, why=why if no_workers_crashes(facts) is None else f"{why} {first.why}")
+
+
+def deep_objects(facts: Facts, call: Call) -> Check:
+    """CPG205: CpGPT's embedder and its data module's dataset."""
+    assert facts.workers is not None
+    looks = facts.workers.deep
+    if not looks:
+        return skipped("CpGPT's data module: looked at with --deep")
+    failed = [look for look in looks if look.anatomy is None]
+    stuck = [look for look in looks if look.anatomy is not None and look.anatomy.culprits]
+    if not stuck:
+        if failed:
+            return unknown(f"{failed[0].name} could not be made: {failed[0].outcome.error}")
+        return ok("CpGPT's embedder and its data module's dataset pickle")
+    culprits = tuple(
+        culprit for look in stuck for culprit in (look.anatomy.culprits if look.anatomy else ())
+    )
+    return found(
+        Finding(
+            "CPG205",
+            Severity.warning,
+            f"{' and '.join(look.name for look in stuck)} cannot be pickled",
+            (
+                "CpGPT's data module uses 4 workers by default; where workers are spawned, its"
+                " dataset is pickled for them.",
+                "The dataset holds an embedder, and both hold a logger that writes to an open"
+                " stream.",
+            ),
+            (
+                Remedy(
+                    "recommended",
+                    "Give the data module num_workers=0 where workers are spawned",
+                    "That is macOS, Windows, and Python 3.14 on Linux.",
+                    after="CpGPTDataModule(..., num_workers=0)",
+                ),
+            ),
+            Evidence(error=culprits[0].error, culprits=culprits),
+            verify=("cpgpt-doctor check --deep",),
+        )
+    )
+
+
+def collate_pickles(facts: Facts, call: Call) -> Check:
+    """CPG207: the collate function and its tokenizer."""
+    assert facts.workers is not None
+    collate = facts.workers.collate
+    if collate.anatomy is None:
+        first = (collate.outcome.error or "").partition("\n")[0][:80]
+        return unknown(
+            f"the collate function: {collate.dna_llm}'s tokenizer is not loaded: {first}"
+        )
+    if not collate.anatomy.culprits:
+        return ok(
+            f"the collate function and its tokenizer pickle ({collate.anatomy.size} bytes to each"
+            " worker)"
+        )
+    if call.num_workers == 0 or call.start_method not in PICKLING:
+        return ok("the collate function cannot be pickled, and does not have to be")
+    return found(
+        Finding(
+            "CPG207",
+            severity(call, Severity.error),
+            f"the collate function cannot be pickled, as {call.start_method} needs",
+            ("DataLoader sends it to each worker together with the dataset.",),
+            remedies(examined(facts), call.num_workers)[:1],
+            Evidence(error=collate.anatomy.culprits[0].error, culprits=collate.anatomy.culprits),
+            verify=("cpgpt-doctor check --num-workers 0",),
+            treated=call.treated,
+        )
+    )
+
+
+def start_problem(starts: tuple[WorkerStart, ...], method: str) -> WorkerStart | None:
+    return next((s for s in starts if s.start_method == method and not s.outcome.ok), None)
+
+
+def workers_start(facts: Facts, call: Call) -> Check:
+    """CPG208: workers were really started on CpGPT's dataset."""
+    assert facts.workers is not None
+    if call.num_workers == 0:
+        return ok("no workers asked for: none has to start")
+    starts = facts.workers.starts
+    if call.start_method not in [each.start_method for each in starts]:
+        return unknown(f"workers were not started with {call.start_method}: not on this platform")
+    failed = start_problem(starts, call.start_method)
+    if failed is None:
+        return ok(f"workers start on CpGPT's dataset with {call.start_method}")
+    seen = examined(facts)
+    error = f"{failed.outcome.error_type}: {failed.outcome.error}"
+    if seen.dataset and seen.dataset.culprits and call.start_method in PICKLING:
+        return ok(f"workers do not start with {call.start_method}, for what CPG201 says: {error}")
+    return found(
+        Finding(
+            "CPG208",
+            severity(call, Severity.error),
+            f"workers do not start with {call.start_method}",
+            (
+                f"{failed.workers} workers were started on CpGPT's dataset, and this happened after"
+                f" {failed.outcome.seconds:.0f} s.",
+            ),
+            remedies(seen, call.num_workers)[:1],
+            Evidence(error=error),
+            verify=("cpgpt-doctor check --num-workers 0",),
+            treated=call.treated,
+        )
+    )
+
+
+def tokenizer_threads(facts: Facts, call: Call) -> Check:
+    """CPG209: a tokenizer with threads of its own, and fork."""
+    assert facts.workers is not None
+    assert facts.accelerator is not None
+    fast = facts.workers.collate.fast
+    if fast is None:
+        return unknown("tokenizer threads: the tokenizer is not loaded (CPG207)")
+    if not fast:
+        return ok("the tokenizer is plain Python: it starts no threads")
+    if call.num_workers == 0 or call.start_method != "fork":
+        return ok("the tokenizer has threads; no worker is forked")
+    value = facts.accelerator.variables.get("TOKENIZERS_PARALLELISM")
+    if value is not None:
+        return ok(f"TOKENIZERS_PARALLELISM is {value}: the tokenizer does not warn after a fork")
+    return found(
+        Finding(
+            "CPG209",
+            Severity.note,
+            "the tokenizer switches its threads off when workers are forked, and warns",
+            ("The tokenizers library cannot use its threads in a process after a fork.",),
+            (
+                Remedy(
+                    "possible",
+                    "Say it yourself",
+                    "The warning goes; the tokens are the same.",
+                    commands=("export TOKENIZERS_PARALLELISM=false",),
+                ),
+            ),
+            treated=call.treated,
+        )
+    )
+
+
+def own_dataset(facts: Facts, call: Call) -> Check:
+    """CPG210: a dataset of the user's, with --dataset."""
+    own = facts.own_dataset
+    if own is None:
+        return skipped("your own dataset: named with --dataset")
+    where = Location(own.name)
+    if not own.outcome.ok or own.anatomy is None:
+        return found(
+            Finding(
+                "CPG210",
+                Severity.error,
+                f"{own.name} gives no dataset",
+                ("It was imported and called without arguments.",),
+                (
+                    Remedy(
+                        "recommended",
+                        "Name a callable that returns the dataset",
+                        "It is imported from the current folder or the environment.",
+                        commands=("cpgpt-doctor check --dataset package.module:callable",),
+                    ),
+                ),
+                Evidence(error=f"{own.outcome.error_type}: {own.outcome.error}"),
+                where,
+            )
+        )
+    findings = []
+    culprits = own.anatomy.culprits
+    failed = start_problem(own.starts, call.start_method)
+    error = f"{failed.outcome.error_type}: {failed.outcome.error}" if failed else None
+    if call.num_workers and call.start_method in PICKLING and (culprits or failed):
+        findings.append(
+            Finding(
+                "CPG210",
+                Severity.error,
+                f"{own.name}: workers cannot be given this dataset with {call.start_method}",
+                ("DataLoader pickles it for each worker, and each worker loads it again.",),
+                (
+                    Remedy(
+                        "recommended",
+                        "num_workers=0, or open in each worker what cannot travel",
+                        "Keep paths in the dataset, and open files on first use.",
+                    ),
+                ),
+                Evidence(error=error or culprits[0].error, culprits=culprits),
+                where,
+            )
+        )
+    elif call.num_workers and failed:
+        findings.append(
+            Finding(
+                "CPG210",
+                Severity.error,
+                f"{own.name}: workers do not start with {call.start_method}",
+                ("They were started, and this happened.",),
+                evidence=Evidence(error=error),
+                location=where,
+            )
+        )
+    if call.num_workers and call.start_method == "fork" and own.moved:
+        findings.append(
+            Finding(
+                "CPG210",
+                Severity.error,
+                f"{own.name}: forked workers share the position of an open file",
+                (
+                    "After a child's read, this process's own position in the file had moved, so"
+                    " workers that read at once get each other's bytes.",
+                ),
+                (
+                    Remedy(
+                        "recommended",
+                        "num_workers=0, or open the file in each worker",
+                        "os.pread, which takes the position from the caller, is safe too.",
+                    ),
+                ),
+                Evidence(
+                    seen=tuple((m.path, f"position {m.before} to {m.after}") for m in own.moved)
+                ),
+                where,
+            )
+        )
+    if findings:
+        return found(*findings)
+    size = f", {own.anatomy.size} bytes to each worker" if own.anatomy.size is not None else ""
+    return ok(f"{own.name} is safe with {call.start_method}{size}")
+
+
 RULES = (
     Rule("CPG201", "CpGPT's dataset and the pickler", dataset_pickles, ("python", "examined")),
+    Rule("CPG202", "the genome's file position", shared_offset, ("examined", "workers")),
     Rule("CPG203", "prefetch_factor", prefetch, ("examined",)),
     Rule("CPG204", "pin_memory", pin_memory, ("examined", "torch")),
+    Rule("CPG205", "CpGPT's data module", deep_objects, ("workers",)),
     Rule("CPG206", "CpGPT's worker guard", guard, ("python", "examined")),
+    Rule("CPG207", "the collate function", collate_pickles, ("examined", "workers")),
+    Rule("CPG208", "starting workers", workers_start, ("examined", "workers")),
+    Rule("CPG209", "tokenizer threads", tokenizer_threads, ("accelerator", "workers")),
+    Rule("CPG210", "your own dataset", own_dataset, ()),
 )

@@ -1,0 +1,250 @@
+"""Observe what workers do with a dataset: start them, and see whether forked ones disturb it.
+
+By default the dataset is CpGPT's own, over the user's genome or a made-up one; a user's dataset is
+looked at by the same functions.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import multiprocessing
+import os
+import random
+import sqlite3
+import stat
+import sys
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TextIO
+
+from cpgpt_doctor.patient import upstream
+from cpgpt_doctor.patient.anatomy import dissect
+from cpgpt_doctor.patient.channel import attempt, send
+
+CONTEXT = 2001
+WINDOWS = 4000
+TRIAL_WORKERS = 8
+START_WORKERS = 2
+START_SECONDS = 60
+# Larger than the buffer of an open file, so that windows at its ends have to be read from disk.
+MADE_UP_BASES = 1_000_000
+
+
+def made_up_genome(folder: str) -> str:
+    """Write a FASTA of one random chromosome and return its path."""
+    rng = random.Random(0)
+    path = os.path.join(folder, "made-up.fa")
+    with open(path, "w", encoding="ascii") as out:
+        out.write(">1\n")
+        bases = "".join(rng.choices("ACGT", k=MADE_UP_BASES))
+        out.writelines(bases[at : at + 60] + "\n" for at in range(0, MADE_UP_BASES, 60))
+    return path
+
+
+def some_locations(fasta: Any, count: int) -> list[str]:
+    """Random locations of a genome, in proportion to the lengths of its sequences."""
+    rng = random.Random(0)
+    lengths = {record.name: len(record) for record in fasta if len(record) > CONTEXT}
+    names = rng.choices(list(lengths), weights=list(lengths.values()), k=count)
+    return [f"{name}:{rng.randrange(lengths[name])}" for name in names]
+
+
+def file_offsets() -> dict[int, tuple[str, int]]:
+    """Path and position of each open regular file that can be read, by descriptor."""
+    import fcntl
+
+    offsets = {}
+    for name in os.listdir("/dev/fd"):
+        descriptor = int(name)
+        try:
+            regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            access = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+        except OSError:
+            continue  # the descriptor that listed the folder
+        if regular and access != os.O_WRONLY:
+            offsets[descriptor] = (
+                descriptor_path(descriptor),
+                os.lseek(descriptor, 0, os.SEEK_CUR),
+            )
+    return offsets
+
+
+def descriptor_path(descriptor: int) -> str:
+    if os.path.isdir("/proc/self/fd"):
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    import fcntl
+
+    found = fcntl.fcntl(descriptor, getattr(fcntl, "F_GETPATH", 50), b"\0" * 1024)
+    return bytes(found).rstrip(b"\0").decode()
+
+
+def moved_by_a_child(read: Callable[[], object]) -> list[dict[str, Any]] | None:
+    """Files of this process whose position moves when a forked child runs `read`.
+
+    That is the proof that forked workers share it, and needs no luck. None without fork.
+    """
+    if "fork" not in multiprocessing.get_all_start_methods():
+        return None
+    before = file_offsets()
+    child = multiprocessing.get_context("fork").Process(target=read)
+    child.start()
+    child.join(START_SECONDS)
+    child.kill()
+    after = file_offsets()
+    return [
+        {"path": path, "before": offset, "after": after[descriptor][1]}
+        for descriptor, (path, offset) in before.items()
+        if descriptor in after and after[descriptor][1] != offset
+    ]
+
+
+def read_ends(dataset: Any) -> None:
+    """Read items far from each other."""
+    last = len(dataset) - 1
+    for at in (0, last // 2, last):
+        dataset[at]
+
+
+def start(dataset: Any, method: str, collate: Any) -> dict[str, Any]:
+    """Really start workers on a dataset and take a few batches."""
+    from torch.utils.data import DataLoader
+
+    def take() -> None:
+        loader = DataLoader(
+            dataset,
+            batch_size=2,
+            num_workers=START_WORKERS,
+            multiprocessing_context=method,
+            collate_fn=collate,
+            timeout=START_SECONDS,
+        )
+        for taken, _ in enumerate(loader):
+            if taken == START_WORKERS:
+                break
+
+    _, outcome = attempt(take)
+    return {"start_method": method, "workers": START_WORKERS, "outcome": outcome}
+
+
+def forked_trial(dataset: Any, fresh: Any) -> dict[str, Any] | None:
+    """Read windows with forked workers, and count those that differ from one process's.
+
+    fresh: the same dataset over a file of its own, which no worker touches.
+    """
+    from torch.utils.data import DataLoader
+
+    if "fork" not in multiprocessing.get_all_start_methods():
+        return None
+    loader = DataLoader(
+        dataset,
+        batch_size=8,
+        num_workers=TRIAL_WORKERS,
+        multiprocessing_context="fork",
+        collate_fn=list,
+        timeout=START_SECONDS,
+    )
+    read = [item for batch in loader for item in batch]
+    wrong = sum(item["sequence"] != fresh[at]["sequence"] for at, item in enumerate(read))
+    return {"workers": TRIAL_WORKERS, "windows": len(read), "wrong": wrong}
+
+
+def look_at_collate(module: Any, dna_llm: str) -> dict[str, Any]:
+    """CpGPT's collate function with the model's tokenizer, if that can be loaded from the cache.
+
+    A tokenizer that needs code from the hub is not loaded: an examination runs no such code.
+    """
+    from transformers import AutoTokenizer
+
+    repository = upstream.repository(dna_llm)
+    tokenizer, outcome = attempt(
+        lambda: AutoTokenizer.from_pretrained(repository, local_files_only=True)
+    )
+    seen: dict[str, Any] = {"dna_llm": dna_llm, "outcome": outcome, "fast": None, "anatomy": None}
+    if tokenizer is not None:
+        collate = partial(module.collate_sequences, tokenizer=tokenizer)
+        seen["fast"] = bool(getattr(tokenizer, "is_fast", False))
+        seen["anatomy"] = dataclasses.asdict(dissect(collate, "collate_fn"))
+    return seen
+
+
+def deep(scratch: str) -> list[dict[str, Any]]:
+    """Pickle an embedder, and the dataset that CpGPT's own data module makes."""
+    dependencies = os.path.join(scratch, "deep")
+    upstream.prepare_dependencies(dependencies, "homo_sapiens", "examined")
+    processed = os.path.join(scratch, "processed")
+    os.makedirs(processed, exist_ok=True)
+    with sqlite3.connect(os.path.join(processed, "dataset_metrics.db")) as metrics:
+        metrics.execute("CREATE TABLE IF NOT EXISTS unnamed (key TEXT PRIMARY KEY, value BLOB)")
+
+    def embedder() -> Any:
+        return upstream.import_as_users_do().DNALLMEmbedder(dependencies)
+
+    def module_dataset() -> Any:
+        data = importlib.import_module("cpgpt.data.cpgpt_datamodule")
+        module = data.CpGPTDataModule(predict_dir=processed, dependencies_dir=dependencies)
+        module.setup("predict")
+        return module.data_predict
+
+    looked = []
+    for name, make in (("embedder", embedder), ("datamodule.data_predict", module_dataset)):
+        obj, outcome = attempt(make)
+        anatomy = dataclasses.asdict(dissect(obj, name)) if obj is not None else None
+        looked.append({"name": name, "outcome": outcome, "anatomy": anatomy})
+    return looked
+
+
+def observe(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of `facts.Workers`."""
+    scratch = request["scratch"]
+    os.chdir(scratch)
+    looked = deep(scratch) if request["deep"] else []
+    module = upstream.import_as_users_do() if request["deep"] else upstream.import_alone()
+    defaults = upstream.call_defaults(module)
+    path = request["genome"] or made_up_genome(scratch)
+    # Another probe makes this index too, at its own place; a kept one is used by both.
+    index = request["index"] if request["index_kept"] else os.path.join(scratch, "workers.fai")
+    fasta = partial(module.Fasta, path, indexname=index)
+    locations = some_locations(fasta(), WINDOWS)
+    dataset = module.GenomicSequenceDataset(locations, fasta(), CONTEXT)
+    fresh = module.GenomicSequenceDataset(locations, fasta(), CONTEXT)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {
+            "moved": moved_by_a_child(partial(read_ends, dataset)),
+            "trial": forked_trial(dataset, fresh),
+            "starts": [
+                start(dataset, method, list) for method in multiprocessing.get_all_start_methods()
+            ],
+            "collate": look_at_collate(module, request["dna_llm"] or defaults["dna_llm"]),
+            "deep": looked,
+        }
+
+
+def own_dataset(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of `facts.OwnDataset`: a user's `package.module:callable`."""
+    module, _, name = request["dataset"].partition(":")
+    sys.path.insert(0, request["folder"])
+    dataset, outcome = attempt(lambda: getattr(importlib.import_module(module), name)())
+    facts: dict[str, Any] = {
+        "name": request["dataset"],
+        "outcome": outcome,
+        "anatomy": None,
+        "moved": None,
+        "starts": [],
+    }
+    if dataset is None:
+        if outcome["ok"]:
+            facts["outcome"] = {**outcome, "ok": False, "error": "it returned None"}
+        return facts
+    facts["anatomy"] = dataclasses.asdict(dissect(dataset, "dataset"))
+    facts["moved"] = moved_by_a_child(partial(read_ends, dataset))
+    facts["starts"] = [
+        start(dataset, method, list) for method in multiprocessing.get_all_start_methods()
+    ]
+    return facts
+
+
+def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
+    send(channel, own_dataset(request) if request.get("dataset") else observe(request))
