@@ -8,7 +8,7 @@ from pathlib import Path
 from cpgpt_doctor import facts as recorded_facts
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
-from cpgpt_doctor.probes.collect import collect
+from cpgpt_doctor.probes.collect import QUICK, collect
 
 
 def observe(
@@ -32,7 +32,7 @@ def observe(
         python,
         folder=str(Path.cwd()),
         genome=genome,
-        quick=quick,
+        leave_out=QUICK if quick else (),
         deep=deep,
         dna_llm=dna_llm,
         dataset=dataset,

@@ -27,6 +27,8 @@ examples:
       embed every location of the file, safely; start it again to go on
   cpgpt-doctor run-embed --demo
       a whole run on a made-up genome and model
+  cpgpt-doctor bench --plot loading.svg
+      what CpGPT's worker settings and the safe path cost on this machine
 """
 CHECK_EXAMPLES = """\
 examples:
@@ -51,6 +53,17 @@ exit code: 0 embedded and verified, 1 not finished (what is finished is kept), 2
 nothing started, 130 interrupted (what is finished is kept)
 """
 
+BENCH_EXAMPLES = """\
+examples:
+  cpgpt-doctor bench --genome Homo_sapiens.GRCh38.dna.toplevel.fa --batch-size 8
+  cpgpt-doctor bench --plot loading.svg             a chart, too (needs cpgpt-doctor[plot])
+  cpgpt-doctor bench --start-method spawn           what macOS and Windows meet
+  cpgpt-doctor bench --format json | jq .settings
+
+Nothing is downloaded: tokenizer and model come from the cache that HF_HOME names. The model is
+timed where it is cached.
+"""
+
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
@@ -64,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     add_check(commands)
     add_run_embed(commands)
+    add_bench(commands)
     return top
 
 
@@ -180,6 +194,35 @@ def add_run_embed(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     embed.set_defaults(run=run_run_embed)
 
 
+def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    bench = commands.add_parser(
+        "bench",
+        help="measure what worker settings cost on this machine",
+        description="Measure windows a second and wrong windows of CpGPT's loading with 0, 2, 4"
+        " and 8 workers and of the safe path, and the time of a forward pass.",
+        epilog=BENCH_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add_common(bench)
+    bench.add_argument("--genome", type=Path, metavar="FASTA", help="default: one that is made up")
+    bench.add_argument("--dna-llm", metavar="NAME", help="default: CpGPT's own")
+    bench.add_argument(
+        "--batch-size", type=positive, default=1, metavar="N", help="default: CpGPT's own, 1"
+    )
+    bench.add_argument(
+        "--windows", type=positive, default=2000, metavar="N", help="a setting and round: 2000"
+    )
+    bench.add_argument(
+        "--start-method",
+        choices=("fork", "spawn", "forkserver"),
+        help="of CpGPT's workers (default: the platform's)",
+    )
+    bench.add_argument("--format", choices=("terminal", "json"), default="terminal")
+    bench.add_argument("--plot", type=Path, metavar="FILE", help="also draw a chart, .svg or .png")
+    bench.set_defaults(run=run_bench)
+
+
 def count(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"a whole number from 0 is needed, not {text!r}")
@@ -274,6 +317,31 @@ def run_run_embed(args: argparse.Namespace) -> int:
     if result.problem is not None:
         complain(f"not finished: {result.problem}; what is finished is kept")
         return 1
+    return 0
+
+
+def run_bench(args: argparse.Namespace) -> int:
+    from cpgpt_doctor import bench
+    from cpgpt_doctor.reports import bench_plot, bench_terminal
+
+    if args.plot:
+        bench_plot.check(args.plot)
+    notes = Console(stderr=True, highlight=False)
+    notes.print("measuring (a minute or two; let the machine do nothing else)")
+    measured = bench.measure(
+        python=args.python,
+        genome=args.genome,
+        dna_llm=args.dna_llm,
+        batch_size=args.batch_size,
+        windows=args.windows,
+        start_method=args.start_method,
+    )
+    if args.plot:
+        bench_plot.save(measured, args.plot)
+    if args.format == "json":
+        sys.stdout.write(bench.to_json(measured))
+    else:
+        bench_terminal.render(measured, Console(highlight=False))
     return 0
 
 

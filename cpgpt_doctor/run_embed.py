@@ -71,7 +71,8 @@ def prepare(asked: Asked) -> Prepared:
             f" {seen.all_n[0]} (line {given.places[seen.all_n[0]]}): their embedding means nothing;"
             " leave them out, or allow them by name with --allow-all-n"
         )
-    facts = collect(asked.python, folder=str(asked.dependencies))
+    # What workers would do to CpGPT's own dataset is of no matter: they get another (CPG202).
+    facts = collect(asked.python, folder=str(asked.dependencies), leave_out=("workers",))
     report = judged(facts, asked)
     if report.exit_code:
         return Prepared(report, None, len(given.places), seen.cg, len(seen.all_n))

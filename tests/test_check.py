@@ -169,7 +169,8 @@ def test_an_environment_without_the_doctor_and_without_anything_is_examined(
     venv.create(tmp_path / "bare", with_pip=False)
     python = tmp_path / "bare" / "bin" / "python"
     for package in ("cpgpt_doctor", "rich", "torch"):
-        assert subprocess.run([python, "-c", f"import {package}"], capture_output=True).returncode
+        imported = [python, "-c", f"import {package}"]
+        assert subprocess.run(imported, capture_output=True, cwd=tmp_path).returncode == 1
     data = report("--python", python)
     assert data["patient"]["executable"] == str(python)
     assert findings(data)["CPG401"]["title"] == "torch is not installed"

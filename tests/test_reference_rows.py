@@ -54,6 +54,20 @@ def test_each_row_is_the_reference_row(
         assert record["batch_measured"]["difference"] is not None
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_with_8_workers_each_row_is_the_reference_row(
+    world: World, method: str, locations: list[str], reference
+) -> None:
+    folder = world.dependencies(f"workers-{method}")
+    options = {"num-workers": 8, "start-method": method}
+    ran = embed(world, "0.0.13", folder, locations, **options)
+    assert ran.returncode == 0, ran.stderr
+    assert np.array_equal(stored(world, "0.0.13", folder, locations), reference("0.0.13"))
+    record = json.loads(next(folder.rglob("*.run.json")).read_text())
+    assert record["workers"] == 8
+    assert record["tokens_checked"]["equal"]
+
+
 def test_locations_added_to_a_finished_store_leave_every_old_row(
     world: World, release: str, locations: list[str], reference
 ) -> None:

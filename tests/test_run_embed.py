@@ -83,6 +83,29 @@ def test_a_killed_worker_is_started_again_and_every_row_is_right(
     assert np.array_equal(stored(world, RELEASE, folder, locations), reference(RELEASE))
 
 
+def test_a_killed_loading_worker_is_done_without(
+    world: World, locations: list[str], reference
+) -> None:
+    folder = world.dependencies("loading")
+    running = Running(world, folder, locations, "--num-workers", 2)
+
+    def loading() -> list[psutil.Process]:
+        worker = running.worker()
+        return worker.children() if worker is not None else []
+
+    running.wait_until(lambda: bool(running.record().get("batch_measured")))
+    running.wait_until(lambda: bool(loading()))
+    for child in loading():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    code, _, err = running.end()
+    assert code == 0, err
+    assert running.record()["workers"] == 0
+    codes = [setting["code"] for setting in running.record()["plan"]]  # type: ignore[attr-defined]
+    assert "CPG208" in codes
+    assert np.array_equal(stored(world, RELEASE, folder, locations), reference(RELEASE))
+
+
 def test_ctrl_c_keeps_what_is_finished_and_the_next_run_goes_on(
     world: World, locations: list[str], reference
 ) -> None:

@@ -42,6 +42,7 @@ class Record:
     parts: list[Part]
     status: str = "running"
     started: str = field(default_factory=lambda: now())
+    workers: int = 0
     tokens: dict[str, Any] | None = None
     measured: dict[str, Any] | None = None
     versions: dict[str, str] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class Record:
             "started": self.started,
             "written": now(),
             "plan": [dataclasses.asdict(setting) for setting in self.plan],
+            "workers": self.workers,
             "tokens_checked": self.tokens,
             "batch_measured": self.measured,
             "versions": self.versions,

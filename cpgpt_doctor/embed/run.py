@@ -25,7 +25,7 @@ from cpgpt_doctor.embed.supervisor import Worker, WorkerFailed, WorkerLost
 from cpgpt_doctor.errors import DoctorError, InputError
 
 FIRST_PART = 64
-PART_SECONDS = 60.0
+PART_SECONDS = 120.0
 # CpGPT up to 0.0.7 does not finish a store of 10,000 rows or more under its right name.
 LARGEST_PART = 8192
 LOST_WORKERS = 3
@@ -260,6 +260,7 @@ class Run:
             }
         )
         self.record.versions = loaded["versions"]
+        self.record.workers = self.num_workers
         self.progress.phase("checking tokens")
         sample = sorted(random.sample(job.locations, min(CHECKED_TOKENS, len(job.locations))))
         checked = worker.ask({"op": "tokens", "locations": sample})

@@ -13,7 +13,7 @@ from typing import Any
 
 Batch = dict[str, Any]
 PROGRESS_SECONDS = 0.2
-CHUNK = 64  # windows that are read and collated at a time
+CHUNK = 64  # windows that are read and collated at a time, at the most
 WORKER_SECONDS = 300  # a loading worker that is silent for so long hangs (CPG208)
 
 
@@ -60,7 +60,7 @@ class Loader:
         }
         chunks = self.make(
             self.dataset,
-            batch_size=CHUNK,
+            batch_size=max(1, min(CHUNK, len(self.dataset) // max(1, self.workers))),
             shuffle=False,
             collate_fn=self.tokens,
             pin_memory=self.pin_memory,

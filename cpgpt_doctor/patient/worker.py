@@ -68,7 +68,9 @@ class Session:
             "versions": versions(),
         }
 
-    def embed(self, folder: str, locations: list[str], batching: Batching) -> None:
+    def embed(
+        self, folder: str, locations: list[str], batching: Batching, workers: int = 0
+    ) -> None:
         """Let CpGPT embed `locations` into a store in `folder`."""
         embedder = self.embedder(folder)
         request = self.request
@@ -82,7 +84,7 @@ class Session:
                 tokens=Tokens(collate_fn, self.table, self.frames),
                 make=original,
                 batching=batching,
-                workers=request["num_workers"],
+                workers=workers,
                 start_method=request["start_method"],
                 pin_memory=self.model.device.type == "cuda",
                 progress=lambda done: send(self.channel, {"event": "progress", "done": done}),
@@ -99,7 +101,7 @@ class Session:
                 dna_context_len=request["context_len"],
                 dna_llm=request["dna_llm"],
                 batch_size=batching.size,
-                num_workers=request["num_workers"],
+                num_workers=workers,
                 genome_file=request["genome"],
             )
         self.check_finite(embedder, locations)
@@ -244,8 +246,12 @@ def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
             elif command["op"] == "measure":
                 send(channel, session.measure(command["folder"], command["locations"]))
             else:
-                batching = Batching(1) if command["alone"] else session.batching
-                session.embed(command["folder"], command["locations"], batching)
+                folder, locations = command["folder"], command["locations"]
+                if command["alone"]:
+                    session.embed(folder, locations, Batching(1))
+                else:
+                    workers = session.request["num_workers"]
+                    session.embed(folder, locations, session.batching, workers)
                 send(channel, {"event": "embedded"})
     except Exception as error:
         traceback.print_exc()

@@ -51,6 +51,9 @@ PROBES = {
 }
 
 
+QUICK = tuple(name for name, probe in PROBES.items() if probe.heavy)
+
+
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[str]:
     """A private folder for everything that an examination has to write, removed afterwards."""
@@ -64,7 +67,7 @@ def collect(
     folder: str = ".",
     genome: Path | None = None,
     index: Path | None = None,
-    quick: bool = False,
+    leave_out: tuple[str, ...] = (),
     deep: bool = False,
     dna_llm: str | None = None,
     dataset: str | None = None,
@@ -81,13 +84,13 @@ def collect(
         deep: also pickle CpGPT's embedder and its data module's dataset.
         dna_llm: the model whose tokenizer is looked at; CpGPT's default where it is None.
         dataset: a dataset of the user's to examine, "package.module:callable".
-        quick: leave out the probes that import torch or CpGPT.
+        leave_out: probes that are not run; `QUICK` are those that import torch or CpGPT.
         seconds: each probe's time limit.
     """
     chosen = {
         name: probe
         for name, probe in PROBES.items()
-        if not (quick and probe.heavy) and not (name == "own_dataset" and dataset is None)
+        if name not in leave_out and not (name == "own_dataset" and dataset is None)
     }
     with scratch_folder() as scratch, ThreadPoolExecutor(len(chosen)) as pool:
         request = {

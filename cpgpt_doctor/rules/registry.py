@@ -41,7 +41,7 @@ def missing(facts: Facts, rule: Rule) -> Check | None:
     for part in rule.needs:
         probe = PROBE_OF[part]
         if probe in facts.skipped:
-            return skipped(f"{rule.subject}: not looked at (--quick)")
+            return skipped(f"{rule.subject}: not looked at")
         failure = facts.failure(probe)
         if failure is not None:
             return unknown(f"{rule.subject}: the {probe} probe ended: {failure.detail}")
