@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import NoReturn, TypeAlias
 
 from rich.console import Console
 
@@ -65,8 +66,19 @@ timed where it is cached.
 """
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as all of ours are."""
+
+    def error(self, message: str) -> NoReturn:
+        complain(f"{message} (see: {self.prog} --help)")
+        sys.exit(2)
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[OneLineParser]"
+
+
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
+    top = OneLineParser(
         prog="cpgpt-doctor",
         description="Examines an environment for CpGPT's DNA embedding, and runs it safely.",
         epilog=EXAMPLES,
@@ -90,7 +102,7 @@ def add_common(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_check(commands: Commands) -> None:
     check = commands.add_parser(
         "check",
         help="examine the environment and the embedder's dataset",
@@ -138,7 +150,7 @@ def add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     check.set_defaults(run=run_check)
 
 
-def add_run_embed(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_run_embed(commands: Commands) -> None:
     embed = commands.add_parser(
         "run-embed",
         help="the full embedding, with safe settings applied",
@@ -194,7 +206,7 @@ def add_run_embed(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     embed.set_defaults(run=run_run_embed)
 
 
-def add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_bench(commands: Commands) -> None:
     bench = commands.add_parser(
         "bench",
         help="measure what worker settings cost on this machine",

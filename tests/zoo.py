@@ -57,7 +57,7 @@ class Specimen:
     culprits: the expected paths, in the pickler's order.
     needs: a package that it takes.
     same: whether each path, evaluated, gives the culprit itself (a call may make another).
-    mend: whether putting None in the place of each culprit makes it pickle.
+    mend: whether its culprits can be replaced by assignments to their paths.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Specimen:
 
 
 SPECIMENS: list[Specimen] = []
+SCRATCH = tempfile.TemporaryDirectory()
 
 
 def specimen(
@@ -162,9 +163,9 @@ def standard_output() -> Any:
     return Box(out=sys.__stdout__)
 
 
-@specimen("gzip file", "x.file.myfileobj", "x.file._buffer")
+@specimen("gzip file", "x.file.myfileobj", "x.file._buffer", mend=False)
 def gzip_file() -> Any:
-    path = os.path.join(tempfile.mkdtemp(), "a.gz")
+    path = os.path.join(tempfile.mkdtemp(dir=SCRATCH.name), "a.gz")
     with gzip.open(path, "wb") as out:
         out.write(b"ACGT")
     return Box(file=gzip.open(path, "rb"))
@@ -199,7 +200,7 @@ def thread_locks() -> Any:
     return Box(lock=threading.Lock(), again=threading.RLock())
 
 
-@specimen("event", "x.stop._cond._lock")
+@specimen("event", "x.stop._cond._lock", mend=False)
 def event() -> Any:
     # Condition keeps its lock's methods too, which are reached by way of the lock.
     return Box(stop=threading.Event())
@@ -219,7 +220,7 @@ def thread() -> Any:
     return Box(thread=made)
 
 
-@specimen("queue", "x.queue.mutex")
+@specimen("queue", "x.queue.mutex", mend=False)
 def thread_queue() -> Any:
     return Box(queue=queue.Queue())
 
@@ -290,7 +291,7 @@ def shadowed_function() -> Any:
     return Box(function=function)
 
 
-@specimen("local class and its instances", "x.kind")
+@specimen("local class and its instances", "x.kind", mend=False)
 def local_class() -> Any:
     class Local:
         pass
@@ -465,6 +466,11 @@ def memory_view() -> Any:
 @specimen("buffer for pickle 5", "x['buffer']")
 def pickle_buffer() -> Any:
     return {"buffer": pickle.PickleBuffer(b"ACGT")}
+
+
+@specimen("buffer for pickle 5 between locks", "x[0]", "x[1]", "x[2]")
+def pickle_buffer_between() -> Any:
+    return [threading.Lock(), pickle.PickleBuffer(b"ACGT"), threading.Lock()]
 
 
 @specimen("read-only dictionary and views", "x.proxy", "x.keys", "x.match")
@@ -736,6 +742,25 @@ def hidden_by_property() -> Any:
     return made
 
 
+class Lying(Box):
+    __class__ = property(lambda self: Box)  # type: ignore[assignment]
+
+
+class ClassRaises(Box):
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError("no class")
+
+    @__class__.setter
+    def __class__(self, kind: type) -> None:
+        """It stays."""
+
+
+@specimen("false and raising __class__", "x.lying", "x.raising")
+def false_class() -> Any:
+    return Box(lying=Lying(number=1), raising=ClassRaises(number=1))
+
+
 @specimen("attribute whose name is no name", "x.__dict__['a lock']")
 def odd_attribute() -> Any:
     return Box(**{"a lock": threading.Lock()})
@@ -869,6 +894,7 @@ def keys() -> Any:
     "list(x.values())[3]",
     "list(x.values())[4]",
     "x[b'c']",
+    mend=False,
 )
 def odd_keys() -> Any:
     keys: list[Any] = ["a 'b'", -3, ("hg38", 3), Color.RED, float("nan"), b"c"]
@@ -936,6 +962,7 @@ def deeper() -> Any:
     "x.b",
     "x.c",
     "x.b" + "[0]" * 50_001,
+    same=False,  # Python cannot parse so long an expression
     mend=False,
 )
 def deep_with_culprits() -> Any:
@@ -975,7 +1002,7 @@ def upstream() -> types.ModuleType:
 
 
 def write_fasta() -> str:
-    path = os.path.join(tempfile.mkdtemp(), "genome.fa")
+    path = os.path.join(tempfile.mkdtemp(dir=SCRATCH.name), "genome.fa")
     with open(path, "w", encoding="ascii") as out:
         out.write(">1\n" + "ACGT" * 15 + "\n")
     return path
@@ -997,7 +1024,7 @@ def cpgpt_dataset() -> Any:
 def esm_tokenizer() -> Any:
     from transformers import EsmTokenizer
 
-    path = os.path.join(tempfile.mkdtemp(), "vocab.txt")
+    path = os.path.join(tempfile.mkdtemp(dir=SCRATCH.name), "vocab.txt")
     with open(path, "w", encoding="ascii") as out:
         out.write("\n".join(["<unk>", "<pad>", "<mask>", "<cls>", "A", "C", "G", "T"]))
     return EsmTokenizer(path)
@@ -1048,7 +1075,7 @@ def numpy_arrays() -> Any:
 def numpy_memmap() -> Any:
     import numpy as np
 
-    path = os.path.join(tempfile.mkdtemp(), "rows.mmap")
+    path = os.path.join(tempfile.mkdtemp(dir=SCRATCH.name), "rows.mmap")
     return Box(rows=np.memmap(path, dtype="f4", mode="w+", shape=(1_000, 512)))
 
 

@@ -2,33 +2,91 @@
 
 A DataLoader that spawns its workers sends them its dataset with
 `multiprocessing.reduction.ForkingPickler`. That pickler stops at the first object that it cannot
-reduce; here the same pickler runs over the whole object in one pass, and each object that fails is
-noted and replaced, so that the pass goes on to the next. Because the real pickler does the
-walking, `__getstate__`, `__reduce__`, `copyreg`, slots, shared references and cycles mean here
-what they mean there.
+reduce. Here
 
-Two things would change what is looked at, and are kept from it: torch moves a tensor into shared
-memory when it is pickled (so tensors are judged by torch's own condition instead), and
-multiprocessing's locks and sockets insist on a child being started (so one is pretended).
+1. a `Walk` visits everything that the pickler would, breadth first and without recursion: it
+   reduces each object once, with the pickler's own reducers, and notes those that fail. So
+   `__getstate__`, `__reduce__`, `copyreg`, slots, shared references and cycles mean here what
+   they mean there, and each culprit gets its shortest path;
+2. a `Rehearsal`, the real pickler fed with the walk's reductions, pickles it all with something
+   harmless in each culprit's place. It tells the order in which the culprits are met, the size,
+   and whether the whole is nested too deep.
+
+Some reducers would change what they look at, or the machine, and are kept from it: torch moves a
+tensor into shared memory (so tensors are judged by torch's own conditions), a big NumPy array is
+read and copied (so its bytes are counted instead), and multiprocessing's locks and sockets insist
+on a child being started (so one is pretended).
 """
 
 from __future__ import annotations
 
 import copyreg
 import io
+import itertools
 import pickle
 import sys
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing import context
+from multiprocessing import reduction as forking
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
-ATOMS = (type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented))
-# What stands in for an object that cannot be pickled, so that the pass goes on.
+# The pickler writes these itself, and they hold nothing else.
+ATOMS = {type(None), bool, int, float, complex, str, bytes, bytearray, type(...)}
+CONTAINERS = {dict, list, tuple, set, frozenset}
+# The pickler decides on these without asking for a reduction.
+SAVED_AS_THEY_ARE = {type, types.FunctionType, pickle.PickleBuffer}
+# What stands in for an object that cannot be pickled, so that the rehearsal goes on.
 SUBSTITUTE: tuple[Any, ...] = (str, ())
+HERE = "\0"  # stands for the path so far, so that a path of a million steps is joined once
+BATCH = 65_536  # items looked at between two looks at the clock
+BIG_ARRAY = 2**20  # bytes from which the content of a NumPy array is not read
+REPEATS = 3  # objects of one type on one way that tell of endless nesting
+LONGEST_KEY = 80  # characters of a dictionary key that is written in a path
+
+PARTS = {"function": 0, "argument": 1, "state": 2, "setter": 5}  # places in a reduction
+TOO_DEEP = "nested or linked too deep: the pickler follows it by recursion, which has a limit"
+FILES = (io.FileIO, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.TextIOWrapper)
+LOCK = "a thread lock, which exists only in its own process"
+WEAK = "a weak reference, which means an object of this process and does not keep it alive"
+RUNNING = "the state of code that runs exists only in its own process"
+FORK_ONLY = "a lock of multiprocessing for forked workers: make it with the context of the workers"
+WORDS = {  # by type, for types that are not to be imported for this
+    "_thread.lock": LOCK,
+    "_thread.RLock": LOCK,
+    "_thread._local": "thread-local data, which belong to a thread of this process",
+    "generator": f"a generator: {RUNNING}",
+    "coroutine": f"a coroutine: {RUNNING}",
+    "async_generator": f"an asynchronous generator: {RUNNING}",
+    "frame": f"a stack frame: {RUNNING}",
+    "traceback": f"a traceback, which holds stack frames: {RUNNING}",
+    "code": "a code object, which pickle does not send",
+    "cell": "a variable of a closure, which pickle does not send",
+    "mappingproxy": "a read-only view of a dictionary, which pickle does not send",
+    "memoryview": "a view of another object's memory, which exists only in this process",
+    "pickle.PickleBuffer": "a buffer for pickle's protocol 5, which DataLoader does not use",
+    "re.Match": "the match of a regular expression, which pickle does not send",
+    "dict_keys": "a view of a dictionary, which pickle does not send",
+    "dict_values": "a view of a dictionary, which pickle does not send",
+    "dict_items": "a view of a dictionary, which pickle does not send",
+    "_queue.SimpleQueue": "a queue between threads, which exists only in its own process",
+    "mmap.mmap": "a memory map: its addresses belong to this process",
+    "sqlite3.Connection": "an open SQLite connection, which may not be carried to another process",
+    "sqlite3.Cursor": "a cursor of an open SQLite connection, which belongs to this process",
+    "weakref.ReferenceType": WEAK,
+    "weakref.KeyedRef": WEAK,
+    "_contextvars.ContextVar": "a context variable, whose value belongs to this process",
+    "_contextvars.Context": "a context, which belongs to this process",
+}
+
+# A reduction with all its parts, its iterators read.
+Reduction = tuple[Any, Any, Any, Any, Any, Any]
+# Which part of its parent an object is: ("item", 3), ("key", 0), ("state", "lock"), ...
+Step = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -38,7 +96,8 @@ class Culprit:
     path: the way to it from the root, as Python would write it.
     type: its class, with the module where that is not builtins.
     error: the pickler's own error, "TypeError: cannot pickle ...".
-    about: what it is, in words (which file it has open, where a function was defined).
+    about: what it is, in words (which file it has open, where a function was defined), and why
+        that cannot travel.
     """
 
     path: str
@@ -52,10 +111,9 @@ class Anatomy:
     """What pickling an object would do.
 
     culprits: in the order in which the pickler meets them; the first one's error is the error
-        that a user sees.
+        that a user sees. (Where the time limit came first, in the order of their depth.)
     size: bytes that each worker would receive (tensors travel as handles), None with culprits.
-    complete: False where the time limit or the interpreter's recursion limit ended the pass, so
-        that there may be more culprits.
+    complete: False where the time limit ended the examination, so that there may be more.
     """
 
     culprits: tuple[Culprit, ...]
@@ -64,17 +122,28 @@ class Anatomy:
 
 
 class OutOfTime(Exception):
-    """The pass took longer than it may."""
+    """The examination took longer than it may."""
+
+
+@dataclass(frozen=True)
+class Deadline:
+    at: float
+
+    def check(self) -> None:
+        if time.monotonic() > self.at:
+            raise OutOfTime
 
 
 class Counter(io.RawIOBase):
     """A file that counts what is written and keeps nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: Deadline) -> None:
+        self.deadline = deadline
         self.size = 0
 
     def write(self, data: Any) -> int:
-        length = len(data) if isinstance(data, bytes) else memoryview(data).nbytes
+        self.deadline.check()
+        length = memoryview(data).nbytes
         self.size += length
         return length
 
@@ -89,242 +158,377 @@ class StartingChild:
         return descriptor
 
 
-class Pass(ForkingPickler):
-    """ForkingPickler that notes what cannot be reduced and goes on."""
-
-    def __init__(self, sink: Counter, deadline: float) -> None:
-        super().__init__(sink)
-        self.deadline = deadline
-        self.failures: dict[int, tuple[Any, BaseException]] = {}
-        self.reductions: dict[int, tuple[Any, tuple[Any, ...]]] = {}
-
-    def fail(self, obj: Any, error: BaseException) -> tuple[Any, ...]:
-        self.failures.setdefault(id(obj), (obj, error))
-        return SUBSTITUTE
-
-    def reducer_override(self, obj: Any) -> Any:
-        if time.monotonic() > self.deadline:
-            raise OutOfTime
-        problem = tensor_problem(obj)
-        if problem is not None:
-            return self.fail(obj, problem)
-        if is_tensor(obj):
-            return SUBSTITUTE
-        reducer = self.dispatch_table.get(type(obj))
-        if reducer is None and isinstance(obj, (type, types.FunctionType)):
-            return self.by_name(obj)
-        try:
-            if reducer is not None:
-                reduced = reducer(obj)
-            else:
-                reduced = obj.__reduce_ex__(pickle.DEFAULT_PROTOCOL)
-        except RecursionError:
-            raise
-        except Exception as error:
-            return self.fail(obj, error)
-        if not well_formed(reduced):
-            return self.by_name(obj)
-        parts = [*reduced, *[None] * (6 - len(reduced))]
-        for index in (3, 4):  # iterators are read once; the path search needs them again
-            if parts[index] is not None:
-                parts[index] = list(parts[index])
-        self.reductions[id(obj)] = (obj, tuple(parts))
-        again = list(parts[: len(reduced)])
-        for index in (3, 4):
-            if index < len(again) and again[index] is not None:
-                again[index] = iter(again[index])
-        return tuple(again)
-
-    def by_name(self, obj: Any) -> Any:
-        """Let the real pickler save what it saves by name, or a malformed reduction, alone."""
-        try:
-            ForkingPickler.dumps(obj)
-        except RecursionError:
-            raise
-        except Exception as error:
-            return self.fail(obj, error)
-        return NotImplemented
-
-
-def well_formed(reduced: object) -> bool:
-    return (
-        isinstance(reduced, tuple)
-        and 2 <= len(reduced) <= 6
-        and callable(reduced[0])
-        and isinstance(reduced[1], tuple)
-    )
-
-
-def is_tensor(obj: object) -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(obj, (torch.Tensor, torch.UntypedStorage))
-
-
-def tensor_problem(obj: object) -> Exception | None:
-    """torch's own refusal of a tensor (torch/multiprocessing/reductions.py, reduce_tensor)."""
-    torch = sys.modules.get("torch")
-    if torch is None or not isinstance(obj, torch.Tensor):
-        return None
-    if obj.requires_grad and not obj.is_leaf:
-        return RuntimeError("a non-leaf tensor that requires grad is not sent to another process")
-    return None
-
-
 def dissect(root: object, name: str, seconds: float = 30.0) -> Anatomy:
-    """Pickle `root` as a DataLoader would, and name everything that stops it.
+    """Examine `root` as a DataLoader would pickle it, and name everything that stops it.
 
     Args:
         root: what would be sent to a worker. It is not changed.
         name: how paths begin, such as "dataset".
-        seconds: the time limit of the whole examination.
+        seconds: the time limit of the whole examination. A single reducer is never cut short.
     """
-    deadline = time.monotonic() + seconds
-    sink = Counter()
-    pickling = Pass(sink, deadline)
-    complete = True
-    whole: Exception | None = None
+    deadline = Deadline(time.monotonic() + seconds)
     before = context.get_spawning_popen()
     context.set_spawning_popen(StartingChild())  # type: ignore[arg-type]
     try:
-        pickling.dump(root)
-    except (OutOfTime, RecursionError) as error:
-        complete = False
-        whole = error if isinstance(error, RecursionError) else None
-    except Exception as error:
-        whole = error
+        return examine(root, name, deadline)
     finally:
         context.set_spawning_popen(before)
-    wanted = {key: error for key, (_, error) in pickling.failures.items()}
-    paths, all_found = find_paths(root, name, wanted.keys(), pickling.reductions, deadline)
-    culprits = [
-        Culprit(
-            path=paths.get(key, f"{name}, at a depth that was not reached in time"),
-            type=type_name(obj),
-            error=f"{type(error).__name__}: {error}",
-            about=describe(obj),
+
+
+def examine(root: object, name: str, deadline: Deadline) -> Anatomy:
+    walk = Walk(root, deadline)
+    complete = walk.run()
+    rehearsal = Rehearsal(walk)
+    beyond: list[Culprit] = []  # what only the rehearsal sees
+    try:
+        if complete:
+            rehearsal.dump(root)
+    except OutOfTime:
+        complete = False
+    except RecursionError as error:
+        deep = too_deep_part(walk)
+        beyond.append(Culprit(walk.path(deep, name), type_name(deep), say(error), TOO_DEEP))
+    except Exception as error:
+        if not walk.failures:
+            beyond.append(Culprit(name, type_name(root), say(error), describe(root, error)))
+
+    def culprit(key: int) -> Culprit:
+        obj, error = walk.failures[key]
+        return Culprit(walk.path(obj, name), type_name(obj), say(error), describe(obj, error))
+
+    met = [culprit(key) for key in rehearsal.met]
+    unmet = [culprit(key) for key in walk.failures if key not in rehearsal.met]
+    culprits = (*met, *beyond, *unmet)
+    size = rehearsal.sink.size + walk.uncopied if complete and not culprits else None
+    return Anatomy(culprits, size, complete)
+
+
+class Walk:
+    """A visit to everything that the pickler would pickle."""
+
+    def __init__(self, root: Any, deadline: Deadline) -> None:
+        self.root = root
+        self.deadline = deadline
+        self.reducers = ForkingPickler(io.BytesIO()).dispatch_table
+        self.failures: dict[int, tuple[Any, Exception]] = {}
+        self.reductions: dict[int, Reduction] = {}
+        # Each object met, its parent and its place there; it keeps temporary objects alive, as
+        # an id belongs to its object only while that lives.
+        self.origins: dict[int, tuple[Any, Any, Step]] = {}
+        self.uncopied = 0  # bytes of arrays that were not read
+
+    def run(self) -> bool:
+        """Visit everything; False where the time was too short."""
+        waiting = deque([self.root])
+        self.origins[id(self.root)] = (self.root, None, ())
+        try:
+            while waiting:
+                self.deadline.check()
+                parent = waiting.popleft()
+                for step, child in self.steps(parent):
+                    if id(child) not in self.origins:
+                        self.origins[id(child)] = (child, parent, step)
+                        waiting.append(child)
+        except OutOfTime:
+            return False
+        return True
+
+    def steps(self, parent: Any) -> Iterator[tuple[Step, Any]]:
+        """What the pickler saves next, without what holds nothing."""
+        kind = type(parent)
+        if kind in ATOMS or id(parent) in self.failures:
+            return
+        if kind is dict:
+            yield from self.numbered("key", list(parent))  # a list: threads may change it
+            yield from self.numbered("value", list(parent.values()))
+        elif kind in CONTAINERS:
+            yield from self.numbered("item", parent if kind is list else tuple(parent))
+        else:
+            reduction = self.reduction(parent)
+            if reduction is not None:
+                yield from self.reduced_steps(reduction)
+
+    def numbered(self, part: str, items: Iterable[Any]) -> Iterator[tuple[Step, Any]]:
+        for start, batch in self.batches(items):
+            if not ATOMS.issuperset(map(type, batch)):
+                for index, item in enumerate(batch, start):
+                    if type(item) not in ATOMS:
+                        yield (part, index), item
+
+    def batches(self, items: Iterable[Any]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        iterator = iter(items)
+        start = 0
+        while batch := tuple(itertools.islice(iterator, BATCH)):
+            self.deadline.check()
+            yield start, batch
+            start += len(batch)
+
+    def reduced_steps(self, reduction: Reduction) -> Iterator[tuple[Step, Any]]:
+        function, arguments, state, items, pairs, setter = reduction
+        for part, value in (("function", function), ("setter", setter)):
+            if value is not None:
+                yield (part,), value
+        for index, argument in enumerate(arguments):
+            if type(argument) not in ATOMS:
+                yield ("argument", index), argument
+        for half, attributes in enumerate(state) if slots_state(state) else ((None, state),):
+            place: Step = ("state",) if half is None else ("state", half)
+            if type(attributes) is dict and all(type(key) is str for key in attributes):
+                for key, value in list(attributes.items()):
+                    if type(value) not in ATOMS:
+                        yield (*place, key), value
+            elif type(attributes) in (list, tuple):
+                for (_, index), value in self.numbered("", attributes):
+                    yield (*place, index), value
+            elif type(attributes) not in ATOMS:
+                yield place, attributes
+        if items:
+            yield from self.numbered("item", items)
+        if pairs:
+            yield from self.numbered("key", (key for key, _ in pairs))
+            yield from self.numbered("value", (value for _, value in pairs))
+
+    def reduction(self, obj: Any) -> Reduction | None:
+        """The parts of `obj`; None where it is saved by name, or cannot be saved."""
+        if id(obj) in self.reductions:
+            return self.reductions[id(obj)]
+        try:
+            return self.reduce(obj)
+        except OutOfTime:
+            raise
+        except Exception as error:
+            self.failures[id(obj)] = (obj, error)
+            return None
+
+    def reduce(self, obj: Any) -> Reduction | None:
+        kind = type(obj)
+        reducer = self.reducers.get(kind)
+        if kind in SAVED_AS_THEY_ARE or (reducer is None and issubclass(kind, type)):
+            ForkingPickler.dumps(obj)
+            return None
+        if reducer is None:
+            reduced = self.own_reduction(obj)
+        else:
+            reduced = SUBSTITUTE if is_moved_by_torch(obj) else reducer(obj)
+        if merely_attributes(obj, reduced):
+            return (*reduced, None)
+        if well_formed(obj, reduced):
+            function, arguments, state, items, pairs, setter = padded(reduced)
+            pairs = self.read(pairs)
+            if pairs is None or all(type(pair) is tuple and len(pair) == 2 for pair in pairs):
+                whole = function, arguments, state, self.read(items), pairs, setter
+                self.reductions[id(obj)] = whole
+                return whole
+        ForkingPickler.dumps(obj)  # by the name that is its reduction, or to the pickler's error
+        return None
+
+    def own_reduction(self, obj: Any) -> Any:
+        if is_big_array(obj):
+            self.uncopied += obj.nbytes
+            obj = obj[(slice(0),) * obj.ndim]
+        method = getattr(obj, "__reduce_ex__", None)
+        return None if method is None else method(pickle.DEFAULT_PROTOCOL)
+
+    def read(self, items: Iterator[Any] | None) -> list[Any] | None:
+        if items is None:
+            return None
+        return [item for _, batch in self.batches(items) for item in batch]
+
+    def path(self, obj: Any, name: str) -> str:
+        """The way to an object from the root."""
+        steps = []
+        child, parent, step = self.origins[id(obj)]
+        while step:
+            steps.append((parent, step, child))
+            child, parent, step = self.origins[id(parent)]
+        before: list[str] = []
+        after: list[str] = []
+        owner, of_owner, called = self.root, (0, 0), False
+        for parent, step, child in reversed(steps):
+            if type(parent) not in CONTAINERS:
+                owner, of_owner = parent, (len(before), len(after))
+            # What was put into a container only for the pickler may be an attribute as well.
+            text = attribute(HERE, owner, child) if called else None
+            if text is not None:
+                del before[of_owner[0] :], after[of_owner[1] :]
+            text = text or self.written(HERE, parent, step, child)
+            called = called or "(" in text
+            left, right = text.split(HERE)
+            before.append(left)
+            after.append(right)
+        return "".join(reversed(before)) + name + "".join(after)
+
+    def written(self, path: str, parent: Any, step: Step, child: Any) -> str:
+        """The path of a child, from its parent's."""
+        part, *where = step
+        if part == "item":
+            unordered = type(parent) in (set, frozenset)
+            return f"list({path})[{where[0]}]" if unordered else f"{path}[{where[0]}]"
+        if part == "key":
+            return f"list({path})[{where[0]}]"
+        if part == "value":
+            key = self.key(parent, where[0])
+            return f"{path}[{key!r}]" if literal(key) else f"list({path}.values())[{where[0]}]"
+        if part == "state" and where and self.is_attribute(parent, where[-1], child):
+            plain = is_name(where[-1]) and not is_hidden(type(parent), where[-1])
+            return f"{path}.{where[-1]}" if plain else f"{path}.__dict__[{where[-1]!r}]"
+        if child is type(parent):
+            return f"type({path})"
+        return (
+            attribute(path, parent, child)
+            or copy_of(path, parent, child)
+            or self.in_reduction(path, parent, step)
         )
-        for key, (obj, error) in pickling.failures.items()
-    ]
-    if whole is not None:
-        culprits.append(
-            Culprit(name, type_name(root), f"{type(whole).__name__}: {whole}", describe(root))
-        )
-    return Anatomy(
-        culprits=tuple(culprits),
-        size=sink.size if complete and not culprits else None,
-        complete=complete and all_found,
+
+    def key(self, parent: Any, index: int) -> Any:
+        if type(parent) is dict:
+            return next(itertools.islice(parent, index, None))
+        return self.reductions[id(parent)][4][index][0]
+
+    def is_attribute(self, parent: Any, name: Any, value: Any) -> bool:
+        """Whether an entry of an object's state is its attribute of that name."""
+        if not isinstance(name, str):
+            return False
+        if any(own == name and held is value for own, held in own_attributes(parent)):
+            return True
+        return self.is_reduced_by_default(parent) and not has_own_getstate(type(parent))
+
+    def is_reduced_by_default(self, obj: Any) -> bool:
+        kind: Any = type(obj)
+        plain = kind.__reduce_ex__ is object.__reduce_ex__ and not has_own_reduce(kind)
+        return plain and kind not in self.reducers
+
+    def in_reduction(self, path: str, parent: Any, step: Step) -> str:
+        """The path of what is not an attribute, by the call that makes it."""
+        part, *where = step
+        kind = type(parent)
+        if part == "state" and self.is_reduced_by_default(parent) and has_own_getstate(kind):
+            place = f"{path}.__getstate__()"
+        else:
+            if kind in self.reducers:
+                call = f"{getattr(self.reducers[kind], '__name__', 'reduce')}({path})"
+            elif has_own_reduce(kind):
+                call = f"{path}.__reduce__()"
+            else:
+                call = f"{path}.__reduce_ex__({pickle.DEFAULT_PROTOCOL})"
+            place = f"{call}[{PARTS[part]}]"
+        if part == "argument":
+            place = attribute(path, parent, self.reductions[id(parent)][1]) or place
+        return place + "".join(f"[{at!r}]" for at in where)
+
+
+class Rehearsal(ForkingPickler):
+    """The real pickler over the walk's reductions, with a substitute for each culprit."""
+
+    def __init__(self, walk: Walk) -> None:
+        self.sink = Counter(walk.deadline)
+        self.walk = walk
+        self.met: dict[int, None] = {}  # ids of culprits, in the order of the pickler
+        # A buffer is refused without a question, except by a protocol that asks this way.
+        if any(type(obj) is pickle.PickleBuffer for obj, _ in walk.failures.values()):
+            super().__init__(self.sink, 5, True, self.note)
+        else:
+            super().__init__(self.sink)
+
+    def note(self, obj: Any) -> None:
+        self.met[id(obj)] = None
+
+    def reducer_override(self, obj: Any) -> Any:
+        if id(obj) in self.walk.failures:
+            self.note(obj)
+            return SUBSTITUTE
+        if id(obj) not in self.walk.reductions:
+            return NotImplemented
+        function, arguments, state, items, pairs, setter = self.walk.reductions[id(obj)]
+        return function, arguments, state, again(items), again(pairs), setter
+
+
+def again(items: list[Any] | None) -> Iterator[Any] | None:
+    return None if items is None else iter(items)
+
+
+def too_deep_part(walk: Walk) -> Any:
+    """The outermost of the objects that are nested too deep.
+
+    What is nested too deep repeats itself: the way down is followed until a type comes up often,
+    and its first object is meant.
+    """
+    way = [walk.root]
+    try:
+        while sum(type(above) is type(way[-1]) for above in way) < REPEATS:
+            children = (child for _, child in walk.steps(way[-1]))
+            way.append(next(child for child in children if is_too_deep(walk, child)))
+    except (OutOfTime, StopIteration):
+        return way[-1]
+    return next(above for above in way if type(above) is type(way[-1]))
+
+
+def is_too_deep(walk: Walk, obj: Any) -> bool:
+    try:
+        Rehearsal(walk).dump(obj)
+    except OutOfTime:
+        raise
+    except Exception as error:
+        return isinstance(error, RecursionError)
+    return False
+
+
+def padded(reduced: tuple[Any, ...]) -> Reduction:
+    parts: Any = (*reduced, *[None] * (6 - len(reduced)))
+    return parts  # type: ignore[no-any-return]
+
+
+def well_formed(obj: Any, reduced: Any) -> bool:
+    """Whether the pickler takes a reduction, which it judges before it goes into it."""
+    if not isinstance(reduced, tuple) or not 2 <= len(reduced) <= 6:
+        return False
+    function, arguments, _, items, pairs, setter = padded(reduced)
+    if not callable(function) or not isinstance(arguments, tuple):
+        return False
+    if not all(each is None or hasattr(type(each), "__next__") for each in (items, pairs)):
+        return False
+    if not (setter is None or callable(setter)):
+        return False
+    name = getattr(function, "__name__", "")
+    if name == "__newobj__":
+        return len(arguments) > 0 and obj.__class__ is arguments[0]
+    if name == "__newobj_ex__":
+        kinds = [tuple, dict]
+        return list(map(type, arguments[1:])) == kinds and obj.__class__ is arguments[0]
+    return True
+
+
+def merely_attributes(obj: Any, reduced: Any) -> bool:
+    """Whether a reduction is of the commonest kind, which need be neither judged nor stored."""
+    return (
+        type(reduced) is tuple
+        and reduced[0] is copyreg.__newobj__  # type: ignore[attr-defined]
+        and reduced[1] == (type(obj),)
+        and reduced[2] is own_dictionary(obj)
+        and obj.__class__ is type(obj)
+        and not any(reduced[3:])
     )
 
 
-def find_paths(
-    root: object,
-    name: str,
-    wanted: Any,
-    reductions: dict[int, tuple[Any, tuple[Any, ...]]],
-    deadline: float,
-) -> tuple[dict[int, str], bool]:
-    """Breadth first, so that each culprit gets its shortest path."""
-    missing = set(wanted)
-    paths: dict[int, str] = {}
-    if id(root) in missing:
-        paths[id(root)] = name
-        missing.discard(id(root))
-    parents: dict[int, tuple[int, Callable[[str], str]]] = {}
-    seen = {id(root)}
-    level: list[Any] = [root]
-    keep: list[Any] = []  # temporaries keep their id only while they live
-    while level and missing:
-        following: list[Any] = []
-        for obj in level:
-            if time.monotonic() > deadline:
-                return paths, False
-            for label, child in children(obj, reductions):
-                if type(child) in ATOMS or id(child) in seen:
-                    continue
-                seen.add(id(child))
-                keep.append(child)
-                parents[id(child)] = (id(obj), label)
-                if id(child) in missing:
-                    paths[id(child)] = written(id(child), name, parents)
-                    missing.discard(id(child))
-                following.append(child)
-        level = following
-    return paths, not missing
+def is_moved_by_torch(obj: Any) -> bool:
+    """Whether torch's reducer would move `obj` into shared memory; where it refuses, it may run."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return False
+    if isinstance(obj, torch.Tensor):
+        return bool(obj.is_leaf or not obj.requires_grad)
+    return isinstance(obj, torch.UntypedStorage) and obj.device.type not in ("cuda", "meta")
 
 
-def written(key: int, name: str, parents: dict[int, tuple[int, Callable[[str], str]]]) -> str:
-    labels = []
-    while key in parents:
-        key, label = parents[key]
-        labels.append(label)
-    path = name
-    for label in reversed(labels):
-        path = label(path)
-    return path
-
-
-Step = tuple[Callable[[str], str], Any]
-
-
-def children(obj: Any, reductions: dict[int, tuple[Any, tuple[Any, ...]]]) -> Iterator[Step]:
-    kind = type(obj)
-    if kind is dict:
-        yield from dict_steps(obj)
-    elif kind in (list, tuple):
-        for index, item in enumerate(obj):
-            yield suffix(f"[{index}]"), item
-    elif kind in (set, frozenset):
-        for index, item in enumerate(obj):
-            yield listed(index), item
-    elif id(obj) in reductions:
-        yield from reduced_steps(*reductions[id(obj)])
-
-
-def dict_steps(mapping: dict[Any, Any]) -> Iterator[Step]:
-    for index, (key, value) in enumerate(mapping.items()):
-        yield listed(index), key
-        if type(key) in ATOMS:
-            yield suffix(f"[{key!r}]"), value
-        else:
-            yield listed_value(index), value
-
-
-def reduced_steps(obj: Any, parts: tuple[Any, ...]) -> Iterator[Step]:
-    """The parts of a reduction, each named by the attribute that it is, where it is one."""
-    function, arguments, state, items, pairs = parts[:5]
-    names = attribute_names(obj)
-
-    def step(value: Any, otherwise: str) -> Step:
-        found = names.get(id(value))
-        return suffix(f".{found}" if found else otherwise), value
-
-    new = function in (copyreg.__newobj__, getattr(copyreg, "__newobj_ex__", None))  # type: ignore[attr-defined]
-    if not new:
-        yield step(function, ".__reduce__()[0]")
-    for index, argument in enumerate(arguments):
-        if argument is type(obj):
-            yield (lambda path: f"type({path})"), argument
-        elif new and isinstance(obj, tuple):
-            yield from ((suffix(f"[{at}]"), item) for at, item in enumerate(obj))
-        else:
-            yield step(argument, f".__reduce__()[1][{index}]")
-    for attributes in state if slots_state(state) else (state,):
-        if type(attributes) is dict:
-            for key, value in attributes.items():
-                plain = isinstance(key, str) and key.isidentifier()
-                own = id(value) in names or not has_own_getstate(obj)
-                label = f".{key}" if plain and own else f".__getstate__()[{key!r}]"
-                yield suffix(label), value
-        elif type(attributes) is tuple:
-            for index, value in enumerate(attributes):
-                yield step(value, f".__getstate__()[{index}]")
-        elif attributes is not None:
-            yield step(attributes, ".__getstate__()")
-    for index, item in enumerate(items or ()):
-        yield suffix(f"[{index}]"), item
-    for index, (key, value) in enumerate(pairs or ()):
-        yield listed(index), key
-        yield suffix(f"[{key!r}]" if type(key) in ATOMS else f".__reduce__()[4][{index}][1]"), value
+def is_big_array(obj: Any) -> bool:
+    numpy = sys.modules.get("numpy")
+    return (
+        numpy is not None
+        and type(obj) in (numpy.ndarray, numpy.memmap)
+        and obj.nbytes >= BIG_ARRAY
+        and obj.ndim > 0
+        and not obj.dtype.hasobject
+    )
 
 
 def slots_state(state: Any) -> bool:
@@ -337,39 +541,95 @@ def slots_state(state: Any) -> bool:
     )
 
 
-def has_own_getstate(obj: Any) -> bool:
-    own = getattr(type(obj), "__getstate__", None)
+def has_own_reduce(kind: Any) -> bool:
+    """Whether `obj.__reduce__()` is what the pickler calls."""
+    inherited = kind.__reduce_ex__ is object.__reduce_ex__
+    return inherited and kind.__reduce__ is not object.__reduce__
+
+
+def has_own_getstate(kind: type) -> bool:
+    own = getattr(kind, "__getstate__", None)
     return own is not None and own is not getattr(object, "__getstate__", None)
 
 
-def attribute_names(obj: Any) -> dict[int, str]:
-    """Attribute names by the identity of their values; properties are not run."""
-    names: dict[int, str] = {}
+def own_dictionary(obj: Any) -> Any:
+    """The instance dictionary; no code of the object's class is run."""
+    try:
+        return object.__getattribute__(obj, "__dict__")
+    except AttributeError:
+        return None
+
+
+def own_attributes(obj: Any) -> Iterator[tuple[str, Any]]:
+    """What an object stores by name, in its dictionary or in slots; no property is run."""
+    dictionary = own_dictionary(obj)
+    if type(dictionary) is dict:
+        yield from dictionary.items()
     for owner in type(obj).__mro__:
         for name, member in vars(owner).items():
-            stored = isinstance(member, types.MemberDescriptorType)
-            computed = isinstance(member, types.GetSetDescriptorType) and owner is not object
-            if name != "__dict__" and (stored or computed):
+            if name != "__dict__" and is_stored(owner, member):
                 try:
-                    names.setdefault(id(getattr(obj, name)), name)
+                    yield name, member.__get__(obj)
                 except Exception:
-                    continue  # an empty slot, or a C attribute that this object does not have
-    for name, value in getattr(obj, "__dict__", {}).items():
-        if isinstance(name, str) and name.isidentifier():
-            names[id(value)] = name
-    return names
+                    continue  # an empty slot, or what this object does not have
 
 
-def suffix(text: str) -> Callable[[str], str]:
-    return lambda path: path + text
+def is_stored(owner: type, member: Any) -> bool:
+    """Whether a class's member reads what its objects store: a slot, or Python's own C code."""
+    if isinstance(member, types.GetSetDescriptorType):
+        return owner is not object and owner.__module__ in sys.stdlib_module_names
+    return isinstance(member, types.MemberDescriptorType)
 
 
-def listed(index: int) -> Callable[[str], str]:
-    return lambda path: f"list({path})[{index}]"
+def attribute(path: str, parent: Any, child: Any) -> str | None:
+    """The path of what a named attribute, or a place in a tuple, of its parent holds."""
+    for name, value in own_attributes(parent):
+        if value is child and is_name(name) and not is_hidden(type(parent), name):
+            return f"{path}.{name}"
+    if issubclass(type(parent), tuple):
+        fields = getattr(type(parent), "_fields", ())
+        for index, item in enumerate(tuple.__iter__(parent)):
+            if item is child:
+                return f"{path}.{fields[index]}" if fields else f"{path}[{index}]"
+    return None
 
 
-def listed_value(index: int) -> Callable[[str], str]:
-    return lambda path: f"list({path}.values())[{index}]"
+def is_name(key: Any) -> bool:
+    return type(key) is str and key.isidentifier()
+
+
+def is_hidden(kind: type, name: str) -> bool:
+    """Whether `.name` would run a property instead of reading the instance dictionary."""
+    for owner in kind.__mro__:
+        if name in vars(owner):
+            member = vars(owner)[name]
+            stored = isinstance(member, (types.MemberDescriptorType, types.GetSetDescriptorType))
+            return hasattr(type(member), "__set__") and not stored
+    return False
+
+
+def copy_of(path: str, parent: Any, child: Any) -> str | None:
+    """The path of a container that holds what its parent holds: made to pickle a subclass."""
+    numpy = sys.modules.get("numpy")
+    kinds = (type(child), type(parent))
+    if kinds[0] is tuple and issubclass(kinds[1], tuple):
+        return path
+    if kinds[0] is dict and issubclass(kinds[1], dict):
+        return path
+    if kinds[0] is list and issubclass(kinds[1], (set, frozenset)):
+        return f"list({path})"
+    if kinds[0] is list and numpy is not None and issubclass(kinds[1], numpy.ndarray):
+        return f"{path}.flat"
+    return None
+
+
+def literal(key: Any) -> bool:
+    """Whether a dictionary key can be written down."""
+    if type(key) is tuple:
+        return len(repr(key)) <= LONGEST_KEY if all(map(literal, key)) else False
+    if type(key) is float:
+        return key - key == 0  # neither infinite nor not a number
+    return type(key) in (str, bytes, int, bool, type(None)) and len(repr(key)) <= LONGEST_KEY
 
 
 def type_name(obj: object) -> str:
@@ -379,21 +639,79 @@ def type_name(obj: object) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def describe(obj: Any) -> str:
-    """What an object is, in words; nothing of it is run."""
-    if isinstance(obj, io.IOBase):
-        name = getattr(obj, "name", None)
-        return f"an open file, {name}" if name is not None else "an open file"
-    if isinstance(obj, types.FunctionType):
-        kind = "a lambda" if obj.__name__ == "<lambda>" else "a function"
-        code = obj.__code__
-        return f"{kind} defined at {code.co_filename}:{code.co_firstlineno}"
-    if isinstance(obj, type):
-        return f"a class, {obj.__module__}.{obj.__qualname__}"
-    if isinstance(obj, types.GeneratorType):
-        return "a generator, which exists only in the process that runs it"
-    if isinstance(obj, types.ModuleType):
-        return f"a module, {obj.__name__}"
-    if type_name(obj) in ("_thread.lock", "_thread.RLock"):
-        return "a thread lock, which exists only in its own process"
-    return f"an object of {type_name(obj)}"
+def say(error: Exception) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
+
+
+def describe(obj: Any, error: Exception) -> str:
+    """What an object is and why it cannot travel, in words; nothing of it is run."""
+    name = type_name(obj)
+    if type(obj) in FILES:
+        return describe_file(obj)
+    if type(obj) is types.FunctionType:
+        return describe_function(obj)
+    wrapped = (own_dictionary(obj) or {}).get("__wrapped__")
+    if name == "functools._lru_cache_wrapper" and type(wrapped) is types.FunctionType:
+        return f"with a cache, {describe_function(wrapped)}"
+    if issubclass(type(obj), type):
+        return describe_class(obj)
+    if type(obj) is types.ModuleType:
+        return f"the module {obj.__name__}: modules are imported, not sent"
+    if name in WORDS:
+        return WORDS[name]
+    if name.startswith("multiprocessing.synchronize."):
+        return FORK_ONLY
+    if "torch" in sys.modules and issubclass(type(obj), sys.modules["torch"].Tensor):
+        return "a tensor computed from others that require gradients: detach() it first"
+    for owner in type(obj).__mro__:
+        if owner.__module__ == "_ctypes":
+            return f"a ctypes object, {name}: it holds an address of this process's memory"
+    place = raised_at(error)
+    if place is not None:
+        return f"an object of {name}, whose pickling raises at {place}"
+    if has_own_reduce(type(obj)):
+        return f"an object of {name}, whose __reduce__ gives what cannot be pickled"
+    return f"an object of {name}, which gives no way to pickle it"
+
+
+def describe_file(file: Any) -> str:
+    try:
+        state = "a closed file" if file.closed else "an open file"
+        name = f", {file.name}"
+    except Exception:  # it may be detached from what has a name
+        state, name = "a file", ""
+    return f"{state}{name}: its descriptor and position belong to this process"
+
+
+def describe_function(function: types.FunctionType) -> str:
+    code = function.__code__
+    place = f"{code.co_filename}:{code.co_firstlineno}"
+    holds = f" (it holds {', '.join(code.co_freevars)})" if code.co_freevars else ""
+    if function.__name__ == "<lambda>":
+        return f"a lambda defined at {place}{holds}: it has no name that a worker could import"
+    if "<locals>" in function.__qualname__:
+        return f"a function defined inside another, at {place}{holds}: no worker can import it"
+    name = f"{function.__module__}.{function.__qualname__}"
+    return f"a function defined at {place}, which {name} is not, or no longer"
+
+
+def describe_class(kind: type) -> str:
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if "<locals>" in name:
+        return f"a class defined inside a function, {name}: no worker can import it"
+    return f"a class that is not what {name} is, or no longer"
+
+
+def raised_at(error: Exception) -> str | None:
+    """Where in Python code an error was raised; None where the pickler itself raised it."""
+    place = None
+    trace = error.__traceback__
+    while trace is not None:
+        filename = trace.tb_frame.f_code.co_filename
+        if filename not in (__file__, forking.__file__):
+            place = f"{filename}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place

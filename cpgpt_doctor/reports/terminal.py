@@ -179,7 +179,8 @@ def closing(report: Report) -> Text:
         )
     unknown = sum(each.check.status == "unknown" for each in report.judged)
     if unknown:
-        return Text(f"{said or 'Nothing found'}; {unknown} checks could not be made.", "bold")
+        checks = "1 check" if unknown == 1 else f"{unknown} checks"
+        return Text(f"{said or 'Nothing found'}; {checks} could not be made (marked ?).", "bold")
     if report.call.via == "run-embed":
         return Text(f"{said or 'Nothing found'}. run-embed can start.", "bold")
     return Text(f"{said or 'Nothing found'}. Nothing here stops this call.", "bold")
