@@ -168,6 +168,7 @@ class MissingName:
 @dataclass(frozen=True)
 class RemoteCode:
     dna_llm: str
+    repository: str | None
     cached: bool
     files: tuple[str, ...]
     missing: tuple[MissingName, ...]

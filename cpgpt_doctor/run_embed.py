@@ -11,7 +11,7 @@ from cpgpt_doctor.embed.genome import Genome
 from cpgpt_doctor.embed.run import Job, free_bytes, needed_bytes
 from cpgpt_doctor.embed.store import Address
 from cpgpt_doctor.errors import InputError
-from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.facts import EmbedderExamined, Facts
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import Intent, resolve
 from cpgpt_doctor.probes.collect import collect
@@ -94,6 +94,17 @@ def judged(facts: Facts, asked: Asked) -> Report:
     return Report(facts, intent, call, results, exit_code(results, Severity.error))
 
 
+def require_cached(examined: EmbedderExamined, dna_llm: str, python: str) -> None:
+    """Refuse a model that would have to be downloaded (CPG405): nothing is, unasked."""
+    for code in examined.remote_code:
+        if code.dna_llm == dna_llm and not code.cached and code.repository:
+            raise InputError(
+                f"--dna-llm {dna_llm}: is not in the Hugging Face cache (HF_HOME); fetch it with:"
+                f' {python} -c "from huggingface_hub import snapshot_download as get;'
+                f" get('{code.repository}')\""
+            )
+
+
 def make_job(
     asked: Asked,
     facts: Facts,
@@ -104,6 +115,7 @@ def make_job(
     assert facts.embedder is not None
     assert facts.embedder.examined is not None
     dna_llm = report.call.dna_llm
+    require_cached(facts.embedder.examined, dna_llm, asked.python)
     address = Address(
         asked.dependencies,
         asked.species,

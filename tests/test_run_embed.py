@@ -240,3 +240,15 @@ def test_a_full_disk_ends_the_run_and_leaves_the_store_readable(
         assert np.array_equal(rows, reference(RELEASE)[:kept])
     finally:
         subprocess.run(["umount", folder], check=True)
+
+
+def test_a_model_that_is_not_cached_is_refused_with_the_command_that_fetches_it(
+    world: World, locations: list[str]
+) -> None:
+    folder = world.dependencies("uncached")
+    before = sorted(folder.rglob("*"))
+    ran = embed(world, RELEASE, folder, locations, **{"dna-llm": "hyenadna-tiny-1k-seqlen-d256"})
+    assert ran.returncode == 2
+    assert "snapshot_download" in ran.stderr.splitlines()[-1]
+    assert "LongSafari/hyenadna-tiny-1k-seqlen-d256" in ran.stderr
+    assert sorted(folder.rglob("*")) == before

@@ -31,7 +31,13 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=printed,
-                env={**os.environ, **variables, "PYTHONUNBUFFERED": "1"},
+                # What is not in the cache was refused before; nothing is downloaded unasked.
+                env={
+                    **os.environ,
+                    **variables,
+                    "PYTHONUNBUFFERED": "1",
+                    "HF_HUB_OFFLINE": "1",
+                },
                 start_new_session=True,  # Ctrl-C is ours to handle
             )
         self.say({"folder": str(folder)})

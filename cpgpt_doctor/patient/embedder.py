@@ -147,7 +147,13 @@ def remote_code(dna_llm: str) -> dict[str, Any]:
     from huggingface_hub import constants
 
     name = upstream.repository(dna_llm)
-    found: dict[str, Any] = {"dna_llm": dna_llm, "cached": False, "files": [], "missing": []}
+    found: dict[str, Any] = {
+        "dna_llm": dna_llm,
+        "repository": name,
+        "cached": False,
+        "files": [],
+        "missing": [],
+    }
     folder = os.path.join(
         constants.HF_HUB_CACHE, "models--" + str(name).replace("/", "--"), "snapshots"
     )

@@ -37,7 +37,8 @@ def run(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            # An examination downloads nothing.
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"},
         )
     except OSError as error:
         raise InputError(f"--python {python}: cannot be started: {error.strerror}") from error

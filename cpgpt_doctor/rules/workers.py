@@ -447,9 +447,9 @@ def collate_pickles(facts: Facts, call: Call) -> Check:
     assert facts.workers is not None
     collate = facts.workers.collate
     if collate.anatomy is None:
-        first = (collate.outcome.error or "").partition("\n")[0][:80]
         return unknown(
-            f"the collate function: {collate.dna_llm}'s tokenizer is not loaded: {first}"
+            f"the collate function: {collate.dna_llm}'s tokenizer is not cached, or needs code"
+            " from the hub, which an examination does not run"
         )
     if not collate.anatomy.culprits:
         return ok(
@@ -490,7 +490,7 @@ def workers_start(facts: Facts, call: Call) -> Check:
     seen = examined(facts)
     error = f"{failed.outcome.error_type}: {failed.outcome.error}"
     if seen.dataset and seen.dataset.culprits and call.start_method in PICKLING:
-        return ok(f"workers do not start with {call.start_method}, for what CPG201 says: {error}")
+        return skipped("starting workers: it ends where the dataset is pickled (CPG201)")
     return found(
         Finding(
             "CPG208",
@@ -514,7 +514,7 @@ def tokenizer_threads(facts: Facts, call: Call) -> Check:
     assert facts.accelerator is not None
     fast = facts.workers.collate.fast
     if fast is None:
-        return unknown("tokenizer threads: the tokenizer is not loaded (CPG207)")
+        return skipped("tokenizer threads: the tokenizer is not loaded (CPG207)")
     if not fast:
         return ok("the tokenizer is plain Python: it starts no threads")
     if call.num_workers == 0 or call.start_method != "fork":
