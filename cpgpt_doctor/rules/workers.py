@@ -360,8 +360,9 @@ def shared_offset(facts: Facts, call: Call) -> Check:
                 " stores their embedding under the wrong location.",
                 "Proved: after a child's read, this process's own position in the file had moved"
                 f" ({moved[0].before} to {moved[0].after}).",
-                f"In a trial with CpGPT's own dataset, {wrong}. How many depends on"
-                " how often workers read at once; a slow model hides it, a fast GPU shows it.",
+                f"In a trial with CpGPT's own dataset, {wrong}. How many depends on how often"
+                " workers read at once: a slow model or a busy machine hides it, a fast GPU shows"
+                " it.",
             ),
             (
                 one_reader(seen, call.num_workers),
