@@ -177,6 +177,43 @@ def test_an_environment_without_the_doctor_and_without_anything_is_examined(
     assert findings(data)["CPG402"]["title"] == "CpGPT is not installed in this environment"
 
 
+OWN_DATASET = """
+class Dataset:
+    def __init__(self):
+        self.tables = {"hg38": [open("data.bin", "rb")]}
+
+    def __len__(self):
+        return 100
+
+    def __getitem__(self, at):
+        stream = self.tables["hg38"][0]
+        stream.seek(at * 10_000)
+        return stream.read(100)
+"""
+
+
+def test_a_dataset_of_the_users_and_cpgpts_data_module_are_examined(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(OWN_DATASET)
+    (tmp_path / "data.bin").write_bytes(b"x" * 1_000_000)
+    ran = subprocess.run(
+        [sys.executable, "-m", "cpgpt_doctor", "check", "--format", "json", "--deep"]
+        + ["--dataset", "mine:Dataset", "--save-facts", "facts.json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 1, ran.stderr
+    forked = findings(json.loads(ran.stdout))
+    assert "share the position" in forked["CPG210"]["title"]
+    assert list(forked["CPG210"]["evidence"]["seen"]) == [str(tmp_path / "data.bin")]
+    paths = [each["path"] for each in forked["CPG205"]["evidence"]["culprits"]]
+    assert all(".logger._core.handlers[" in path for path in paths)
+    spawned = findings(report("--facts", tmp_path / "facts.json", "--start-method", "spawn"))
+    assert spawned["CPG210"]["evidence"]["culprits"][0]["path"] == "dataset.tables['hg38'][0]"
+    assert "CPG202" in forked
+    assert "CPG202" not in spawned
+
+
 def test_the_terminal_report_is_a_screen_to_act_on(saved: Any) -> None:
     ran = doctor("check", "--facts", saved("0.0.7"), "--start-method", "spawn", COLUMNS="80")
     assert ran.returncode == 1

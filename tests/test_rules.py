@@ -6,7 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from cpgpt_doctor.facts import Facts, MissingName, Outcome, ProbeFailure
+from cpgpt_doctor.facts import (
+    Anatomy,
+    Collate,
+    Culprit,
+    DeepLook,
+    Facts,
+    ForkTrial,
+    MissingName,
+    MovedOffset,
+    Outcome,
+    OwnDataset,
+    ProbeFailure,
+    WorkerStart,
+)
 from cpgpt_doctor.findings import Check, Finding, Severity
 from cpgpt_doctor.intent import Intent
 from cpgpt_doctor.rules.registry import RULES, judge
@@ -296,3 +309,95 @@ def test_every_finding_of_the_recorded_machines_says_what_to_do() -> None:
                 if found.severity is Severity.error:
                     assert found.remedies
                     assert found.remedies[0].advice == "recommended"
+
+
+# Workers as they were really started (CPG202, 205, 207 to 210)
+
+
+def with_workers(facts: Facts, **changes: object) -> Facts:
+    assert facts.workers
+    return replace(facts, workers=replace(facts.workers, **changes))  # type: ignore[arg-type]
+
+
+def test_202_is_an_error_with_fork_by_proof_whatever_the_trial_said() -> None:
+    facts = recorded.linux_new()
+    for wrong in (0, 39):
+        seen = with_workers(facts, trial=ForkTrial(8, 4000, wrong))
+        found = finding(seen, "CPG202")
+        assert found.severity is Severity.error
+        assert f"{wrong} of 4000 windows were wrong" in " ".join(found.causes)
+    assert check(with_workers(facts, moved=()), "CPG202").status == "ok"
+
+
+def test_202_is_never_found_without_fork_or_without_workers() -> None:
+    for facts in (recorded.linux_new(), recorded.linux_old()):
+        for method in ("spawn", "forkserver"):
+            assert check(facts, "CPG202", start_method=method).status == "ok"
+        assert check(facts, "CPG202", num_workers=0).status == "ok"
+        assert check(recorded.mac(facts), "CPG202").status == "ok"
+
+
+def test_202_is_a_treated_note_for_run_embed() -> None:
+    assert finding(recorded.linux_new(), "CPG202", via="run-embed").treated
+
+
+def test_202_corrects_the_fix_documents_linux_advice() -> None:
+    advice = finding(recorded.linux_new(), "CPG202").remedies[-1]
+    assert advice.advice == "not-recommended"
+    assert advice.before
+    assert "else 4" in advice.before
+
+
+def test_205_is_looked_at_only_when_asked() -> None:
+    facts = recorded.linux_new()
+    assert check(facts, "CPG205").status == "skipped"
+    culprit = Culprit("embedder.logger", "loguru", "TypeError: cannot pickle", "an open file")
+    look = DeepLook("embedder", Outcome(True, None, None, 0.1), Anatomy((culprit,), None, True))
+    assert finding(with_workers(facts, deep=(look,)), "CPG205").severity is Severity.warning
+
+
+def test_207_matters_only_where_the_collate_function_is_pickled() -> None:
+    facts = recorded.linux_new()
+    assert check(facts, "CPG207").status == "unknown"
+    culprit = Culprit("collate_fn.keywords['tokenizer']", "T", "TypeError: no", "an object")
+    collate = Collate("x", Outcome(True, None, None, 0.1), False, Anatomy((culprit,), None, True))
+    seen = with_workers(facts, collate=collate)
+    assert finding(seen, "CPG207", start_method="spawn").severity is Severity.error
+    assert check(seen, "CPG207", start_method="fork").status == "ok"
+    assert check(seen, "CPG207", start_method="spawn", num_workers=0).status == "ok"
+
+
+def test_208_says_what_happened_when_workers_were_started() -> None:
+    facts = recorded.linux_new()
+    died = Outcome(False, "RuntimeError", "DataLoader worker (pid 7) is killed by signal", 2.0)
+    seen = with_workers(facts, starts=(WorkerStart("fork", 2, died),))
+    found = finding(seen, "CPG208")
+    assert found.severity is Severity.error
+    assert found.evidence.error == f"RuntimeError: {died.error}"
+    assert check(facts, "CPG208", start_method="spawn").status == "skipped"
+    assert check(facts, "CPG208").status == "ok"
+
+
+def test_209_is_a_note_for_a_tokenizer_with_threads() -> None:
+    facts = recorded.linux_new()
+    collate = Collate("x", Outcome(True, None, None, 0.1), True, Anatomy((), 100, True))
+    seen = with_workers(facts, collate=collate)
+    assert finding(seen, "CPG209").severity is Severity.note
+    assert check(seen, "CPG209", start_method="spawn").status == "ok"
+
+
+def test_210_judges_a_dataset_of_the_users() -> None:
+    works = Outcome(True, None, None, 0.1)
+    culprit = Culprit("dataset.file", "file", "TypeError: cannot pickle", "an open file")
+    own = OwnDataset(
+        "mine:make",
+        works,
+        Anatomy((culprit,), None, True),
+        (MovedOffset("data.bin", 0, 8192),),
+        (WorkerStart("fork", 2, works), WorkerStart("spawn", 2, replace(works, ok=False))),
+    )
+    facts = replace(recorded.linux_new(), own_dataset=own)
+    assert "share the position" in finding(facts, "CPG210").title
+    assert "cannot be given" in finding(facts, "CPG210", start_method="spawn").title
+    assert check(facts, "CPG210", num_workers=0).status == "ok"
+    assert check(recorded.linux_new(), "CPG210").status == "skipped"

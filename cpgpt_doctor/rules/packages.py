@@ -29,6 +29,12 @@ from cpgpt_doctor.rules.rule import Rule, examined
 # `pip install CpGPT` brings a transformers without it.
 # Source: https://github.com/instadeepai/nucleotide-transformer/issues/149
 NEEDED_BY_NT_V2 = "transformers.pytorch_utils.find_pruneable_heads_and_indices"
+OTHER_ENVIRONMENT = Remedy(
+    "recommended",
+    "Name the environment that runs CpGPT",
+    "The doctor need not be installed there.",
+    commands=("cpgpt-doctor check --python /path/to/that/python",),
+)
 OLD_TRANSFORMERS = "pip install 'transformers<5'"
 
 
@@ -82,6 +88,7 @@ def torch_works(facts: Facts, call: Call) -> Check:
                 "torch is not installed",
                 ("CpGPT cannot be imported without torch.",),
                 (
+                    *((OTHER_ENVIRONMENT,) if facts.packages and not facts.packages.cpgpt else ()),
                     Remedy(
                         "recommended",
                         "Install torch",
@@ -130,12 +137,7 @@ def cpgpt_works(facts: Facts, call: Call) -> Check:
                 "CpGPT is not installed in this environment",
                 ("No distribution of that name is on this interpreter's path.",),
                 (
-                    Remedy(
-                        "recommended",
-                        "Name the environment that runs CpGPT",
-                        "The doctor need not be installed there.",
-                        commands=("cpgpt-doctor check --python /path/to/that/python",),
-                    ),
+                    OTHER_ENVIRONMENT,
                     Remedy(
                         "possible",
                         "Install CpGPT here",

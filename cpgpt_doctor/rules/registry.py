@@ -5,14 +5,12 @@ from __future__ import annotations
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Check, Judged, skipped, unknown
 from cpgpt_doctor.intent import Intent, resolve
-from cpgpt_doctor.rules import accelerators, host_python, packages, workers
+from cpgpt_doctor.rules import accelerators, host_python, packages, worker_starts, workers
 from cpgpt_doctor.rules.rule import Rule
 
-RULES: tuple[Rule, ...] = (
-    *host_python.RULES,
-    *workers.RULES,
-    *accelerators.RULES,
-    *packages.RULES,
+AREAS = (host_python, workers, worker_starts, accelerators, packages)
+RULES: tuple[Rule, ...] = tuple(
+    sorted((rule for area in AREAS for rule in area.RULES), key=lambda rule: rule.code)
 )
 
 # The probe that answers for each part that a rule may need.
