@@ -196,8 +196,10 @@ def test_a_dataset_of_the_users_and_cpgpts_data_module_are_examined(tmp_path: Pa
     (tmp_path / "mine.py").write_text(OWN_DATASET)
     (tmp_path / "data.bin").write_bytes(b"x" * 1_000_000)
     ran = subprocess.run(
-        [sys.executable, "-m", "cpgpt_doctor", "check", "--format", "json", "--deep"]
-        + ["--dataset", "mine:Dataset", "--save-facts", "facts.json"],
+        [
+            *(sys.executable, "-m", "cpgpt_doctor", "check", "--format", "json", "--deep"),
+            *("--dataset", "mine:Dataset", "--save-facts", "facts.json"),
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,

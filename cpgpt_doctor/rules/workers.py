@@ -22,12 +22,13 @@ from cpgpt_doctor.rules.rule import Rule, examined, severity
 
 PICKLING = ("spawn", "forkserver")
 
-# Measured with CpGPT 0.0.13's own dataset and tokenizer (2,000 windows of 2,000 bases, Nucleotide
-# Transformer v2, 2 CPU cores, Python 3.11): benchmarks/worker_settings.py.
+# benchmarks/worker_settings.py and benchmarks/loading.md: CpGPT 0.0.13's own dataset and tokenizer,
+# windows of 2,000 bases, Nucleotide Transformer v2 tokens, 2 CPU cores, Python 3.11.
 COST = (
-    "CpGPT's own code prepared 640 windows a second without workers, and with batch_size=1"
-    " (its default) 455 to 560 with 2 to 8 workers: there, workers cost more than they gave"
-    " (2 CPU cores; benchmarks/worker_settings.py measures it on your machine)."
+    "Measured on 2 CPU cores (benchmarks/worker_settings.py): CpGPT's own code prepared 616 windows"
+    " a second without workers, and at batch_size=1, its default, 507 to 581 with 2 to 8: there,"
+    " workers cost more than they gave. At batch_size=8 it was 667 without and 1,063 to 1,155 with."
+    " cpgpt-doctor bench measures it on your machine."
 )
 
 
