@@ -11,7 +11,6 @@ import pytest
 
 from tests.conftest import CONTEXT, DNA_LLM, PATIENTS, World
 
-
 # A new interpreter for each worker takes seconds of CPU: 8 of them only where it is asked for.
 WORKERS = int(os.environ.get("CPGPT_DOCTOR_TEST_WORKERS", "2"))
 
