@@ -199,8 +199,8 @@ class Run:
         started = time.monotonic()
         before = self.done
         staged = self.stage(worker, part, lambda done: self.progress.advance(before + done))
-        first_row = len(store.named_rows(self.job.address))
         rows_digest = store.commit(self.job.address, staged, part)
+        first_row = store.named_rows(self.job.address)[part[0]]
         seconds = time.monotonic() - started
         locations_digest = hashlib.sha256("".join(f"{each}\n" for each in part).encode())
         self.record.parts.append(
