@@ -14,6 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from cpgpt_doctor.embed import store
 from cpgpt_doctor.embed.run import Job, Result
@@ -26,12 +27,14 @@ def show_plan(prepared: Prepared, console: Console) -> None:
     """The plan of a job, and what the locations look like."""
     job = prepared.job
     assert job is not None
-    table = Table(box=None, padding=(0, 1), pad_edge=False, title="plan", title_justify="left")
-    for column in ("setting", "asked", "applied", "rule"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("why", overflow="fold")
+    console.print("plan: asked -> applied, and why", style="bold")
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for line in job.plan:
-        table.add_row(line.setting, line.asked, line.applied, line.code, line.why)
+        code = f"  ({line.code})" if line.code else ""
+        table.add_row(line.setting, f"{line.asked} -> {line.applied}{code}")
+        table.add_row("", Text(line.why, "dim"))
     console.print(table)
     console.print(f"store: {job.address.rows}", soft_wrap=True)
     share = prepared.cg / prepared.locations
