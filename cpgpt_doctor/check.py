@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from cpgpt_doctor import facts as recorded_facts
+from cpgpt_doctor.embed.genome import open_genome
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.probes.collect import QUICK, collect
@@ -24,8 +25,10 @@ def observe(
     """Facts of the environment of `python`, or those of the file `recorded`."""
     if recorded is not None:
         return recorded_facts.read(recorded)
-    if genome is not None and not genome.is_file():
-        raise InputError(f"--genome {genome}: no such file")
+    if genome is not None:
+        if not genome.is_file():
+            raise InputError(f"--genome {genome}: no such file")
+        open_genome(genome).close()  # refuses what CpGPT could not read by position
     if dataset is not None and not re.fullmatch(r"[\w.]+:\w+", dataset):
         raise InputError(f"--dataset {dataset}: is written package.module:callable")
     return collect(

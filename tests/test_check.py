@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -225,3 +226,12 @@ def test_the_terminal_report_is_a_screen_to_act_on(saved: Any) -> None:
     for part in ("error CPG201", "cannot pickle", "remedy 1", "(recommended)", "verify", "cost"):
         assert part in ran.stdout
     assert ran.stdout.rstrip().splitlines()[-1].startswith(("1 error", "num_workers"))
+
+
+def test_a_compressed_genome_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    genome = tmp_path / "genome.fa.gz"
+    genome.write_bytes(gzip.compress(b">1\nACGT\n"))
+    ran = doctor("check", "--genome", genome)
+    assert ran.returncode == 2
+    assert ran.stderr.startswith(f"cpgpt-doctor: {genome}: the genome is compressed")
+    assert "gzip -dk" in ran.stderr
