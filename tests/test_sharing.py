@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import io
 import random
 from functools import partial
@@ -15,6 +16,8 @@ from torch.utils.data import DataLoader
 from cpgpt_doctor.patient import upstream, workers
 from cpgpt_doctor.patient.anatomy import dissect
 from cpgpt_doctor.patient.reader import PositionalFile, shareable
+from cpgpt_doctor.rules import workers as workers_rules
+from tests import recorded
 from tests.conftest import write_genome
 
 
@@ -106,6 +109,31 @@ def test_the_treated_genome_keeps_pyfaidxs_meaning(module: Any, tmp_path: Path) 
         ]
         for start, end in spans:
             assert str(plain[name][start:end]) == str(treated[name][start:end])
+
+
+def test_the_remedy_in_the_users_own_code_makes_cpgpts_dataset_picklable(
+    module: Any, genome: str
+) -> None:
+    """CPG201's third remedy, run as it is printed; its "before" mends one culprit of four."""
+    before = dissect(dataset(module, genome, 10, treated=False), "dataset")
+    assert len(before.culprits) == 4
+    third = workers_rules.remedies(recorded_examined(), 4)[2]
+    assert third.after
+    registered = dict(copyreg.dispatch_table)
+    try:
+        exec(third.after, {})
+        data = dataset(module, genome, 100, treated=False)
+        assert dissect(data, "dataset").culprits == ()
+        assert sequences(data, "spawn", 1) == [data[at]["sequence"] for at in range(100)]
+    finally:
+        copyreg.dispatch_table.clear()
+        copyreg.dispatch_table.update(registered)
+
+
+def recorded_examined() -> Any:
+    embedder = recorded.linux_new().embedder
+    assert embedder
+    return embedder.examined
 
 
 def test_a_pickled_genome_opens_its_file_where_it_arrives(module: Any, genome: str) -> None:

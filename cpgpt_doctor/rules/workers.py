@@ -100,10 +100,10 @@ def remedies(facts: EmbedderExamined, workers: int) -> tuple[Remedy, ...]:
         Remedy(
             "not-recommended",
             "Start workers with fork",
-            "Forked workers share one position in the genome file: with CpGPT's own dataset, 24"
-            " to 177 of 3,998 windows were read wrong with 2 to 8 workers, without an error. On"
-            " macOS, forking a process that has used system libraries can also crash it. Windows"
-            " has no fork.",
+            "Forked workers share one position in the genome file: with CpGPT's own dataset, 3 to"
+            " 34 of 2,100 windows were read wrong with 2 to 8 workers, without an error"
+            " (benchmarks/loading.md). On macOS, forking a process that has used system libraries"
+            " can also crash it. Windows has no fork.",
             after='multiprocessing.set_start_method("fork", force=True)',
         ),
         Remedy(
