@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -20,6 +21,13 @@ from tests.conftest import CONTEXT, DNA_LLM, PATIENTS, World
 from tests.test_reference_rows import embed, stored
 
 RELEASE = "0.0.13"
+
+
+@pytest.fixture(scope="module")
+def many(locations: list[str]) -> list[str]:
+    """Enough locations for a fault to come while some are committed and some are not."""
+    others = (f"1:{position}" for position in random.Random(6).sample(range(48_000), 700))
+    return [*locations, *(each for each in others if each not in locations)]
 
 
 class Running:
@@ -69,10 +77,10 @@ class Running:
 
 
 def test_a_killed_worker_is_started_again_and_every_row_is_right(
-    world: World, locations: list[str], reference
+    world: World, locations: list[str], many: list[str], reference
 ) -> None:
     folder = world.dependencies("killed")
-    running = Running(world, folder, locations)
+    running = Running(world, folder, many)
     running.wait_until(lambda: running.committed() > 0)
     first = running.worker()
     assert first is not None
@@ -84,10 +92,10 @@ def test_a_killed_worker_is_started_again_and_every_row_is_right(
 
 
 def test_a_killed_loading_worker_is_done_without(
-    world: World, locations: list[str], reference
+    world: World, locations: list[str], many: list[str], reference
 ) -> None:
     folder = world.dependencies("loading")
-    running = Running(world, folder, locations, "--num-workers", 2)
+    running = Running(world, folder, many, "--num-workers", 2)
 
     def loading() -> list[psutil.Process]:
         worker = running.worker()
@@ -107,10 +115,10 @@ def test_a_killed_loading_worker_is_done_without(
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_next_run_goes_on(
-    world: World, locations: list[str], reference
+    world: World, locations: list[str], many: list[str], reference
 ) -> None:
     folder = world.dependencies("interrupted")
-    running = Running(world, folder, locations)
+    running = Running(world, folder, many)
     running.wait_until(lambda: running.committed() > 0)
     running.process.send_signal(signal.SIGINT)
     code, _, err = running.end()
@@ -119,18 +127,18 @@ def test_ctrl_c_keeps_what_is_finished_and_the_next_run_goes_on(
     assert "Traceback" not in err
     assert running.record()["status"] == "interrupted"
     kept = running.committed()
-    assert 0 < kept < len(locations)
-    again = embed(world, RELEASE, folder, locations)
+    assert 0 < kept < len(many)
+    again = embed(world, RELEASE, folder, many)
     assert again.returncode == 0, again.stderr
-    assert f"{len(locations) - kept} locations embedded" in again.stdout
+    assert f"{len(many) - kept} locations embedded" in again.stdout
     assert np.array_equal(stored(world, RELEASE, folder, locations), reference(RELEASE))
 
 
 def test_a_killed_supervisor_takes_its_worker_with_it_and_loses_nothing(
-    world: World, locations: list[str], reference
+    world: World, locations: list[str], many: list[str], reference
 ) -> None:
     folder = world.dependencies("orphaned")
-    running = Running(world, folder, locations)
+    running = Running(world, folder, many)
     running.wait_until(lambda: running.committed() > 0)
     worker = running.worker()
     assert worker is not None
@@ -138,9 +146,9 @@ def test_a_killed_supervisor_takes_its_worker_with_it_and_loses_nothing(
     running.end()
     worker.wait(timeout=20)
     kept = running.committed()
-    again = embed(world, RELEASE, folder, locations)
+    again = embed(world, RELEASE, folder, many)
     assert again.returncode == 0, again.stderr
-    assert f"{len(locations) - kept} locations embedded" in again.stdout
+    assert f"{len(many) - kept} locations embedded" in again.stdout
     assert np.array_equal(stored(world, RELEASE, folder, locations), reference(RELEASE))
 
 
@@ -211,21 +219,21 @@ def fill(path: Path) -> None:
 
 
 def test_a_full_disk_ends_the_run_and_leaves_the_store_readable(
-    world: World, locations: list[str], reference
+    world: World, locations: list[str], many: list[str], reference
 ) -> None:
     source = world.dependencies("full-source")
     folder = world.folder / "full"
     folder.mkdir()
     # Room for the database, the staging files and the first part, not for all.
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], capture_output=True
     )
     if mounted.returncode:
         pytest.skip("mounting a small file system needs root")
     try:
         subprocess.run(["cp", "-a", f"{source}/.", folder], check=True)
         filler = folder / "filler"
-        running = Running(world, folder, locations)
+        running = Running(world, folder, many)
         running.wait_until(lambda: running.committed() > 0)
         fill(filler)
         code, _, err = running.end()
@@ -235,9 +243,9 @@ def test_a_full_disk_ends_the_run_and_leaves_the_store_readable(
         kept = running.committed()
         assert kept > 0
         filler.unlink()
-        names = locations[:kept]
+        names = locations[:kept]  # the first part is the first of these
         rows = stored(world, RELEASE, folder, names)
-        assert np.array_equal(rows, reference(RELEASE)[:kept])
+        assert np.array_equal(rows, reference(RELEASE)[: len(names)])
     finally:
         subprocess.run(["umount", folder], check=True)
 

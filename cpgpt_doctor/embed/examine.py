@@ -179,6 +179,6 @@ def check_disk(free: int, needed: int, folder: Path) -> None:
     """Refuse a run whose rows do not fit. Bytes."""
     if needed > free:
         raise InputError(
-            f"{folder}: the new rows need {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free"
+            f"{folder}: the new rows need {needed / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are free"
             " (CPG107)"
         )
