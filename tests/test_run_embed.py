@@ -51,7 +51,7 @@ class Running:
         )
 
     def record(self) -> dict[str, object]:
-        found = list(self.folder.rglob("*.run.json"))
+        found = list((self.folder / "dna_embeddings").rglob("*.run.json"))
         return json.loads(found[0].read_text()) if found else {}
 
     def committed(self) -> int:
