@@ -20,13 +20,12 @@ EXAMPLES = 3
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a run works on. new_database: CpGPT's metadata database has yet to be made."""
+    """What a run works on."""
 
     dependencies: Path
     species: str
     genome: Path
     sequences: tuple[Sequence, ...]
-    new_database: bool
 
     @property
     def work(self) -> Path:
@@ -56,7 +55,6 @@ def inputs(dependencies: Path, species: str, genome: Path | None) -> Inputs:
         species=species,
         genome=path,
         sequences=index(path, dependencies / WORK),
-        new_database=not database.exists(),
     )
 
 

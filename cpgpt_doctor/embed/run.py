@@ -106,6 +106,7 @@ class Run:
         self.staging.mkdir()
         self.log = job.inputs.work / "run-embed.log"
         self.worker: Worker | None = None
+        self.index: Path  # of the genome; set when the work begins
         self.num_workers = job.num_workers
         self.done = 0
         job.address.folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +128,8 @@ class Run:
     def work(self) -> str | None:
         """All of the run; returns why it is not finished, None where it is."""
         self.record.write()
-        keep_index(self.job.inputs.sequences, self.job.inputs.genome, self.job.inputs.work)
+        inputs = self.job.inputs
+        self.index = keep_index(inputs.sequences, inputs.genome, inputs.work).resolve()
         set_aside(self.job.address.checkpoint)
         problem = self.compute()
         if problem is None:
@@ -254,9 +256,7 @@ class Run:
                 "start_method": job.start_method,
                 "device": job.device,
                 "genome": str(job.inputs.genome.resolve()),
-                "index": str(
-                    keep_index(job.inputs.sequences, job.inputs.genome, job.inputs.work).resolve()
-                ),
+                "index": str(self.index),
             }
         )
         self.record.versions = loaded["versions"]

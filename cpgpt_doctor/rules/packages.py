@@ -250,7 +250,7 @@ def requirements(facts: Facts, call: Call) -> Check:
     if not embedder.imported.ok:
         named = re.findall(r"[A-Za-z0-9_.-]+", embedder.imported.error or "")
         words = {canonicalize_name(word.partition(".")[0]) for word in named}
-        broken = {each.requirement.name for each in missing} & {
+        broken = {
             each.requirement.name
             for each in missing
             if canonicalize_name(each.requirement.name) in words
