@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Literal
 
 from cpgpt_doctor.facts import Culprit
+from cpgpt_doctor.words import Words
 
 
 class Severity(IntEnum):
@@ -26,14 +27,21 @@ Advice = Literal["recommended", "possible", "not-recommended"]
 
 @dataclass(frozen=True)
 class Remedy:
-    """One way out; the order in a finding is the order of preference."""
+    """One way out; the order in a finding is the order of preference.
+
+    why: why it is or is not recommended. before, after: Python code, without comments, so that it
+    reads alike in every language. warning: what can go wrong with it.
+    """
 
     advice: Advice
-    title: str
-    why: str
+    title: Words
+    why: Words
     before: str | None = None
     after: str | None = None
     commands: tuple[str, ...] = ()
+    gains: tuple[Words, ...] = ()
+    drawbacks: tuple[Words, ...] = ()
+    warning: Words | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class Evidence:
 
     error: str | None = None
     culprits: tuple[Culprit, ...] = ()
-    seen: tuple[tuple[str, str], ...] = ()
+    seen: tuple[tuple[Words, Words], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,14 +73,14 @@ class Finding:
 
     code: str
     severity: Severity
-    title: str
-    causes: tuple[str, ...]
+    title: Words
+    causes: tuple[Words, ...]
     remedies: tuple[Remedy, ...] = ()
     evidence: Evidence = field(default_factory=Evidence)
     location: Location | None = None
     verify: tuple[str, ...] = ()
-    expected: str | None = None
-    cost: str | None = None
+    expected: Words | None = None
+    cost: Words | None = None
     treated: bool = False
 
 
@@ -84,7 +92,7 @@ class Check:
     """What a rule says of the facts: `findings` has entries exactly when the status is finding."""
 
     status: Status
-    summary: str
+    summary: Words
     findings: tuple[Finding, ...] = ()
 
 
@@ -96,15 +104,15 @@ class Judged:
     check: Check
 
 
-def ok(summary: str) -> Check:
+def ok(summary: Words) -> Check:
     return Check("ok", summary)
 
 
-def unknown(summary: str) -> Check:
+def unknown(summary: Words) -> Check:
     return Check("unknown", summary)
 
 
-def skipped(summary: str) -> Check:
+def skipped(summary: Words) -> Check:
     return Check("skipped", summary)
 
 
