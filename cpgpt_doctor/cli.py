@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import datetime
+import io
+import os
 import sys
 import time
 import traceback
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from rich.console import Console
 
-from cpgpt_doctor import __version__
+from cpgpt_doctor import __version__, config
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import Intent, resolve
+from cpgpt_doctor.words import Language, from_locale
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.reports.report import Report
+
+# Reports that are meant to be shared: personal data is taken out of them.
+SHARED = ("markdown", "html", "sarif", "github", "junit")
+FORMATS = ("terminal", "markdown", "html", "json", "sarif", "github", "junit")
 
 EXAMPLES = """\
 examples:
@@ -24,6 +35,8 @@ examples:
       examine another environment, and see what a Mac would meet
   cpgpt-doctor check --via run-embed
       the pre-flight of run-embed
+  cpgpt-doctor explain CPG201
+      the page of a rule; explain --log FILE reads a traceback or a log
   cpgpt-doctor run-embed --dependencies-dir dependencies --locations probes.txt
       embed every location of the file, safely; start it again to go on
   cpgpt-doctor run-embed --demo
@@ -37,7 +50,10 @@ examples:
   cpgpt-doctor check --start-method spawn           what macOS and Windows meet
   cpgpt-doctor check --save-facts facts.json        to attach to an issue
   cpgpt-doctor check --facts facts.json             judge what another machine saw
+  cpgpt-doctor check --format markdown --output report.md
   cpgpt-doctor check --format json | jq .findings
+
+[tool.cpgpt-doctor] of pyproject.toml holds the same options by the same names.
 
 exit code: 0 nothing at or above --fail-on, 1 findings, 2 the call is wrong, 3 the doctor failed
 """
@@ -52,6 +68,17 @@ examples:
 
 exit code: 0 embedded and verified, 1 not finished (what is finished is kept), 2 bad input,
 nothing started, 130 interrupted (what is finished is kept)
+"""
+
+EXPLAIN_EXAMPLES = """\
+examples:
+  cpgpt-doctor explain                              every rule, a line each
+  cpgpt-doctor explain CPG201
+  cpgpt-doctor explain CPG201 --lang zh --format markdown
+  cpgpt-doctor explain --log slurm-1234.out
+  python embed.py 2>&1 | cpgpt-doctor explain --log -
+
+exit code: 0 a page, or no failure in the log; 1 failures in the log; 2 the call is wrong
 """
 
 BENCH_EXAMPLES = """\
@@ -88,6 +115,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"cpgpt-doctor {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     add_check(commands)
+    add_explain(commands)
     add_run_embed(commands)
     add_bench(commands)
     return top
@@ -138,8 +166,25 @@ def add_check(commands: Commands) -> None:
     )
     look.add_argument("--facts", type=Path, metavar="FILE", help="judge facts saved elsewhere")
     look.add_argument("--save-facts", type=Path, metavar="FILE", help="write what was seen")
+    look.add_argument(
+        "--no-redact",
+        action="store_true",
+        help="keep home folder, user and host names in what is shared (facts and reports)",
+    )
     out = check.add_argument_group("what is shown")
-    out.add_argument("--format", choices=("terminal", "json"), default="terminal")
+    out.add_argument("--format", choices=FORMATS, default="terminal")
+    add_shown(out)
+    out.add_argument(
+        "--select", type=codes, metavar="CODES", help="these rules only, such as CPG2,CPG401"
+    )
+    out.add_argument("--ignore", type=codes, metavar="CODES", help="all rules but these")
+    out.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="accept the findings of this report (written with --format json)",
+    )
+    out.add_argument("--quiet", action="store_true", help="show nothing where nothing fails")
     out.add_argument("--verbose", action="store_true", help="notes and skipped checks in full")
     out.add_argument(
         "--fail-on",
@@ -147,7 +192,35 @@ def add_check(commands: Commands) -> None:
         default="error",
         help="exit 1 from this severity on (default: error)",
     )
-    check.set_defaults(run=run_check)
+    check.set_defaults(run=run_check, parser=check)
+
+
+def add_shown(out: argparse._ArgumentGroup) -> None:
+    out.add_argument("--output", type=Path, metavar="FILE", help="write the report there")
+    out.add_argument(
+        "--lang", choices=("en", "zh"), help="English or Chinese (default: the locale's)"
+    )
+    out.add_argument("--ascii", action="store_true", help="plain marks, for any terminal")
+
+
+def add_explain(commands: Commands) -> None:
+    explain = commands.add_parser(
+        "explain",
+        help="the page of a rule, or what failed in a log",
+        description="Show the page of a rule, or find every known failure in a log.",
+        epilog=EXPLAIN_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    explain.add_argument("code", nargs="?", metavar="CODE", help="such as CPG201")
+    explain.add_argument("--log", metavar="FILE", help="a traceback or a log; - for standard input")
+    out = explain.add_argument_group("what is shown")
+    out.add_argument("--format", choices=("terminal", "markdown"), default="terminal")
+    add_shown(out)
+    explain.add_argument(
+        "--debug", action="store_true", help="show the traceback of an error of the doctor"
+    )
+    explain.set_defaults(run=run_explain)
 
 
 def add_run_embed(commands: Commands) -> None:
@@ -247,11 +320,27 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def codes(text: str) -> tuple[str, ...]:
+    from cpgpt_doctor.rules.registry import RULES
+
+    prefixes = tuple(part.strip().upper() for part in text.split(",") if part.strip())
+    for prefix in prefixes:
+        if not any(rule.code.startswith(prefix) for rule in RULES):
+            raise argparse.ArgumentTypeError(
+                f"no rule's code begins with {prefix!r}; they are listed by: cpgpt-doctor explain"
+            )
+    return prefixes
+
+
 def run_check(args: argparse.Namespace) -> int:
-    from cpgpt_doctor import check
-    from cpgpt_doctor.reports import json_report, terminal
+    from cpgpt_doctor import baseline, check
+    from cpgpt_doctor.redact import redacted
     from cpgpt_doctor.reports.report import Report, exit_code
-    from cpgpt_doctor.rules.registry import judge
+    from cpgpt_doctor.rules.registry import judge, selected
+
+    language: Language = args.lang or from_locale()
+    accepted = baseline.read(args.baseline) if args.baseline else None
+    writable(args.output)
 
     intent = Intent(
         via=args.via,
@@ -269,16 +358,97 @@ def run_check(args: argparse.Namespace) -> int:
         dataset=args.dataset,
         recorded=args.facts,
     )
+    public = facts if args.no_redact else redacted(facts)
     if args.save_facts:
-        check.save(facts, args.save_facts)
-    judged = judge(facts, intent)
+        check.save(public, args.save_facts)
+    if args.format in SHARED:
+        facts = public
+    judged = selected(judge(facts, intent), args.select or (), args.ignore or ())
+    known = 0
+    if accepted is not None:
+        judged, known = baseline.without(judged, accepted)
     fail_on = None if args.fail_on == "never" else Severity[args.fail_on]
-    report = Report(facts, intent, resolve(intent, facts), judged, exit_code(judged, fail_on))
-    if args.format == "json":
-        sys.stdout.write(json_report.render(report))
+    code = exit_code(judged, fail_on)
+    report = Report(facts, intent, resolve(intent, facts), judged, code, known)
+    if code or not args.quiet:
+        show_report(report, args, language, fail_on)
+    return code
+
+
+def show_report(
+    report: Report, args: argparse.Namespace, language: Language, fail_on: Severity | None
+) -> None:
+    from cpgpt_doctor.reports import github, html, json_report, junit, markdown, sarif, terminal
+    from cpgpt_doctor.reports.stream import console
+
+    today = datetime.date.today().isoformat()
+    if args.format == "terminal":
+        if args.output:
+            text = io.StringIO()
+            plain = Console(file=text, width=100, highlight=False)
+            terminal.render(report, plain, language, verbose=args.verbose)
+            write(text.getvalue(), args.output)
+        else:
+            shown = console(sys.stdout, language, ascii_only=args.ascii)
+            terminal.render(report, shown, language, verbose=args.verbose)
+    elif args.format == "markdown":
+        write(markdown.render(report, language, today), args.output)
+    elif args.format == "html":
+        write(html.render(report, language, today), args.output)
+    elif args.format == "json":
+        write(json_report.render(report, language), args.output)
+    elif args.format == "sarif":
+        write(sarif.render(report, language), args.output)
+    elif args.format == "junit":
+        write(junit.render(report, language, fail_on), args.output)
     else:
-        terminal.render(report, Console(highlight=False), verbose=args.verbose)
-    return report.exit_code
+        write(github.render(report, language), args.output)
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if summary:
+            with Path(summary).open("a", encoding="utf-8") as stream:
+                stream.write(github.summary(report, language))
+
+
+def writable(path: Path | None) -> None:
+    """Refuse, before any work, an --output that cannot be written."""
+    if path is not None and not path.parent.is_dir():
+        raise InputError(f"--output {path}: there is no folder {path.parent}")
+
+
+def write(text: str, path: Path | None) -> None:
+    """Write a report: to standard output as UTF-8, or whole to the file, or not at all."""
+    if path is None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+        sys.stdout.buffer.flush()
+        return
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise InputError(f"--output {path}: cannot be written: {error.strerror}") from error
+
+
+def run_explain(args: argparse.Namespace) -> int:
+    from cpgpt_doctor import explain
+
+    language: Language = args.lang or from_locale()
+    writable(args.output)
+    if args.log is not None and args.code is not None:
+        raise InputError("explain takes a CODE or --log FILE, not both")
+    if args.log is not None:
+        read = explain.read_log(args.log)
+        answer, code = explain.log_markdown(read, language), int(read.failed)
+    else:
+        answer = explain.page(args.code, language) if args.code else explain.every_rule(language)
+        code = 0
+    if args.format == "markdown" or args.output:
+        write(answer, args.output)
+    else:
+        explain.show(answer, language, ascii_only=args.ascii)
+    return code
 
 
 def run_run_embed(args: argparse.Namespace) -> int:
@@ -312,7 +482,7 @@ def run_run_embed(args: argparse.Namespace) -> int:
         )
     )
     if prepared.job is None:
-        terminal.render(prepared.report, console)
+        terminal.render(prepared.report, console, from_locale())
         return 1
     run_terminal.show_plan(prepared, console)
     if args.dry_run:
@@ -359,8 +529,14 @@ def run_bench(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code (0, 1, 2, 3 or 130)."""
-    args = parser().parse_args(argv)
+    top = parser()
+    args = top.parse_args(argv)
     try:
+        if args.command == "check":
+            path = config.find(Path.cwd())
+            if path is not None:
+                args.parser.set_defaults(**config.settings(path, args.parser))
+                args = top.parse_args(argv)
         return int(args.run(args))
     except InputError as error:
         caught: BaseException = error

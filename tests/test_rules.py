@@ -38,7 +38,7 @@ def check(facts: Facts, code: str, **intent: object) -> Check:
 
 def finding(facts: Facts, code: str, **intent: object) -> Finding:
     result = check(facts, code, **intent)
-    assert result.status == "finding", result.summary
+    assert result.status == "finding", result.summary.en
     return result.findings[0]
 
 
@@ -53,18 +53,22 @@ def test_codes_are_unique_and_in_order() -> None:
 def test_101_python_outside_cpgpts_range() -> None:
     found = finding(recorded.python_314(recorded.linux_new()), "CPG101")
     assert found.severity is Severity.error
-    assert "3.14.0" in found.title
+    assert "3.14.0" in found.title.en
     assert check(recorded.linux_new(), "CPG101").status == "ok"
 
 
 def test_102_says_where_the_start_method_comes_from() -> None:
-    assert "Linux's default" in check(recorded.linux_new(), "CPG102").summary
+    assert "Linux's default" in check(recorded.linux_new(), "CPG102").summary.en
     assert (
         "macOS's default since Python 3.8"
-        in check(recorded.mac(recorded.linux_new()), "CPG102").summary
+        in check(recorded.mac(recorded.linux_new()), "CPG102").summary.en
     )
-    assert "since Python 3.14" in check(recorded.python_314(recorded.linux_new()), "CPG102").summary
-    assert "set by your code" in check(recorded.linux_new(), "CPG102", start_method="spawn").summary
+    assert (
+        "since Python 3.14" in check(recorded.python_314(recorded.linux_new()), "CPG102").summary.en
+    )
+    assert (
+        "set by your code" in check(recorded.linux_new(), "CPG102", start_method="spawn").summary.en
+    )
 
 
 def test_102_a_start_method_that_the_platform_lacks_is_an_error() -> None:
@@ -91,8 +95,8 @@ def test_201_is_the_fix_documents_case_on_its_machine() -> None:
         "not-recommended",
         "possible",
     ]
-    assert "num_workers=0 alone is not enough" in found.remedies[0].why
-    assert "prefetch_factor option could only be specified" in found.remedies[0].why
+    assert "num_workers=0 alone is not enough" in found.remedies[0].why.en
+    assert "prefetch_factor option could only be specified" in found.remedies[0].why.en
 
 
 def test_201_names_the_line_of_the_call() -> None:
@@ -159,7 +163,7 @@ def test_206_the_guard_misses_forkserver_and_an_unset_spawn() -> None:
 def test_301_a_gpu_that_torch_was_not_built_for() -> None:
     found = finding(recorded.with_gpu(recorded.linux_new()), "CPG301")
     assert found.severity is Severity.warning
-    assert "H100" in found.title
+    assert "H100" in found.title.en
     assert check(recorded.linux_new(), "CPG301").status == "ok"
 
 
@@ -178,7 +182,7 @@ def test_303_mps_that_cpgpt_leaves_unused() -> None:
 
 def test_304_says_why_mps_is_not_available() -> None:
     rosetta = recorded.mac(recorded.linux_new(), mps=False, machine="x86_64")
-    assert "arm64 Python" in finding(rosetta, "CPG304").causes[0]
+    assert "arm64 Python" in finding(rosetta, "CPG304").causes[0].en
     assert check(recorded.mac(recorded.linux_new()), "CPG304").status == "ok"
 
 
@@ -194,7 +198,7 @@ def test_401_says_how_torch_fails() -> None:
     facts = recorded.linux_new()
     assert facts.accelerator
     killed = finding(broken(facts, "killed", "SIGSEGV"), "CPG401")
-    assert "kills the interpreter (SIGSEGV)" in killed.title
+    assert "kills the interpreter (SIGSEGV)" in killed.title.en
     error = Outcome(False, "OSError", "libtorch_cpu.so: cannot open", 0.1)
     raised = replace(facts, accelerator=replace(facts.accelerator, outcome=error, torch=None))
     assert finding(raised, "CPG401").evidence.error == "OSError: libtorch_cpu.so: cannot open"
@@ -217,13 +221,13 @@ def test_402_cpgpt_missing() -> None:
     facts = recorded.linux_new()
     assert facts.packages
     without = replace(facts, packages=replace(facts.packages, cpgpt=None))
-    assert "not installed" in finding(without, "CPG402").title
+    assert "not installed" in finding(without, "CPG402").title.en
     assert check(without, "CPG403").status == "skipped"
 
 
 def test_403_separates_what_works_from_what_is_needed_only_elsewhere() -> None:
     findings = check(recorded.linux_old(), "CPG403").findings
-    by_severity = {each.severity: dict(each.evidence.seen) for each in findings}
+    by_severity = {each.severity: {name.en for name, _ in each.evidence.seen} for each in findings}
     assert set(by_severity) == {Severity.warning, Severity.note}
     assert "pyarrow" in by_severity[Severity.warning]
     assert "hydra-core" in by_severity[Severity.note]
@@ -242,7 +246,7 @@ def test_403_is_an_error_where_the_import_fails_for_it() -> None:
     )
     found = finding(without, "CPG403")
     assert found.severity is Severity.error
-    assert [name for name, _ in found.evidence.seen] == ["lightning"]
+    assert [name.en for name, _ in found.evidence.seen] == ["lightning"]
 
 
 def with_remote_code(facts: Facts, **changes: object) -> Facts:
@@ -265,7 +269,7 @@ def test_404_is_an_error_read_off_the_cached_code() -> None:
     )
     found = finding(facts, "CPG404")
     assert found.severity is Severity.error
-    assert name in found.causes[0]
+    assert name in found.causes[0].en
     assert found.location
     assert found.location.line == 27
     assert found.remedies[0].commands == ("pip install 'transformers<5'",)
@@ -325,7 +329,7 @@ def test_202_is_an_error_with_fork_by_proof_whatever_the_trial_said() -> None:
         seen = with_workers(facts, trial=ForkTrial(8, 4000, wrong))
         found = finding(seen, "CPG202")
         assert found.severity is Severity.error
-        assert f"{wrong} of 4000 windows were wrong" in " ".join(found.causes)
+        assert f"{wrong} of 4000 windows were wrong" in " ".join(cause.en for cause in found.causes)
     assert check(with_workers(facts, moved=()), "CPG202").status == "ok"
 
 
@@ -397,7 +401,7 @@ def test_210_judges_a_dataset_of_the_users() -> None:
         (WorkerStart("fork", 2, works), WorkerStart("spawn", 2, replace(works, ok=False))),
     )
     facts = replace(recorded.linux_new(), own_dataset=own)
-    assert "share the position" in finding(facts, "CPG210").title
-    assert "cannot be given" in finding(facts, "CPG210", start_method="spawn").title
+    assert "share the position" in finding(facts, "CPG210").title.en
+    assert "cannot be given" in finding(facts, "CPG210", start_method="spawn").title.en
     assert check(facts, "CPG210", num_workers=0).status == "ok"
     assert check(recorded.linux_new(), "CPG210").status == "skipped"

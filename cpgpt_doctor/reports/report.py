@@ -11,13 +11,17 @@ from cpgpt_doctor.intent import Call, Intent
 
 @dataclass(frozen=True)
 class Report:
-    """What was observed, what was meant, what was judged, and the exit code that follows."""
+    """What was observed, what was meant, what was judged, and the exit code that follows.
+
+    accepted: findings that a baseline took out of `judged`.
+    """
 
     facts: Facts
     intent: Intent
     call: Call
     judged: tuple[Judged, ...]
     exit_code: int
+    accepted: int = 0
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from cpgpt_doctor.findings import Finding, Remedy, Severity
+from cpgpt_doctor import culprits
+from cpgpt_doctor.findings import Finding, Location, Remedy, Severity
+from cpgpt_doctor.reports.labels import (
+    ADVICE,
+    SEVERITY,
+    TREATED,
+    judged_call,
+    next_step,
+    patient,
+)
 from cpgpt_doctor.reports.report import Report
+from cpgpt_doctor.words import Language, Words
 
 MARKS = {
     "ok": ("✓", "green"),
@@ -19,67 +31,75 @@ MARKS = {
     "skipped": ("-", "dim"),
 }
 SEVERITY_STYLE = {
-    Severity.error: ("✗", "bold red"),
-    Severity.warning: ("!", "bold yellow"),
-    Severity.note: ("i", "cyan"),
+    Severity.error: "bold red",
+    Severity.warning: "bold yellow",
+    Severity.note: "cyan",
 }
-ADVICE = {
-    "recommended": ("recommended", "green"),
-    "possible": ("possible", "default"),
-    "not-recommended": ("not recommended", "red"),
+ADVICE_STYLE = {"recommended": "green", "possible": "default", "not-recommended": "red"}
+LABELS = {
+    "patient": Words("patient", "环境"),
+    "python": Words("python", "解释器"),
+    "judged": Words("judged", "判断对象"),
+    "error": Words("error", "错误信息"),
+    "cause": Words("cause", "原因"),
+    "culprits": Words("culprits", "症结"),
+    "seen": Words("seen", "观察到"),
+    "remedy": Words("remedy", "方案"),
+    "before": Words("  before", "  修改前"),
+    "after": Words("  after", "  修改后"),
+    "run": Words("  run", "  运行"),
+    "verify": Words("verify", "验证"),
+    "expected": Words("expected: ", "预期："),
+    "cost": Words("cost", "代价"),
+    "note": Words("note", "提示"),
 }
+LABEL_WIDTH = 9
 
 
-def render(report: Report, console: Console, *, verbose: bool = False) -> None:
+def render(
+    report: Report, console: Console, language: Language = "en", *, verbose: bool = False
+) -> None:
     """Print the report. Notes are a line each unless `verbose`, and skipped checks are left out."""
-    console.print(header(report))
+    console.print(header(report, language))
     console.print()
     for each in report.judged:
         status = each.check.status
         if status == "finding" or (status == "skipped" and not verbose):
             continue
         mark, style = MARKS[status]
-        console.print(hanging(mark, style, f"{each.code}  {each.check.summary}"))
+        console.print(hanging(mark, style, f"{each.code}  {each.check.summary.say(language)}"))
     for finding in report.findings:
         if finding.severity is Severity.note and not verbose:
-            mark, style = SEVERITY_STYLE[Severity.note]
-            kind = "treated" if finding.treated else "note"
-            console.print(hanging(mark, style, f"{finding.code}  {finding.title} ({kind})"))
-    for finding in report.findings:
-        if finding.severity is not Severity.note or verbose:
-            console.print()
-            console.print(full(finding))
+            kind = (TREATED if finding.treated else LABELS["note"]).say(language)
+            line = f"{finding.code}  {finding.title.say(language)} ({kind})"
+            console.print(hanging("i", SEVERITY_STYLE[Severity.note], line))
+    show_findings(
+        [each for each in report.findings if verbose or each.severity is not Severity.note],
+        console,
+        language,
+    )
     console.print()
-    console.print(closing(report))
+    console.print(Text(next_step(report, language), "bold"))
 
 
-def header(report: Report) -> RenderableType:
-    facts, call = report.facts, report.call
-    torch = facts.accelerator.torch if facts.accelerator else None
-    packages = facts.packages
-    parts = []
-    if facts.python:
-        parts.append(f"{facts.python.implementation} {facts.python.version}")
-    if facts.host:
-        parts.append(facts.host.description)
-    if packages and packages.cpgpt:
-        parts.append(f"CpGPT {packages.cpgpt.version}")
-    if torch:
-        parts.append(f"torch {torch.version}")
-    via = "by your own code" if call.via == "direct" else "through cpgpt-doctor run-embed"
-    origin = "chosen" if call.chosen else "the default here"
+def show_findings(findings: list[Finding], console: Console, language: Language) -> None:
+    """Each finding in full; a remedy or a cost that an earlier one had is named, not repeated."""
+    shown: dict[object, str] = {}
+    for finding in findings:
+        console.print()
+        console.print(full(finding, language, shown))
+
+
+def header(report: Report, language: Language) -> RenderableType:
+    facts = report.facts
     rows = Table.grid(padding=(0, 1))
     rows.add_column()
     rows.add_column(overflow="fold")
-    rows.add_row(Text("patient", "dim"), Text(" · ".join(parts)))
+    rows.add_row(Text(LABELS["patient"].say(language), "dim"), Text(patient(report)))
     if facts.python:
-        rows.add_row(Text("python", "dim"), Text(facts.python.executable))
+        rows.add_row(Text(LABELS["python"].say(language), "dim"), Text(facts.python.executable))
     rows.add_row(
-        Text("judged", "dim"),
-        Text(
-            f"parse_dna_embeddings(num_workers={call.num_workers}, batch_size={call.batch_size},"
-            f" dna_llm={call.dna_llm!r}) {via}, start method {call.start_method} ({origin})"
-        ),
+        Text(LABELS["judged"].say(language), "dim"), Text(judged_call(report, language))
     )
     return Group(Text(f"cpgpt-doctor {facts.doctor_version}", "bold"), rows)
 
@@ -92,62 +112,129 @@ def hanging(mark: str, style: str, text: str) -> RenderableType:
     return table
 
 
-def full(finding: Finding) -> RenderableType:
-    mark, style = SEVERITY_STYLE[finding.severity]
+def full(finding: Finding, language: Language, shown: dict[object, str]) -> RenderableType:
+    style = SEVERITY_STYLE[finding.severity]
     title = Text.assemble(
-        (f"{mark} {finding.severity.name} {finding.code}", style), "  ", (finding.title, "bold")
+        (f"{SEVERITY[finding.severity].say(language)}[{finding.code}]", style),
+        (f": {finding.title.say(language)}", "bold"),
     )
     if finding.treated:
-        title.append("  (treated by run-embed)", "green")
-    return Group(title, *(Padding(part, (0, 0, 0, 2)) for part in parts(finding)))
+        title.append(f"  ({TREATED.say(language)})", "green")
+    body = parts(finding, language, shown)
+    return Group(title, *(Padding(part, (0, 0, 0, 2)) for part in body))
 
 
-def parts(finding: Finding) -> Iterator[RenderableType]:
+def parts(
+    finding: Finding, language: Language, shown: dict[object, str]
+) -> Iterator[RenderableType]:
     evidence = finding.evidence
-    if evidence.error:
-        yield labelled("error", Text(evidence.error, "red"))
     if finding.location:
-        place = finding.location
-        where = place.path if place.line is None else f"{place.path}:{place.line}"
-        yield labelled("place", Text(where))
-        if place.call:
-            yield labelled("", Text.assemble(place.call, ("  <- here", "red")))
+        yield from place(finding.location, evidence.error)
+    elif evidence.error:
+        yield labelled("error", Text(evidence.error, "red"), language)
     for number, cause in enumerate(finding.causes, 1):
-        yield labelled("cause" if number == 1 else "", Text(f"{number}. {cause}"))
+        text = Text(f"{number}. {cause.say(language)}")
+        yield labelled("cause" if number == 1 else "", text, language)
     for number, culprit in enumerate(evidence.culprits):
-        yield labelled("culprits" if number == 0 else "", Text(culprit.path, "bold"))
-        yield labelled("", Text(f"  {culprit.about}", "dim"))
-        yield labelled("", Text(f"  {culprit.error}", "dim"))
+        yield labelled("culprits" if number == 0 else "", Text(culprit.path, "bold"), language)
+        about = culprits.about(culprit.about).say(language)
+        yield labelled("", Padding(Text(about, "dim"), (0, 0, 0, 2)), language)
+        yield labelled("", Padding(Text(culprit.error, "dim"), (0, 0, 0, 2)), language)
     for number, (name, value) in enumerate(evidence.seen):
-        yield labelled("seen" if number == 0 else "", Text(f"{name}: {value}"))
+        colon = Words(": ", "：").say(language)
+        text = Text(f"{name.say(language)}{colon}{value.say(language)}")
+        yield labelled("seen" if number == 0 else "", text, language)
     for number, remedy in enumerate(finding.remedies, 1):
-        yield from remedy_parts(number, remedy)
+        earlier = shown.setdefault(remedy, f"{finding.code}, {number}")
+        if earlier == f"{finding.code}, {number}":
+            yield from remedy_parts(number, remedy, language)
+        else:
+            yield labelled("remedy", remedy_title(remedy, language), language, number)
+            yield labelled("", Text(as_before(earlier, language), "dim"), language)
     for number, command in enumerate(finding.verify):
-        yield labelled("verify" if number == 0 else "", shell(command))
+        yield labelled("verify" if number == 0 else "", shell(command), language)
     if finding.expected:
-        yield labelled("", Text(f"expected: {finding.expected}"))
+        expected = LABELS["expected"].say(language) + finding.expected.say(language)
+        yield labelled("", Text(expected), language)
     if finding.cost:
-        yield labelled("cost", Text(finding.cost))
+        earlier = shown.setdefault(finding.cost, finding.code)
+        said = finding.cost.say(language)
+        if earlier != finding.code:
+            said = as_before(earlier, language)
+        yield labelled("cost", Text(said), language)
 
 
-def remedy_parts(number: int, remedy: Remedy) -> Iterator[RenderableType]:
-    words, style = ADVICE[remedy.advice]
-    title = Text.assemble((remedy.title, "bold"), "  ", (f"({words})", style))
-    yield labelled(f"remedy {number}", title)
-    yield labelled("", Text(remedy.why))
-    if remedy.before:
-        yield labelled("  before", code(remedy.before))
-    if remedy.after:
-        yield labelled("  after", code(remedy.after))
-    for index, command in enumerate(remedy.commands):
-        yield labelled("  run" if index == 0 else "", shell(command))
+def as_before(earlier: str, language: Language) -> str:
+    code, _, number = earlier.partition(", ")
+    if number:
+        return Words(f"as remedy {number} of {code}", f"同 {code} 的方案 {number}").say(language)
+    return Words(f"as for {code}", f"同 {code}").say(language)
 
 
-def labelled(label: str, content: RenderableType) -> RenderableType:
+def place(where: Location, error: str | None) -> Iterator[RenderableType]:
+    """The place as rustc shows one: file and line, the call, and a caret under what is guilty."""
+    known = where.path if where.line is None else f"{where.path}:{where.line}"
+    if where.line is not None and where.column is not None:
+        known += f":{where.column}"
+    yield row("-->", Text(known))
+    if where.call:
+        call = " ".join(where.call.split())
+        start, end = guilty(call)
+        yield row(f"{where.line or ''} |".rjust(5), Text(call))
+        caret = " " * cell_len(call[:start]) + "^" * cell_len(call[start:end])
+        yield row("|", Text(caret, "red"))
+    if error:
+        yield row("|" if where.call else "=", Text(error, "red"))
+
+
+def guilty(call: str) -> tuple[int, int]:
+    """The last keyword argument of a call, which is the one that a rule is about; else all."""
+    found = list(re.finditer(r"\b\w+=[^,()]+(?=\)?$)", call))
+    return found[-1].span() if found else (0, len(call))
+
+
+def row(gutter: str, content: RenderableType) -> RenderableType:
     table = Table.grid(padding=(0, 1))
-    table.add_column(width=9, no_wrap=True)
+    table.add_column(width=5, no_wrap=True, justify="right")
     table.add_column(overflow="fold")
-    table.add_row(Text(label, "dim"), content)
+    table.add_row(Text(gutter, "blue"), content)
+    return table
+
+
+def remedy_title(remedy: Remedy, language: Language) -> Text:
+    words = (ADVICE[remedy.advice].say(language), ADVICE_STYLE[remedy.advice])
+    return Text.assemble(
+        (remedy.title.say(language), "bold"), ("  ", ""), (f"({words[0]})", words[1])
+    )
+
+
+def remedy_parts(number: int, remedy: Remedy, language: Language) -> Iterator[RenderableType]:
+    yield labelled("remedy", remedy_title(remedy, language), language, number)
+    yield labelled("", Text(remedy.why.say(language)), language)
+    for gain in remedy.gains:
+        yield labelled("", Text(f"+ {gain.say(language)}", "green"), language)
+    for drawback in remedy.drawbacks:
+        yield labelled("", Text(f"- {drawback.say(language)}", "yellow"), language)
+    if remedy.warning:
+        yield labelled("", Text(f"! {remedy.warning.say(language)}", "red"), language)
+    if remedy.before:
+        yield labelled("before", code(remedy.before), language)
+    if remedy.after:
+        yield labelled("after", code(remedy.after), language)
+    for index, command in enumerate(remedy.commands):
+        yield labelled("run" if index == 0 else "", shell(command), language)
+
+
+def labelled(
+    label: str, content: RenderableType, language: Language, number: int | None = None
+) -> RenderableType:
+    said = LABELS[label].say(language) if label else ""
+    if number is not None:
+        said += f" {number}"
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=LABEL_WIDTH, no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row(Text(said, "dim"), content)
     return table
 
 
@@ -157,30 +244,3 @@ def code(text: str) -> RenderableType:
 
 def shell(text: str) -> RenderableType:
     return Text(f"$ {text}", "cyan")
-
-
-def closing(report: Report) -> Text:
-    """The last line says what to do next."""
-    counts = {
-        level: sum(finding.severity is level for finding in report.findings) for level in Severity
-    }
-    said = ", ".join(
-        f"{counts[level]} {level.name}{'' if counts[level] == 1 else 's'}"
-        for level in sorted(Severity, reverse=True)
-        if counts[level]
-    )
-    if counts[Severity.error]:
-        first = report.findings[0]
-        return Text(
-            f"{said}. Begin with {first.code}: {first.remedies[0].title}."
-            if first.remedies
-            else f"{said}. Begin with {first.code}.",
-            "bold",
-        )
-    unknown = sum(each.check.status == "unknown" for each in report.judged)
-    if unknown:
-        checks = "1 check" if unknown == 1 else f"{unknown} checks"
-        return Text(f"{said or 'Nothing found'}; {checks} could not be made (marked ?).", "bold")
-    if report.call.via == "run-embed":
-        return Text(f"{said or 'Nothing found'}. run-embed can start.", "bold")
-    return Text(f"{said or 'Nothing found'}. Nothing here stops this call.", "bold")

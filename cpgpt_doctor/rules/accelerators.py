@@ -6,6 +6,7 @@ from cpgpt_doctor.facts import Facts, Torch
 from cpgpt_doctor.findings import Check, Evidence, Finding, Remedy, Severity, found, ok, skipped
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.rule import Rule, severity
+from cpgpt_doctor.words import Words, same
 
 
 def torch_of(facts: Facts) -> Torch:
@@ -24,74 +25,147 @@ def built_without_cuda(facts: Facts, call: Call) -> Check:
     assert facts.host is not None
     torch = torch_of(facts)
     if not facts.host.gpus:
-        return ok("no NVIDIA GPU is seen here, so torch needs no CUDA")
-    if torch.cuda_build or torch.rocm_build:
-        return ok(f"torch {torch.version} is built for CUDA {torch.cuda_build}")
+        return ok(
+            Words(
+                "no NVIDIA GPU is seen here, so torch needs no CUDA",
+                "这里没有发现 NVIDIA GPU，torch 不需要 CUDA",
+            )
+        )
+    if torch.cuda_build:
+        return ok(
+            Words(
+                f"torch {torch.version} is built for CUDA {torch.cuda_build}",
+                f"torch {torch.version} 是为 CUDA {torch.cuda_build} 构建的",
+            )
+        )
+    if torch.rocm_build:
+        return ok(
+            Words(
+                f"torch {torch.version} is built for ROCm {torch.rocm_build}, so it needs no CUDA",
+                f"torch {torch.version} 是为 ROCm {torch.rocm_build} 构建的，不需要 CUDA",
+            )
+        )
+    names = gpu_names(facts)
     return found(
         Finding(
             "CPG301",
             Severity.warning,
-            f"{gpu_names(facts)} is here, and torch {torch.version} is built without CUDA",
+            Words(
+                f"{names} is here, and torch {torch.version} is built without CUDA",
+                f"本机有 {names}，但 torch {torch.version} 的构建不含 CUDA",
+            ),
             (
-                "The driver names a GPU, but this build of torch has no CUDA code.",
-                "CpGPT's embedder then runs on the CPU, without saying more than one log line.",
+                Words(
+                    "The driver names a GPU, but this build of torch has no CUDA code.",
+                    "驱动程序报告有 GPU，但这个 torch 构建里没有 CUDA 代码。",
+                ),
+                Words(
+                    "CpGPT's embedder then runs on the CPU, without saying more than one log line.",
+                    "于是 CpGPT 的嵌入器在 CPU 上运行，只在日志里留下一行说明。",
+                ),
             ),
             (
                 Remedy(
                     "recommended",
-                    "Install a CUDA build of torch",
-                    "The plain package from PyPI is built for CUDA on Linux; a build for one"
-                    " CUDA version comes from PyTorch's own index.",
+                    Words("Install a CUDA build of torch", "安装带 CUDA 的 torch"),
+                    Words(
+                        "The plain package from PyPI is built for CUDA on Linux; a build for one"
+                        " CUDA version comes from PyTorch's own index.",
+                        "在 Linux 上，PyPI 的普通 torch 包就带 CUDA；要针对某个 CUDA 版本的"
+                        "构建，可从 PyTorch 自己的软件源安装。",
+                    ),
                     commands=("pip install --force-reinstall torch",),
                 ),
             ),
-            Evidence(seen=(("GPU", gpu_names(facts)), ("torch", torch.version))),
+            Evidence(seen=((same("GPU"), same(names)), (same("torch"), same(torch.version)))),
             verify=("python -c 'import torch; print(torch.cuda.is_available())'",),
-            expected="True",
+            expected=same("True"),
         )
     )
+
+
+def why_no_cuda(facts: Facts) -> Words:
+    """What keeps a CUDA build of torch from its GPU, as far as torch says."""
+    variables = facts.accelerator.variables if facts.accelerator else {}
+    if hidden(variables):
+        return Words(
+            "CUDA_VISIBLE_DEVICES hides every GPU.",
+            "CUDA_VISIBLE_DEVICES 隐藏了所有 GPU。",
+        )
+    problem = torch_of(facts).cuda_problem
+    if problem is not None:
+        return Words(f"{problem}.", f"torch 的说明：{problem}。")
+    return Words(
+        "torch.cuda.is_available() is False, without a reason given.",
+        "torch.cuda.is_available() 为 False，没有给出原因。",
+    )
+
+
+def hidden(variables: dict[str, str]) -> bool:
+    return variables.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
 
 
 def no_driver(facts: Facts, call: Call) -> Check:
     """CPG302: a CUDA build that finds nothing to run on."""
     assert facts.host is not None
+    assert facts.accelerator is not None
     torch = torch_of(facts)
     if not torch.cuda_build:
-        return skipped("CUDA's driver: this torch is built without CUDA")
+        return skipped(
+            Words(
+                "CUDA's driver: this torch is built without CUDA",
+                "CUDA 驱动：这个 torch 的构建不含 CUDA",
+            )
+        )
     if torch.cuda_available:
-        return ok(f"CUDA {torch.cuda_build} works: {', '.join(d.name for d in torch.devices)}")
+        names = ", ".join(device.name for device in torch.devices)
+        return ok(
+            Words(
+                f"CUDA {torch.cuda_build} works: {names}",
+                f"CUDA {torch.cuda_build} 可用：{names}",
+            )
+        )
     expected = bool(facts.host.gpus)
-    variables = facts.accelerator.variables if facts.accelerator else {}
-    hidden = variables.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    why = torch.cuda_problem or "torch.cuda.is_available() is False, without a reason given"
-    if hidden:
-        why = "CUDA_VISIBLE_DEVICES hides every GPU"
+    masked = hidden(facts.accelerator.variables)
+    show = Remedy(
+        "recommended",
+        Words("Show a GPU to this process", "让这个进程能看到 GPU"),
+        Words("The GPU is seen, but not by torch.", "系统能看到 GPU，但 torch 看不到。"),
+        commands=("unset CUDA_VISIBLE_DEVICES",),
+    )
+    update = Remedy(
+        "recommended",
+        Words("Update the NVIDIA driver", "更新 NVIDIA 驱动"),
+        Words("The GPU is seen, but not by torch.", "系统能看到 GPU，但 torch 看不到。"),
+        commands=("nvidia-smi",),
+    )
+    none_found = Words("none found", "未发现")
     return found(
         Finding(
             "CPG302",
             Severity.warning if expected else Severity.note,
-            "torch is built for CUDA and has no usable driver"
-            if expected
-            else "torch is built for CUDA, and no NVIDIA GPU is seen here",
-            (
-                why + ".",
-                "CpGPT's embedder runs on the CPU.",
-            ),
-            (
-                Remedy(
-                    "recommended",
-                    "Show a GPU to this process" if hidden else "Update the NVIDIA driver",
-                    "The GPU is seen, but not by torch.",
-                    commands=("unset CUDA_VISIBLE_DEVICES",) if hidden else ("nvidia-smi",),
-                ),
+            Words(
+                "torch is built for CUDA and has no usable driver",
+                "torch 是为 CUDA 构建的，但没有可用的驱动",
             )
             if expected
-            else (),
+            else Words(
+                "torch is built for CUDA, and no NVIDIA GPU is seen here",
+                "torch 是为 CUDA 构建的，而这里没有发现 NVIDIA GPU",
+            ),
+            (
+                why_no_cuda(facts),
+                Words("CpGPT's embedder runs on the CPU.", "CpGPT 的嵌入器在 CPU 上运行。"),
+            ),
+            (show if masked else update,) if expected else (),
             Evidence(
                 seen=(
-                    ("CUDA build", torch.cuda_build),
-                    ("driver", facts.host.driver or "none found"),
-                    ("GPU", gpu_names(facts) or "none found"),
+                    (Words("CUDA build", "构建所用的 CUDA"), same(torch.cuda_build)),
+                    (
+                        Words("driver", "驱动"),
+                        same(facts.host.driver) if facts.host.driver else none_found,
+                    ),
+                    (same("GPU"), same(gpu_names(facts)) if expected else none_found),
                 )
             ),
         )
@@ -102,27 +176,65 @@ def mps_unused(facts: Facts, call: Call) -> Check:
     """CPG303: Apple's GPU is available, and CpGPT's embedder never uses it."""
     torch = torch_of(facts)
     if not torch.mps_available:
-        return skipped("MPS: not available here")
+        return skipped(Words("MPS: not available here", "MPS：这里不可用"))
     return found(
         Finding(
             "CPG303",
             severity(call, Severity.warning),
-            "MPS is available, and CpGPT's embedder uses the CPU",
+            Words(
+                "MPS is available, and CpGPT's embedder uses the CPU",
+                "MPS 可用，而 CpGPT 的嵌入器使用 CPU",
+            ),
             (
-                "The embedder looks for CUDA and takes the CPU otherwise; it never looks for MPS.",
-                "Rows computed on another device can differ from the CPU's in their last bits.",
+                Words(
+                    "The embedder looks for CUDA and takes the CPU otherwise; it never looks for"
+                    " MPS.",
+                    "嵌入器只检查 CUDA，没有就用 CPU，从不检查 MPS。",
+                ),
+                Words(
+                    "Rows computed on another device can differ from the CPU's in their last bits.",
+                    "换一种设备计算，得到的行与 CPU 的结果在最后几位上可能不同。",
+                ),
             ),
             (
                 Remedy(
                     "recommended",
-                    "Let run-embed use MPS",
-                    "It moves the loaded model there and says so in its plan.",
+                    Words("Let run-embed use MPS", "让 run-embed 使用 MPS"),
+                    Words(
+                        "It moves the loaded model to MPS and says so in its plan.",
+                        "它把加载好的模型移到 MPS 上，并在计划中说明。",
+                    ),
                     commands=(
                         "cpgpt-doctor run-embed --device mps --dependencies-dir DIR"
                         " --locations FILE",
                     ),
+                    gains=(
+                        Words(
+                            "The GPU computes, without a change of CpGPT's files.",
+                            "由 GPU 计算，不改动 CpGPT 的文件。",
+                        ),
+                    ),
+                    drawbacks=(
+                        Words(
+                            "Rows can differ from the CPU's in their last bits; run.json says on"
+                            " which device they were computed.",
+                            "得到的行与 CPU 的结果在最后几位上可能不同；run.json 会记录是在"
+                            "哪种设备上计算的。",
+                        ),
+                    ),
                 ),
-                Remedy("possible", "Stay on the CPU", "It works, and is the reference."),
+                Remedy(
+                    "possible",
+                    Words("Stay on the CPU", "继续使用 CPU"),
+                    Words("It works, and is the reference.", "能正常工作，而且它就是参照结果。"),
+                    gains=(
+                        Words(
+                            "Nothing to change; rows are CpGPT's own.",
+                            "什么都不用改，得到的就是 CpGPT 自己的行。",
+                        ),
+                    ),
+                    drawbacks=(Words("The GPU stays idle.", "GPU 闲置不用。"),),
+                ),
             ),
             treated=call.treated,
         )
@@ -133,27 +245,57 @@ def mps_unavailable(facts: Facts, call: Call) -> Check:
     """CPG304: why MPS, though built in, is not available."""
     torch = torch_of(facts)
     if not torch.mps_built:
-        return skipped("MPS: this torch is built without it")
+        return skipped(
+            Words(
+                "MPS: this torch is built without it",
+                "MPS：这个 torch 的构建不含 MPS",
+            )
+        )
     if torch.mps_available:
-        return ok("MPS is built in and available")
+        return ok(Words("MPS is built in and available", "torch 含有 MPS，并且可用"))
     assert facts.python is not None
     if facts.python.rosetta or facts.python.machine == "x86_64":
-        why = "This Python is an x86-64 one; MPS needs an arm64 Python on Apple silicon."
+        why = Words(
+            "This Python is an x86-64 one; MPS needs an arm64 Python on Apple silicon.",
+            "这个 Python 是 x86-64 版的；MPS 需要在 Apple 芯片上使用 arm64 版的 Python。",
+        )
     else:
-        why = "torch says no: macOS is older than it needs, or no MPS device is present."
+        why = Words(
+            "torch says no: macOS is older than it needs, or no MPS device is present.",
+            "torch 报告不可用：macOS 版本低于它的要求，或者没有 MPS 设备。",
+        )
     return found(
         Finding(
             "CPG304",
             Severity.note,
-            "MPS is built into this torch and not available",
-            (why, "CpGPT's embedder uses the CPU in any case."),
+            Words(
+                "MPS is built into this torch and not available",
+                "这个 torch 含有 MPS，但不可用",
+            ),
+            (
+                why,
+                Words(
+                    "CpGPT's embedder uses the CPU in any case.",
+                    "无论如何，CpGPT 的嵌入器都使用 CPU。",
+                ),
+            ),
         )
     )
 
 
 RULES = (
-    Rule("CPG301", "GPU and torch's build", built_without_cuda, ("host", "torch")),
-    Rule("CPG302", "CUDA's driver", no_driver, ("host", "torch")),
-    Rule("CPG303", "MPS", mps_unused, ("torch",)),
-    Rule("CPG304", "MPS's availability", mps_unavailable, ("python", "torch")),
+    Rule(
+        "CPG301",
+        Words("GPU and torch's build", "GPU 与 torch 的构建"),
+        built_without_cuda,
+        ("host", "torch"),
+    ),
+    Rule("CPG302", Words("CUDA's driver", "CUDA 驱动"), no_driver, ("host", "torch")),
+    Rule("CPG303", same("MPS"), mps_unused, ("torch",)),
+    Rule(
+        "CPG304",
+        Words("MPS's availability", "MPS 是否可用"),
+        mps_unavailable,
+        ("python", "torch"),
+    ),
 )

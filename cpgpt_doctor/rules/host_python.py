@@ -18,7 +18,8 @@ from cpgpt_doctor.findings import (
     unknown,
 )
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.rule import Rule
+from cpgpt_doctor.rules.rule import Rule, well
+from cpgpt_doctor.words import Words, same
 
 PLATFORMS = {"darwin": "macOS", "linux": "Linux", "win32": "Windows"}
 
@@ -29,57 +30,104 @@ def python_range(facts: Facts, call: Call) -> Check:
     assert facts.python is not None
     cpgpt, version = facts.packages.cpgpt, facts.python.version
     if cpgpt is None:
-        return unknown("Python's version: CpGPT is not installed, so its range is not known")
+        return unknown(
+            Words(
+                "Python's version: CpGPT is not installed, so its range is not known",
+                "Python 版本：未安装 CpGPT，无从得知它要求的范围",
+            )
+        )
     if cpgpt.requires_python is None:
-        return ok(f"Python {version}: CpGPT {cpgpt.version} names no range")
+        return ok(
+            Words(
+                f"Python {version}: CpGPT {cpgpt.version} names no range",
+                f"Python {version}：CpGPT {cpgpt.version} 没有声明版本范围",
+            )
+        )
     try:
         admitted = SpecifierSet(cpgpt.requires_python).contains(Version(version), prereleases=True)
     except InvalidSpecifier:
-        return unknown(f"CpGPT's Requires-Python cannot be read: {cpgpt.requires_python}")
+        return unknown(
+            Words(
+                f"CpGPT's Requires-Python cannot be read: {cpgpt.requires_python}",
+                f"无法解析 CpGPT 的 Requires-Python：{cpgpt.requires_python}",
+            )
+        )
     if admitted:
-        return ok(f"Python {version} is in CpGPT {cpgpt.version}'s range {cpgpt.requires_python}")
+        return ok(
+            Words(
+                f"Python {version} is in CpGPT {cpgpt.version}'s range {cpgpt.requires_python}",
+                f"Python {version} 在 CpGPT {cpgpt.version} 要求的范围 {cpgpt.requires_python} 内",
+            )
+        )
     return found(
         Finding(
             "CPG101",
             Severity.error,
-            f"Python {version} is outside the range of CpGPT {cpgpt.version}",
+            Words(
+                f"Python {version} is outside the range of CpGPT {cpgpt.version}",
+                f"Python {version} 不在 CpGPT {cpgpt.version} 支持的范围内",
+            ),
             (
-                f"CpGPT {cpgpt.version} declares Requires-Python {cpgpt.requires_python}; pip"
-                " refuses it, or chooses an older release, on any other Python.",
+                Words(
+                    f"CpGPT {cpgpt.version} declares Requires-Python {cpgpt.requires_python}; pip"
+                    " refuses it, or chooses an older release, on any other Python.",
+                    f"CpGPT {cpgpt.version} 声明了 Requires-Python {cpgpt.requires_python}；在其他"
+                    "版本的 Python 上，pip 会拒绝安装，或者改选更旧的版本。",
+                ),
             ),
             (
                 Remedy(
                     "recommended",
-                    "Make an environment with Python 3.11 for CpGPT",
-                    "Every CpGPT release up to 0.0.13 admits 3.11.",
+                    Words(
+                        "Make an environment with Python 3.11 for CpGPT",
+                        "为 CpGPT 建一个 Python 3.11 环境",
+                    ),
+                    Words(
+                        "Every CpGPT release up to 0.0.13 admits 3.11.",
+                        "直到 0.0.13，每个 CpGPT 版本都支持 3.11。",
+                    ),
                     commands=(
                         "python3.11 -m venv cpgpt-env",
                         "cpgpt-env/bin/pip install CpGPT cpgpt-doctor",
                     ),
                 ),
             ),
-            Evidence(seen=(("Python", version), ("Requires-Python", cpgpt.requires_python))),
+            Evidence(
+                seen=(
+                    (same("Python"), same(version)),
+                    (same("Requires-Python"), same(cpgpt.requires_python)),
+                )
+            ),
             verify=("cpgpt-doctor check --python cpgpt-env/bin/python --quick",),
-            expected="CPG101 is in the list of what is well.",
+            expected=well("CPG101"),
         )
     )
 
 
-def default_since(facts: Facts) -> str:
+def default_since(facts: Facts) -> Words:
     """Where the platform's default start method comes from, in words."""
     assert facts.python is not None
     platform = PLATFORMS.get(facts.python.platform, facts.python.platform)
-    newer = Version(facts.python.version) >= Version("3.14")
-    since = " since Python 3.14" if newer and platform == "Linux" else ""
     if platform == "macOS":
-        since = " since Python 3.8"
-    return f"{platform}'s default{since}"
+        return Words("macOS's default since Python 3.8", "macOS 自 Python 3.8 起的默认值")
+    if platform == "Linux" and Version(facts.python.version) >= Version("3.14"):
+        return Words("Linux's default since Python 3.14", "Linux 自 Python 3.14 起的默认值")
+    return Words(f"{platform}'s default", f"{platform} 的默认值")
 
 
 MEANING = {
-    "fork": "workers are copies of this process: nothing is pickled, open files are shared",
-    "spawn": "workers are new interpreters: the dataset is pickled and sent to each",
-    "forkserver": "workers come from a server process: the dataset is pickled and sent to each",
+    "fork": Words(
+        "workers are copies of this process: nothing is pickled, open files are shared",
+        "工作进程是本进程的副本：不需要 pickle，但共享已打开的文件",
+    ),
+    "spawn": Words(
+        "workers are new interpreters: the dataset is pickled and sent to each",
+        "工作进程是全新的解释器：数据集要 pickle 后发送给每个工作进程",
+    ),
+    "forkserver": Words(
+        "workers come from a server process: the dataset is pickled and sent to each",
+        "工作进程由服务进程派生：数据集要 pickle 后发送给每个工作进程",
+    ),
 }
 
 
@@ -87,24 +135,41 @@ def start_method(facts: Facts, call: Call) -> Check:
     """CPG102: the effective start method, where it comes from and what it means."""
     assert facts.python is not None
     if call.start_method not in facts.python.start_methods:
+        methods, default = facts.python.start_methods, facts.python.default_start_method
         return found(
             Finding(
                 "CPG102",
                 Severity.error,
-                f"this platform has no start method {call.start_method!r}",
-                (f"It has: {', '.join(facts.python.start_methods)}.",),
+                Words(
+                    f"this platform has no start method {call.start_method!r}",
+                    f"这个平台没有启动方式 {call.start_method!r}",
+                ),
+                (
+                    Words(
+                        f"It has: {', '.join(methods)}.",
+                        f"可用的有：{'、'.join(methods)}。",
+                    ),
+                ),
                 (
                     Remedy(
                         "recommended",
-                        f"Use {facts.python.default_start_method!r}",
-                        "set_start_method raises ValueError for a name that the platform lacks.",
+                        Words(f"Use {default!r}", f"使用 {default!r}"),
+                        Words(
+                            "set_start_method raises ValueError for a name that the platform"
+                            " lacks.",
+                            "平台不支持的名字，set_start_method 会抛出 ValueError。",
+                        ),
                     ),
                 ),
             )
         )
-    origin = "set by your code" if call.chosen else default_since(facts)
+    origin = Words("set by your code", "由你的代码设置") if call.chosen else default_since(facts)
+    meaning = MEANING.get(call.start_method, Words("unknown", "未知"))
     return ok(
-        f"start method {call.start_method} ({origin}): {MEANING.get(call.start_method, 'unknown')}"
+        Words(
+            f"start method {call.start_method} ({origin.en}): {meaning.en}",
+            f"启动方式 {call.start_method}（{origin.zh}）：{meaning.zh}",
+        )
     )
 
 
@@ -113,34 +178,83 @@ def forkserver_default(facts: Facts, call: Call) -> Check:
     assert facts.python is not None
     python = facts.python
     if python.platform != "linux":
-        return skipped("Linux's default start method: this is not Linux")
+        return skipped(
+            Words(
+                "Linux's default start method: this is not Linux",
+                "Linux 的默认启动方式：这里不是 Linux",
+            )
+        )
     if python.default_start_method != "forkserver":
-        return ok(f"Linux's default start method here is {python.default_start_method}")
+        return ok(
+            Words(
+                f"Linux's default start method here is {python.default_start_method}",
+                f"这里 Linux 的默认启动方式是 {python.default_start_method}",
+            )
+        )
     return found(
         Finding(
             "CPG103",
             Severity.warning,
-            f"Python {python.version} on Linux starts workers with forkserver",
+            Words(
+                f"Python {python.version} on Linux starts workers with forkserver",
+                f"Linux 上的 Python {python.version} 用 forkserver 启动工作进程",
+            ),
             (
-                "From Python 3.14, multiprocessing on Linux uses forkserver where nothing else is"
-                " set; before, it was fork.",
-                "A DataLoader with workers now pickles its dataset, which it did not do before.",
+                Words(
+                    "From Python 3.14, multiprocessing on Linux uses forkserver where nothing"
+                    " else is set; before, it was fork.",
+                    "从 Python 3.14 起，Linux 上的 multiprocessing 在没有另行设置时使用"
+                    " forkserver；此前是 fork。",
+                ),
+                Words(
+                    "A DataLoader with workers now pickles its dataset, which it did not do"
+                    " before.",
+                    "于是带工作进程的 DataLoader 现在要 pickle 数据集，而以前不需要。",
+                ),
             ),
             (
                 Remedy(
                     "recommended",
-                    "Call CpGPT with num_workers=0",
-                    "Nothing is pickled, and the result is the same on every platform.",
+                    Words("Call CpGPT with num_workers=0", "调用 CpGPT 时设 num_workers=0"),
+                    Words(
+                        "Nothing is pickled, and the result is the same on every platform.",
+                        "不发生 pickle，而且在每个平台上结果都一样。",
+                    ),
                     before="embedder.parse_dna_embeddings(locations, species)",
                     after="embedder.parse_dna_embeddings(locations, species, num_workers=0)",
+                    gains=(
+                        Words(
+                            "One argument; the same code works on every platform.",
+                            "只改一个参数，同一份代码适用于所有平台。",
+                        ),
+                    ),
+                    drawbacks=(
+                        Words(
+                            "CpGPT up to 0.0.7 then stops with a second error, about"
+                            " prefetch_factor (CPG203).",
+                            "CpGPT 0.0.7 及以前的版本接着会报第二个错，与 prefetch_factor"
+                            " 有关（CPG203）。",
+                        ),
+                    ),
                 ),
                 Remedy(
                     "not-recommended",
-                    "Set the start method back to fork",
-                    "PyTorch's own message suggests it, but forked workers share the genome's"
-                    " file position, and CpGPT then stores rows of the wrong windows without an"
-                    " error.",
+                    Words(
+                        "Set the start method back to fork",
+                        "把启动方式改回 fork",
+                    ),
+                    Words(
+                        "PyTorch's own message suggests it, but it trades a crash for wrong rows.",
+                        "PyTorch 自己的报错信息就这样建议，但这是拿“崩溃”换“结果出错”。",
+                    ),
                     after='multiprocessing.set_start_method("fork", force=True)',
+                    gains=(Words("Nothing is pickled.", "不发生 pickle。"),),
+                    warning=Words(
+                        "Forked workers share the genome's file position, and CpGPT then stores"
+                        " rows of the wrong windows without an error (CPG202).",
+                        "fork 出的工作进程共用基因组文件的读取位置，CpGPT 会把错误窗口的行"
+                        "存下来，而且没有任何报错（CPG202）。",
+                    ),
                 ),
             ),
         )
@@ -148,7 +262,22 @@ def forkserver_default(facts: Facts, call: Call) -> Check:
 
 
 RULES = (
-    Rule("CPG101", "Python's version", python_range, ("python", "packages")),
-    Rule("CPG102", "the start method", start_method, ("python",)),
-    Rule("CPG103", "Linux's default start method", forkserver_default, ("python",)),
+    Rule(
+        "CPG101",
+        Words("Python's version", "Python 版本"),
+        python_range,
+        ("python", "packages"),
+    ),
+    Rule(
+        "CPG102",
+        Words("the start method", "启动方式"),
+        start_method,
+        ("python",),
+    ),
+    Rule(
+        "CPG103",
+        Words("Linux's default start method", "Linux 的默认启动方式"),
+        forkserver_default,
+        ("python",),
+    ),
 )

@@ -9,7 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from cpgpt_doctor.facts import Facts, Packages
+from cpgpt_doctor.facts import Embedder, Facts, Packages, ProbeFailure, RemoteCode
 from cpgpt_doctor.findings import (
     Check,
     Evidence,
@@ -23,7 +23,8 @@ from cpgpt_doctor.findings import (
     unknown,
 )
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.rule import Rule, examined
+from cpgpt_doctor.rules.rule import Rule, ending, examined, well
+from cpgpt_doctor.words import Words, listed, same
 
 # The remote code of the published Nucleotide Transformer v2 models imports this name; a plain
 # `pip install CpGPT` brings a transformers without it.
@@ -31,88 +32,145 @@ from cpgpt_doctor.rules.rule import Rule, examined
 NEEDED_BY_NT_V2 = "transformers.pytorch_utils.find_pruneable_heads_and_indices"
 OTHER_ENVIRONMENT = Remedy(
     "recommended",
-    "Name the environment that runs CpGPT",
-    "The doctor need not be installed there.",
+    Words(
+        "Name the environment that runs CpGPT",
+        "指明运行 CpGPT 的那个环境",
+    ),
+    Words(
+        "The doctor need not be installed there.",
+        "cpgpt-doctor 不必装在那个环境里。",
+    ),
     commands=("cpgpt-doctor check --python /path/to/that/python",),
 )
-OLD_TRANSFORMERS = "pip install 'transformers<5'"
+INSTALL_TORCH = Remedy(
+    "recommended",
+    Words("Install torch", "安装 torch"),
+    Words("CpGPT requires it.", "CpGPT 依赖它。"),
+    commands=("pip install torch",),
+)
+REINSTALL_TORCH = Remedy(
+    "recommended",
+    Words("Install torch again", "重新安装 torch"),
+    Words(
+        "Its files are missing, mixed from two versions, or not for this machine.",
+        "它的文件有缺失、混有两个版本，或者不适用于这台机器。",
+    ),
+    commands=("pip install --force-reinstall torch",),
+)
+NO_TORCH_NO_CPGPT = Words(
+    "CpGPT cannot be imported without torch.",
+    "没有 torch，CpGPT 无法导入。",
+)
+NOT_INSTALLED = Words("not among the installed packages", "不在已安装的包中")
+OLD_TRANSFORMERS = Remedy(
+    "recommended",
+    Words("Install a transformers before 5", "安装 5 以前的 transformers"),
+    Words(
+        "Giving the name back is not enough: a model of that age fails further on in"
+        " transformers 5.",
+        "只把这个名字补回去并不够：在 transformers 5 里，那个年代的模型随后还会在别处出错。",
+    ),
+    commands=("pip install 'transformers<5'",),
+)
 
 
 def torch_works(facts: Facts, call: Call) -> Check:
     """CPG401: torch imports and answers, in a process of its own."""
     installed = facts.packages.installed.get("torch") if facts.packages else None
     failure = facts.failure("accelerator")
-    reinstall = Remedy(
-        "recommended",
-        "Install torch again",
-        "Its files are missing, mixed from two versions, or not for this machine.",
-        commands=("pip install --force-reinstall torch",),
-    )
     if failure is not None:
-        how = {
-            "killed": f"importing torch kills the interpreter ({failure.detail})",
-            "exited": f"importing torch ends the interpreter ({failure.detail})",
-            "timeout": f"torch does not answer within {failure.detail}",
-            "garbled": "torch's probe gave no answer",
-        }[failure.kind]
-        return found(
-            Finding(
-                "CPG401",
-                Severity.error,
-                how,
-                (
-                    "Importing torch was tried in a process of its own, which did not survive it."
-                    if failure.kind != "timeout"
-                    else "Importing torch was tried in a process of its own, and stopped.",
-                    "CpGPT cannot be imported without torch.",
-                ),
-                (reinstall,),
-                Evidence(
-                    error=last_line(failure.output),
-                    seen=(("torch", installed or "not among the installed packages"),),
-                ),
-                verify=("python -c 'import torch; print(torch.__version__)'",),
-                expected="A version, and nothing else.",
+        return found(torch_did_not_survive(failure, installed))
+    if facts.accelerator is None:
+        return skipped(
+            Words(
+                f"torch {installed}; not imported (--quick)",
+                f"torch {installed}；未导入（--quick）",
+            )
+            if installed
+            else Words(
+                "torch is not installed; not imported (--quick)",
+                "未安装 torch；未导入（--quick）",
             )
         )
-    if facts.accelerator is None:
-        return skipped(f"torch {installed or 'is not installed'}; not imported (--quick)")
     outcome = facts.accelerator.outcome
     if outcome.ok and facts.accelerator.torch is not None:
-        return ok(f"torch {facts.accelerator.torch.version} imports ({outcome.seconds:.1f} s)")
+        version = facts.accelerator.torch.version
+        return ok(
+            Words(
+                f"torch {version} imports ({outcome.seconds:.1f} s)",
+                f"torch {version} 可以导入（{outcome.seconds:.1f} 秒）",
+            )
+        )
+    error = f"{outcome.error_type}: {outcome.error}"
     if installed is None and outcome.error_type == "ModuleNotFoundError":
+        elsewhere = facts.packages is not None and not facts.packages.cpgpt
         return found(
             Finding(
                 "CPG401",
                 Severity.error,
-                "torch is not installed",
-                ("CpGPT cannot be imported without torch.",),
-                (
-                    *((OTHER_ENVIRONMENT,) if facts.packages and not facts.packages.cpgpt else ()),
-                    Remedy(
-                        "recommended",
-                        "Install torch",
-                        "CpGPT requires it.",
-                        commands=("pip install torch",),
-                    ),
-                ),
-                Evidence(error=f"{outcome.error_type}: {outcome.error}"),
+                Words("torch is not installed", "未安装 torch"),
+                (NO_TORCH_NO_CPGPT,),
+                (OTHER_ENVIRONMENT, INSTALL_TORCH) if elsewhere else (INSTALL_TORCH,),
+                Evidence(error=error),
             )
         )
     return found(
         Finding(
             "CPG401",
             Severity.error,
-            "torch is broken: it cannot be imported",
-            ("Importing torch raises.", "CpGPT cannot be imported without torch."),
-            (reinstall,),
-            Evidence(
-                error=f"{outcome.error_type}: {outcome.error}",
-                seen=(("torch", installed or "not among the installed packages"),),
-            ),
-            verify=("python -c 'import torch; print(torch.__version__)'",),
-            expected="A version, and nothing else.",
+            Words("torch is broken: it cannot be imported", "torch 已损坏：无法导入"),
+            (Words("Importing torch raises.", "导入 torch 时抛出异常。"), NO_TORCH_NO_CPGPT),
+            (REINSTALL_TORCH,),
+            Evidence(error=error, seen=torch_seen(installed)),
+            verify=(TORCH_VERSION,),
+            expected=A_VERSION,
         )
+    )
+
+
+TORCH_VERSION = "python -c 'import torch; print(torch.__version__)'"
+A_VERSION = Words("A version, and nothing else.", "只打印一个版本号。")
+
+
+def torch_seen(installed: str | None) -> tuple[tuple[Words, Words], ...]:
+    return ((same("torch"), same(installed) if installed else NOT_INSTALLED),)
+
+
+def torch_did_not_survive(failure: ProbeFailure, installed: str | None) -> Finding:
+    """The probe that imports torch ended without an answer."""
+    how = ending(failure)
+    title = {
+        "killed": Words(
+            f"importing torch kills the interpreter ({how.en})",
+            f"导入 torch 会让解释器崩溃（{how.zh}）",
+        ),
+        "exited": Words(
+            f"importing torch ends the interpreter ({how.en})",
+            f"导入 torch 会让解释器退出（{how.zh}）",
+        ),
+        "timeout": Words(
+            f"torch does not answer within {how.en}",
+            f"torch 在 {how.zh} 内没有响应",
+        ),
+        "garbled": Words("torch's probe gave no answer", "torch 的探测程序没有给出结果"),
+    }[failure.kind]
+    stopped = Words(
+        "Importing torch was tried in a process of its own, and stopped.",
+        "已在单独的进程中尝试导入 torch，超时后被终止。",
+    )
+    died = Words(
+        "Importing torch was tried in a process of its own, which did not survive it.",
+        "已在单独的进程中尝试导入 torch，该进程没能撑过导入。",
+    )
+    return Finding(
+        "CPG401",
+        Severity.error,
+        title,
+        (stopped if failure.kind == "timeout" else died, NO_TORCH_NO_CPGPT),
+        (REINSTALL_TORCH,),
+        Evidence(error=last_line(failure.output), seen=torch_seen(installed)),
+        verify=(TORCH_VERSION,),
+        expected=A_VERSION,
     )
 
 
@@ -130,73 +188,120 @@ def torch_failed(facts: Facts) -> bool:
 def cpgpt_works(facts: Facts, call: Call) -> Check:
     """CPG402: CpGPT is installed and its embedder imports."""
     if facts.packages is not None and facts.packages.cpgpt is None:
-        return found(
-            Finding(
-                "CPG402",
-                Severity.error,
-                "CpGPT is not installed in this environment",
-                ("No distribution of that name is on this interpreter's path.",),
-                (
-                    OTHER_ENVIRONMENT,
-                    Remedy(
-                        "possible",
-                        "Install CpGPT here",
-                        "On Linux this brings a torch for CUDA, several gigabytes.",
-                        commands=("pip install CpGPT",),
-                    ),
-                ),
-            )
-        )
+        return found(NO_CPGPT)
     version = facts.packages.cpgpt.version if facts.packages and facts.packages.cpgpt else "?"
     if "embedder" in facts.skipped:
-        return skipped(f"CpGPT {version} is installed; not imported (--quick)")
+        return skipped(
+            Words(
+                f"CpGPT {version} is installed; not imported (--quick)",
+                f"已安装 CpGPT {version}；未导入（--quick）",
+            )
+        )
     if torch_failed(facts):
-        return unknown(f"CpGPT {version} is installed; without torch it cannot be tried (CPG401)")
+        return unknown(
+            Words(
+                f"CpGPT {version} is installed; without torch it cannot be tried (CPG401)",
+                f"已安装 CpGPT {version}；没有 torch，无法试运行（CPG401）",
+            )
+        )
     failure = facts.failure("embedder")
     if failure is not None:
+        how = ending(failure)
         return found(
             Finding(
                 "CPG402",
                 Severity.error,
-                f"CpGPT {version} cannot be tried: its process ended ({failure.detail})",
-                ("CpGPT's embedder was imported and called in a process of its own.",),
+                Words(
+                    f"CpGPT {version} cannot be tried: its process ended ({how.en})",
+                    f"CpGPT {version} 无法试运行：它的进程异常结束（{how.zh}）",
+                ),
+                (
+                    Words(
+                        "CpGPT's embedder was imported and called in a process of its own.",
+                        "已在单独的进程中导入并调用 CpGPT 的嵌入器。",
+                    ),
+                ),
                 evidence=Evidence(error=last_line(failure.output)),
             )
         )
     assert facts.embedder is not None
     outcome = facts.embedder.imported
     if outcome.ok:
-        return ok(f"CpGPT {version} imports ({outcome.seconds:.1f} s)")
-    alone = facts.embedder.imported_alone
-    missing = re.search(r"No module named '([^']+)'", outcome.error or "")
-    package = missing.group(1).partition(".")[0] if missing else None
-    return found(
-        Finding(
-            "CPG402",
-            Severity.error,
-            f"CpGPT {version} cannot be imported",
-            (
-                f"The package {package} is not installed."
-                if package
-                else "Importing CpGPT's embedder raises.",
-                "The embedder's own file imports without it, so run-embed still works."
-                if alone and alone.ok
-                else "The embedder's own file cannot be imported either.",
-            ),
-            (
-                Remedy(
-                    "recommended",
-                    f"Install {package}" if package else "Install CpGPT's requirements again",
-                    "CpGPT imports it." if package else "One of them does not fit.",
-                    commands=(f"pip install {package}",)
-                    if package
-                    else ("pip install --force-reinstall CpGPT",),
-                ),
-            ),
-            Evidence(error=f"{outcome.error_type}: {outcome.error}"),
-            verify=("cpgpt-doctor check",),
-            expected="CPG402 is in the list of what is well.",
+        return ok(
+            Words(
+                f"CpGPT {version} imports ({outcome.seconds:.1f} s)",
+                f"CpGPT {version} 可以导入（{outcome.seconds:.1f} 秒）",
+            )
         )
+    return found(import_fails(version, facts.embedder))
+
+
+NO_CPGPT = Finding(
+    "CPG402",
+    Severity.error,
+    Words("CpGPT is not installed in this environment", "这个环境里没有安装 CpGPT"),
+    (
+        Words(
+            "No distribution of that name is on this interpreter's path.",
+            "在这个解释器的搜索路径上没有这个名字的发行包。",
+        ),
+    ),
+    (
+        OTHER_ENVIRONMENT,
+        Remedy(
+            "possible",
+            Words("Install CpGPT here", "在这里安装 CpGPT"),
+            Words(
+                "On Linux this brings a torch for CUDA, several GB.",
+                "在 Linux 上会一并装上带 CUDA 的 torch，有好几 GB。",
+            ),
+            commands=("pip install CpGPT",),
+        ),
+    ),
+)
+
+
+def import_fails(version: str, embedder: Embedder) -> Finding:
+    """CpGPT's embedder was imported, and the import raised."""
+    outcome, alone = embedder.imported, embedder.imported_alone
+    missing = re.search(r"No module named '([^']+)'", outcome.error or "")
+    if missing:
+        package = missing.group(1).partition(".")[0]
+        cause = Words(f"The package {package} is not installed.", f"未安装 {package} 包。")
+        remedy = Remedy(
+            "recommended",
+            Words(f"Install {package}", f"安装 {package}"),
+            Words("CpGPT imports it.", "CpGPT 会导入它。"),
+            commands=(f"pip install {package}",),
+        )
+    else:
+        cause = Words(
+            "Importing CpGPT's embedder raises.",
+            "导入 CpGPT 的嵌入器时抛出异常。",
+        )
+        remedy = Remedy(
+            "recommended",
+            Words("Install CpGPT's requirements again", "重新安装 CpGPT 的依赖"),
+            Words("One of them does not fit.", "其中有一个不匹配。"),
+            commands=("pip install --force-reinstall CpGPT",),
+        )
+    works_alone = Words(
+        "The embedder's own file imports without it, so run-embed still works.",
+        "嵌入器自己的文件不需要它也能导入，所以 run-embed 仍可使用。",
+    )
+    fails_alone = Words(
+        "The embedder's own file cannot be imported either.",
+        "嵌入器自己的文件同样无法导入。",
+    )
+    return Finding(
+        "CPG402",
+        Severity.error,
+        Words(f"CpGPT {version} cannot be imported", f"CpGPT {version} 无法导入"),
+        (cause, works_alone if alone and alone.ok else fails_alone),
+        (remedy,),
+        Evidence(error=f"{outcome.error_type}: {outcome.error}"),
+        verify=("cpgpt-doctor check",),
+        expected=well("CPG402"),
     )
 
 
@@ -208,9 +313,14 @@ class Unmet:
     version: str | None
 
     @property
-    def text(self) -> str:
-        have = "not installed" if self.version is None else f"{self.version} is installed"
-        return f"{self.requirement.name}{self.requirement.specifier}: {have}"
+    def text(self) -> Words:
+        wanted = f"{self.requirement.name}{self.requirement.specifier}"
+        if self.version is None:
+            return Words(f"{wanted}: not installed", f"{wanted}：未安装")
+        return Words(
+            f"{wanted}: {self.version} is installed",
+            f"{wanted}：已安装的是 {self.version}",
+        )
 
 
 def unmet(packages: Packages) -> list[Unmet]:
@@ -237,15 +347,31 @@ def requirements(facts: Facts, call: Call) -> Check:
     """CPG403: CpGPT's requirements: out of range, or needed only by other parts of CpGPT."""
     assert facts.packages is not None
     if facts.packages.cpgpt is None:
-        return skipped("CpGPT's requirements: CpGPT is not installed (CPG402)")
+        return skipped(
+            Words(
+                "CpGPT's requirements: CpGPT is not installed (CPG402)",
+                "CpGPT 的依赖：未安装 CpGPT（CPG402）",
+            )
+        )
     missing = unmet(facts.packages)
     total = len(facts.packages.cpgpt.requires)
     if not missing:
-        return ok(f"CpGPT's {total} requirements are met")
+        return ok(
+            Words(
+                f"CpGPT's {total} requirements are met",
+                f"CpGPT 的 {total} 项依赖全部满足",
+            )
+        )
     embedder = facts.embedder
     if embedder is None:
-        listed = "; ".join(each.text for each in missing)
-        return unknown(f"{len(missing)} of CpGPT's {total} requirements are not met: {listed}")
+        en = "; ".join(each.text.en for each in missing)
+        zh = "；".join(each.text.zh for each in missing)
+        return unknown(
+            Words(
+                f"{len(missing)} of CpGPT's {total} requirements are not met: {en}",
+                f"CpGPT 的 {total} 项依赖中有 {len(missing)} 项未满足：{zh}",
+            )
+        )
     broken: set[str] = set()
     if not embedder.imported.ok:
         named = re.findall(r"[A-Za-z0-9_.-]+", embedder.imported.error or "")
@@ -269,14 +395,32 @@ def requirements(facts: Facts, call: Call) -> Check:
 
 
 REQUIREMENT_TITLES = {
-    Severity.error: "CpGPT's import fails for a requirement that is not met",
-    Severity.warning: "the embedder works with packages outside the range that CpGPT asks for",
-    Severity.note: "requirements of other parts of CpGPT are not met; the embedder needs none",
+    Severity.error: Words(
+        "CpGPT's import fails for a requirement that is not met",
+        "有一项依赖未满足，CpGPT 因此无法导入",
+    ),
+    Severity.warning: Words(
+        "the embedder works with packages outside the range that CpGPT asks for",
+        "有些包超出了 CpGPT 要求的范围，但嵌入器仍能工作",
+    ),
+    Severity.note: Words(
+        "requirements of other parts of CpGPT are not met; the embedder needs none",
+        "CpGPT 其他部分的依赖未满足；嵌入器用不到它们",
+    ),
 }
 REQUIREMENT_CAUSES = {
-    Severity.error: "The import was tried, and its error names the package.",
-    Severity.warning: "The embedder was imported and called with them here, and it worked.",
-    Severity.note: "The embedder was imported, and none of these was loaded.",
+    Severity.error: Words(
+        "The import was tried, and its error names the package.",
+        "已尝试导入，报错信息里点名了这个包。",
+    ),
+    Severity.warning: Words(
+        "The embedder was imported and called with them here, and it worked.",
+        "已在这里用这些包导入并调用嵌入器，能够工作。",
+    ),
+    Severity.note: Words(
+        "The embedder was imported, and none of these was loaded.",
+        "已导入嵌入器，这些包一个也没有被加载。",
+    ),
 }
 
 
@@ -290,92 +434,135 @@ def requirement_finding(level: Severity, group: list[Unmet]) -> Finding:
         (
             Remedy(
                 "recommended" if level is Severity.error else "possible",
-                "Install what CpGPT asks for",
-                "pip checks that the ranges agree with each other.",
+                Words("Install what CpGPT asks for", "按 CpGPT 的要求安装"),
+                Words(
+                    "pip checks that the ranges agree with each other.",
+                    "pip 会检查这些版本范围彼此是否相容。",
+                ),
                 commands=(f"pip install {wanted}",),
             ),
         ),
-        Evidence(seen=tuple((each.requirement.name, each.text) for each in group)),
+        Evidence(seen=tuple((same(each.requirement.name), each.text) for each in group)),
     )
 
 
 def remote_code_names(facts: Facts, call: Call) -> Check:
     """CPG404: names that the chosen model's code needs from transformers."""
     seen = examined(facts)
+    model = call.dna_llm
     installed = facts.packages.installed.get("transformers", "?") if facts.packages else "?"
-    code = next((each for each in seen.remote_code if each.dna_llm == call.dna_llm), None)
+    code = next((each for each in seen.remote_code if each.dna_llm == model), None)
     if code is None:
-        return found(
-            Finding(
-                "CPG404",
-                Severity.error,
-                f"this CpGPT has no model {call.dna_llm!r}",
-                (f"It has: {', '.join(sorted(seen.models))}.",),
-                (
-                    Remedy(
-                        "recommended",
-                        "Choose one of these, or a CpGPT that has it",
-                        "CpGPT raises ValueError for another name.",
-                    ),
-                ),
-            )
-        )
-    old = Remedy(
-        "recommended",
-        "Install a transformers before 5",
-        "Giving the name back is not enough: a model of that age fails further on in"
-        " transformers 5.",
-        commands=(OLD_TRANSFORMERS,),
-    )
+        return found(no_such_model(model, sorted(seen.models)))
     if code.missing:
-        return found(
-            Finding(
-                "CPG404",
-                Severity.error,
-                f"{call.dna_llm} cannot be loaded with transformers {installed}",
-                (
-                    "Its own code, which CpGPT lets transformers run, imports "
-                    + ", ".join(sorted({each.name for each in code.missing}))
-                    + ".",
-                    f"transformers {installed} has no such name.",
-                ),
-                (old,),
-                Evidence(seen=tuple((each.name, "not there") for each in code.missing)),
-                Location(code.missing[0].path, code.missing[0].line),
-                verify=(f"cpgpt-doctor check --dna-llm {call.dna_llm}",),
-                expected="CPG404 is in the list of what is well.",
-            )
-        )
+        return found(code_lacks_names(code, installed))
     if code.cached:
         count = len(code.files)
-        read = f"{count} files of its own code were read" if count else "it has no code of its own"
-        return ok(f"{call.dna_llm} is cached and fits transformers {installed} ({read})")
-    if call.dna_llm.startswith("nucleotide-transformer-v2") and not seen.remote_needs.get(
-        NEEDED_BY_NT_V2, True
-    ):
-        return found(
-            Finding(
-                "CPG404",
-                Severity.warning,
-                f"{call.dna_llm} is known not to load with transformers {installed}",
-                (
-                    f"The model is not cached here. Its published code imports {NEEDED_BY_NT_V2}"
-                    " (instadeepai/nucleotide-transformer#149).",
-                    f"transformers {installed} has no such name.",
-                ),
-                (old,),
-                verify=(f"cpgpt-doctor check --dna-llm {call.dna_llm}",),
-                expected="CPG404 is in the list of what is well.",
+        read = (
+            Words(f"{count} files of its own code were read", f"已读过它自带的 {count} 个代码文件")
+            if count
+            else Words("it has no code of its own", "它没有自带代码")
+        )
+        return ok(
+            Words(
+                f"{model} is cached and fits transformers {installed} ({read.en})",
+                f"{model} 已缓存，与 transformers {installed} 匹配（{read.zh}）",
             )
         )
+    needs_name = model.startswith("nucleotide-transformer-v2")
+    if needs_name and not seen.remote_needs.get(NEEDED_BY_NT_V2, True):
+        return found(known_not_to_load(model, installed))
     return ok(
-        f"{call.dna_llm} is not cached; nothing is known against it with transformers {installed}"
+        Words(
+            f"{model} is not cached; nothing is known against it with transformers {installed}",
+            f"{model} 尚未缓存；没有已知问题表明它与 transformers {installed} 不合",
+        )
+    )
+
+
+def no_such_model(model: str, models: list[str]) -> Finding:
+    return Finding(
+        "CPG404",
+        Severity.error,
+        Words(f"this CpGPT has no model {model!r}", f"这个版本的 CpGPT 没有模型 {model!r}"),
+        (Words(f"It has: {', '.join(models)}.", f"可用的有：{'、'.join(models)}。"),),
+        (
+            Remedy(
+                "recommended",
+                Words(
+                    "Choose one of these, or a CpGPT that has it",
+                    "从中选一个，或换用带有该模型的 CpGPT 版本",
+                ),
+                Words(
+                    "CpGPT raises ValueError for another name.",
+                    "用别的名字，CpGPT 会抛出 ValueError。",
+                ),
+            ),
+        ),
+    )
+
+
+def has_no_such_name(installed: str) -> Words:
+    return Words(
+        f"transformers {installed} has no such name.",
+        f"transformers {installed} 里没有这个名字。",
+    )
+
+
+def code_lacks_names(code: RemoteCode, installed: str) -> Finding:
+    """Read off the model's cached code."""
+    names = listed([same(name) for name in sorted({each.name for each in code.missing})])
+    return Finding(
+        "CPG404",
+        Severity.error,
+        Words(
+            f"{code.dna_llm} cannot be loaded with transformers {installed}",
+            f"{code.dna_llm} 无法用 transformers {installed} 加载",
+        ),
+        (
+            Words(
+                f"Its own code, which CpGPT lets transformers run, imports {names.en}.",
+                f"模型自带的代码（CpGPT 允许 transformers 运行它）要导入 {names.zh}。",
+            ),
+            has_no_such_name(installed),
+        ),
+        (OLD_TRANSFORMERS,),
+        Evidence(
+            seen=tuple((same(each.name), Words("not there", "不存在")) for each in code.missing)
+        ),
+        Location(code.missing[0].path, code.missing[0].line),
+        verify=(f"cpgpt-doctor check --dna-llm {code.dna_llm}",),
+        expected=well("CPG404"),
+    )
+
+
+def known_not_to_load(model: str, installed: str) -> Finding:
+    """The model is not here to be read, and its published code is known."""
+    return Finding(
+        "CPG404",
+        Severity.warning,
+        Words(
+            f"{model} is known not to load with transformers {installed}",
+            f"已知 {model} 无法用 transformers {installed} 加载",
+        ),
+        (
+            Words(
+                f"The model is not cached here. Its published code imports {NEEDED_BY_NT_V2}"
+                " (instadeepai/nucleotide-transformer#149).",
+                f"这里没有缓存该模型。它公开发布的代码要导入 {NEEDED_BY_NT_V2}"
+                "（instadeepai/nucleotide-transformer#149）。",
+            ),
+            has_no_such_name(installed),
+        ),
+        (OLD_TRANSFORMERS,),
+        verify=(f"cpgpt-doctor check --dna-llm {model}",),
+        expected=well("CPG404"),
     )
 
 
 RULES = (
-    Rule("CPG401", "torch", torch_works, ()),
-    Rule("CPG402", "CpGPT", cpgpt_works, ("packages",)),
-    Rule("CPG403", "CpGPT's requirements", requirements, ("packages",)),
-    Rule("CPG404", "the model's code", remote_code_names, ("examined",)),
+    Rule("CPG401", same("torch"), torch_works, ()),
+    Rule("CPG402", same("CpGPT"), cpgpt_works, ("packages",)),
+    Rule("CPG403", Words("CpGPT's requirements", "CpGPT 的依赖"), requirements, ("packages",)),
+    Rule("CPG404", Words("the model's code", "模型自带的代码"), remote_code_names, ("examined",)),
 )

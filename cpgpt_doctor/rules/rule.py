@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cpgpt_doctor.facts import EmbedderExamined, Facts
+from cpgpt_doctor.facts import EmbedderExamined, Facts, ProbeFailure
 from cpgpt_doctor.findings import Check, Severity
 from cpgpt_doctor.intent import Call
+from cpgpt_doctor.words import Words, same
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Rule:
     """
 
     code: str
-    subject: str
+    subject: Words
     judge: Callable[[Facts, Call], Check]
     needs: tuple[str, ...] = ()
 
@@ -35,3 +36,20 @@ def examined(facts: Facts) -> EmbedderExamined:
 def severity(call: Call, direct: Severity) -> Severity:
     """What run-embed treats is a note for it."""
     return Severity.note if call.treated else direct
+
+
+def well(code: str) -> Words:
+    """What `check` shows of a rule once its remedy is in place."""
+    return Words(
+        f"{code} is in the list of what is well.",
+        f"{code} 出现在“正常”列表中。",
+    )
+
+
+def ending(failure: ProbeFailure) -> Words:
+    """How a probe ended: a signal, a status, a time limit, or an answer that is none."""
+    if failure.kind == "exited":
+        return Words(failure.detail, failure.detail.replace("status ", "退出码 "))
+    if failure.kind == "garbled":
+        return Words(failure.detail, "返回的内容不是 JSON")
+    return same(failure.detail)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cpgpt_doctor.facts import Facts, WorkerStart
+from cpgpt_doctor.facts import Facts, OwnDataset, WorkerStart
 from cpgpt_doctor.findings import (
     Check,
     Evidence,
@@ -17,7 +17,8 @@ from cpgpt_doctor.findings import (
 )
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.rule import Rule, examined, severity
-from cpgpt_doctor.rules.workers import PICKLING, remedies
+from cpgpt_doctor.rules.workers import PICKLING, moved_positions, remedies
+from cpgpt_doctor.words import Words
 
 
 def deep_objects(facts: Facts, call: Call) -> Check:
@@ -25,13 +26,32 @@ def deep_objects(facts: Facts, call: Call) -> Check:
     assert facts.workers is not None
     looks = facts.workers.deep
     if not looks:
-        return skipped("CpGPT's data module: looked at with --deep")
+        return skipped(
+            Words(
+                "CpGPT's data module: looked at with --deep",
+                "CpGPT 的数据模块：加上 --deep 才检查",
+            )
+        )
     failed = [look for look in looks if look.anatomy is None]
     stuck = [look for look in looks if look.anatomy is not None and look.anatomy.culprits]
     if not stuck:
         if failed:
-            return unknown(f"{failed[0].name} could not be made: {failed[0].outcome.error}")
-        return ok("CpGPT's embedder and its data module's dataset pickle")
+            return unknown(
+                Words(
+                    f"{failed[0].name} could not be made: {failed[0].outcome.error}",
+                    f"无法创建 {failed[0].name}：{failed[0].outcome.error}",
+                )
+            )
+        return ok(
+            Words(
+                "CpGPT's embedder and its data module's dataset pickle",
+                "CpGPT 的嵌入器和数据模块的数据集都能 pickle",
+            )
+        )
+    names = Words(
+        " and ".join(look.name for look in stuck),
+        " 和 ".join(look.name for look in stuck),
+    )
     culprits = tuple(
         culprit for look in stuck for culprit in (look.anatomy.culprits if look.anatomy else ())
     )
@@ -39,19 +59,41 @@ def deep_objects(facts: Facts, call: Call) -> Check:
         Finding(
             "CPG205",
             Severity.warning,
-            f"{' and '.join(look.name for look in stuck)} cannot be pickled",
+            Words(
+                f"{names.en} cannot be pickled",
+                f"{names.zh} 无法被 pickle",
+            ),
             (
-                "CpGPT's data module uses 4 workers by default; where workers are spawned, its"
-                " dataset is pickled for them.",
-                "The dataset holds an embedder, and both hold a logger that writes to an open"
-                " stream.",
+                Words(
+                    "CpGPT's data module uses 4 workers by default; where workers are new"
+                    " processes (spawn, forkserver), its dataset is pickled for them.",
+                    "CpGPT 的数据模块默认使用 4 个工作进程；凡是工作进程属于新进程的地方"
+                    "（spawn、forkserver），都要为它们 pickle 数据集。",
+                ),
+                Words(
+                    "The dataset holds an embedder, and both hold a logger that writes to an open"
+                    " stream.",
+                    "该数据集持有一个嵌入器，两者都持有一个向已打开的流写日志的 logger。",
+                ),
             ),
             (
                 Remedy(
                     "recommended",
-                    "Give the data module num_workers=0 where workers are spawned",
-                    "That is macOS, Windows, and Python 3.14 on Linux.",
+                    Words(
+                        "Give the data module num_workers=0 where workers are new processes",
+                        "凡是工作进程属于新进程的地方，给数据模块设 num_workers=0",
+                    ),
+                    Words(
+                        "That is macOS, Windows, and Python 3.14 on Linux.",
+                        "即 macOS、Windows，以及 Linux 上的 Python 3.14。",
+                    ),
                     after="CpGPTDataModule(..., num_workers=0)",
+                    gains=(
+                        Words(
+                            "One argument; nothing is pickled.",
+                            "只改一个参数，不再发生 pickle。",
+                        ),
+                    ),
                 ),
             ),
             Evidence(error=culprits[0].error, culprits=culprits),
@@ -66,22 +108,42 @@ def collate_pickles(facts: Facts, call: Call) -> Check:
     collate = facts.workers.collate
     if collate.anatomy is None:
         return unknown(
-            f"the collate function: {collate.dna_llm}'s tokenizer is not cached, or needs code"
-            " from the hub, which an examination does not run"
+            Words(
+                f"the collate function: {collate.dna_llm}'s tokenizer is not cached, or needs code"
+                " from the hub, which an examination does not run",
+                f"collate 函数：{collate.dna_llm} 的分词器尚未缓存，或者需要来自 hub 的代码，"
+                "而检查不会运行这种代码",
+            )
         )
     if not collate.anatomy.culprits:
+        size = collate.anatomy.size
         return ok(
-            f"the collate function and its tokenizer pickle ({collate.anatomy.size} bytes to each"
-            " worker)"
+            Words(
+                f"the collate function and its tokenizer pickle ({size} bytes to each worker)",
+                f"collate 函数及其分词器可以 pickle（发给每个工作进程 {size} 字节）",
+            )
         )
     if call.num_workers == 0 or call.start_method not in PICKLING:
-        return ok("the collate function cannot be pickled, and does not have to be")
+        return ok(
+            Words(
+                "the collate function cannot be pickled, and does not have to be",
+                "collate 函数无法被 pickle，但这里也不需要",
+            )
+        )
     return found(
         Finding(
             "CPG207",
             severity(call, Severity.error),
-            f"the collate function cannot be pickled, as {call.start_method} needs",
-            ("DataLoader sends it to each worker together with the dataset.",),
+            Words(
+                f"the collate function cannot be pickled, as {call.start_method} needs",
+                f"collate 函数无法被 pickle，而 {call.start_method} 需要 pickle 它",
+            ),
+            (
+                Words(
+                    "DataLoader sends it to each worker together with the dataset.",
+                    "DataLoader 会把它和数据集一起发送给每个工作进程。",
+                ),
+            ),
             remedies(examined(facts), call.num_workers)[:1],
             Evidence(error=collate.anatomy.culprits[0].error, culprits=collate.anatomy.culprits),
             verify=("cpgpt-doctor check --num-workers 0",),
@@ -94,32 +156,63 @@ def start_problem(starts: tuple[WorkerStart, ...], method: str) -> WorkerStart |
     return next((s for s in starts if s.start_method == method and not s.outcome.ok), None)
 
 
+def do_not_start(method: str) -> Words:
+    return Words(
+        f"workers do not start with {method}",
+        f"用 {method} 无法启动工作进程",
+    )
+
+
 def workers_start(facts: Facts, call: Call) -> Check:
     """CPG208: workers were really started on CpGPT's dataset."""
     assert facts.workers is not None
+    method = call.start_method
     if call.num_workers == 0:
-        return ok("no workers asked for: none has to start")
+        return ok(
+            Words(
+                "no workers asked for: none has to start",
+                "没有要求工作进程：无需启动",
+            )
+        )
     starts = facts.workers.starts
-    if call.start_method not in [each.start_method for each in starts]:
-        return unknown(f"workers were not started with {call.start_method}: not on this platform")
-    failed = start_problem(starts, call.start_method)
+    if method not in [each.start_method for each in starts]:
+        return unknown(
+            Words(
+                f"workers were not started with {method}: not on this platform",
+                f"没有试着用 {method} 启动工作进程：这个平台没有这种启动方式",
+            )
+        )
+    failed = start_problem(starts, method)
     if failed is None:
-        return ok(f"workers start on CpGPT's dataset with {call.start_method}")
+        return ok(
+            Words(
+                f"workers start on CpGPT's dataset with {method}",
+                f"用 {method} 可以在 CpGPT 的数据集上启动工作进程",
+            )
+        )
     seen = examined(facts)
-    error = f"{failed.outcome.error_type}: {failed.outcome.error}"
-    if seen.dataset and seen.dataset.culprits and call.start_method in PICKLING:
-        return skipped("starting workers: it ends where the dataset is pickled (CPG201)")
+    if seen.dataset and seen.dataset.culprits and method in PICKLING:
+        return skipped(
+            Words(
+                "starting workers: it ends where the dataset is pickled (CPG201)",
+                "启动工作进程：在 pickle 数据集时就中断了（CPG201）",
+            )
+        )
     return found(
         Finding(
             "CPG208",
             severity(call, Severity.error),
-            f"workers do not start with {call.start_method}",
+            do_not_start(method),
             (
-                f"{failed.workers} workers were started on CpGPT's dataset, and this happened after"
-                f" {failed.outcome.seconds:.0f} s.",
+                Words(
+                    f"{failed.workers} workers were started on CpGPT's dataset, and this happened"
+                    f" after {failed.outcome.seconds:.0f} s.",
+                    f"在 CpGPT 的数据集上启动了 {failed.workers} 个工作进程，"
+                    f"{failed.outcome.seconds:.0f} 秒后出现此错误。",
+                ),
             ),
             remedies(seen, call.num_workers)[:1],
-            Evidence(error=error),
+            Evidence(error=f"{failed.outcome.error_type}: {failed.outcome.error}"),
             verify=("cpgpt-doctor check --num-workers 0",),
             treated=call.treated,
         )
@@ -132,25 +225,56 @@ def tokenizer_threads(facts: Facts, call: Call) -> Check:
     assert facts.accelerator is not None
     fast = facts.workers.collate.fast
     if fast is None:
-        return skipped("tokenizer threads: the tokenizer is not loaded (CPG207)")
+        return skipped(
+            Words(
+                "tokenizer threads: the tokenizer is not loaded (CPG207)",
+                "分词器的线程：分词器没有加载（CPG207）",
+            )
+        )
     if not fast:
-        return ok("the tokenizer is plain Python: it starts no threads")
+        return ok(
+            Words(
+                "the tokenizer is plain Python: it starts no threads",
+                "分词器是纯 Python 的：不会启动线程",
+            )
+        )
     if call.num_workers == 0 or call.start_method != "fork":
-        return ok("the tokenizer has threads; no worker is forked")
+        return ok(
+            Words(
+                "the tokenizer has threads; no worker is forked",
+                "分词器带有线程；没有用 fork 启动工作进程",
+            )
+        )
     value = facts.accelerator.variables.get("TOKENIZERS_PARALLELISM")
     if value is not None:
-        return ok(f"TOKENIZERS_PARALLELISM is {value}: the tokenizer does not warn after a fork")
+        return ok(
+            Words(
+                f"TOKENIZERS_PARALLELISM is {value}: the tokenizer does not warn after a fork",
+                f"TOKENIZERS_PARALLELISM 为 {value}：分词器在 fork 之后不会发出警告",
+            )
+        )
     return found(
         Finding(
             "CPG209",
             Severity.note,
-            "the tokenizer switches its threads off when workers are forked, and warns",
-            ("The tokenizers library cannot use its threads in a process after a fork.",),
+            Words(
+                "the tokenizer switches its threads off when workers are forked, and warns",
+                "用 fork 启动工作进程时，分词器会关闭自己的线程并发出警告",
+            ),
+            (
+                Words(
+                    "The tokenizers library cannot use its threads in a process after a fork.",
+                    "tokenizers 库的线程在 fork 之后的进程里无法使用。",
+                ),
+            ),
             (
                 Remedy(
                     "possible",
-                    "Say it yourself",
-                    "The warning goes; the tokens are the same.",
+                    Words("Say it yourself", "自己明确设置"),
+                    Words(
+                        "The warning goes; the tokens are the same.",
+                        "警告消失，得到的 token 不变。",
+                    ),
                     commands=("export TOKENIZERS_PARALLELISM=false",),
                 ),
             ),
@@ -163,27 +287,14 @@ def own_dataset(facts: Facts, call: Call) -> Check:
     """CPG210: a dataset of the user's, with --dataset."""
     own = facts.own_dataset
     if own is None:
-        return skipped("your own dataset: named with --dataset")
-    where = Location(own.name)
-    if not own.outcome.ok or own.anatomy is None:
-        return found(
-            Finding(
-                "CPG210",
-                Severity.error,
-                f"{own.name} gives no dataset",
-                ("It was imported and called without arguments.",),
-                (
-                    Remedy(
-                        "recommended",
-                        "Name a callable that returns the dataset",
-                        "It is imported from the current folder or the environment.",
-                        commands=("cpgpt-doctor check --dataset package.module:callable",),
-                    ),
-                ),
-                Evidence(error=f"{own.outcome.error_type}: {own.outcome.error}"),
-                where,
+        return skipped(
+            Words(
+                "your own dataset: named with --dataset",
+                "你自己的数据集：用 --dataset 指定",
             )
         )
+    if not own.outcome.ok or own.anatomy is None:
+        return found(gives_no_dataset(own))
     findings = []
     culprits = own.anatomy.culprits
     failed = start_problem(own.starts, call.start_method)
@@ -193,63 +304,150 @@ def own_dataset(facts: Facts, call: Call) -> Check:
             Finding(
                 "CPG210",
                 Severity.error,
-                f"{own.name}: workers cannot be given this dataset with {call.start_method}",
-                ("DataLoader pickles it for each worker, and each worker loads it again.",),
+                Words(
+                    f"{own.name}: workers cannot be given this dataset with {call.start_method}",
+                    f"{own.name}：用 {call.start_method} 无法把这个数据集交给工作进程",
+                ),
+                (
+                    Words(
+                        "DataLoader pickles it for each worker, and each worker loads it again.",
+                        "DataLoader 为每个工作进程 pickle 它，每个工作进程再把它加载出来。",
+                    ),
+                ),
                 (
                     Remedy(
                         "recommended",
-                        "num_workers=0, or open in each worker what cannot travel",
-                        "Keep paths in the dataset, and open files on first use.",
+                        Words(
+                            "num_workers=0, or open in each worker what cannot travel",
+                            "设 num_workers=0，或在每个工作进程里各自打开无法传送的东西",
+                        ),
+                        Words(
+                            "Keep paths in the dataset, and open files on first use.",
+                            "数据集里只保存路径，首次使用时再打开文件。",
+                        ),
                     ),
                 ),
                 Evidence(error=error or culprits[0].error, culprits=culprits),
-                where,
+                Location(own.name),
             )
         )
     elif call.num_workers and failed:
+        problem = do_not_start(call.start_method)
         findings.append(
             Finding(
                 "CPG210",
                 Severity.error,
-                f"{own.name}: workers do not start with {call.start_method}",
-                ("They were started, and this happened.",),
+                Words(f"{own.name}: {problem.en}", f"{own.name}：{problem.zh}"),
+                (
+                    Words(
+                        "They were started, and this happened.",
+                        "试着启动工作进程时出现此错误。",
+                    ),
+                ),
                 evidence=Evidence(error=error),
-                location=where,
+                location=Location(own.name),
             )
         )
     if call.num_workers and call.start_method == "fork" and own.moved:
-        findings.append(
-            Finding(
-                "CPG210",
-                Severity.error,
-                f"{own.name}: forked workers share the position of an open file",
-                (
-                    "After a child's read, this process's own position in the file had moved, so"
-                    " workers that read at once get each other's bytes.",
-                ),
-                (
-                    Remedy(
-                        "recommended",
-                        "num_workers=0, or open the file in each worker",
-                        "os.pread, which takes the position from the caller, is safe too.",
-                    ),
-                ),
-                Evidence(
-                    seen=tuple((m.path, f"position {m.before} to {m.after}") for m in own.moved)
-                ),
-                where,
-            )
-        )
+        findings.append(shares_positions(own))
     if findings:
         return found(*findings)
-    size = f", {own.anatomy.size} bytes to each worker" if own.anatomy.size is not None else ""
-    return ok(f"{own.name} is safe with {call.start_method}{size}")
+    size = own.anatomy.size
+    more = Words("", "")
+    if size is not None:
+        more = Words(f", {size} bytes to each worker", f"，发给每个工作进程 {size} 字节")
+    return ok(
+        Words(
+            f"{own.name} is safe with {call.start_method}{more.en}",
+            f"{own.name} 用 {call.start_method} 是安全的{more.zh}",
+        )
+    )
+
+
+def gives_no_dataset(own: OwnDataset) -> Finding:
+    return Finding(
+        "CPG210",
+        Severity.error,
+        Words(f"{own.name} gives no dataset", f"{own.name} 没有给出数据集"),
+        (
+            Words(
+                "It was imported and called without arguments.",
+                "已导入它，并不带参数地调用。",
+            ),
+        ),
+        (
+            Remedy(
+                "recommended",
+                Words(
+                    "Name a callable that returns the dataset",
+                    "指定一个返回数据集的可调用对象",
+                ),
+                Words(
+                    "It is imported from the current folder or the environment.",
+                    "它会从当前文件夹或环境中导入。",
+                ),
+                commands=("cpgpt-doctor check --dataset package.module:callable",),
+            ),
+        ),
+        Evidence(error=f"{own.outcome.error_type}: {own.outcome.error}"),
+        Location(own.name),
+    )
+
+
+def shares_positions(own: OwnDataset) -> Finding:
+    """Forked workers move each other's positions in this dataset's files."""
+    return Finding(
+        "CPG210",
+        Severity.error,
+        Words(
+            f"{own.name}: forked workers share the position of an open file",
+            f"{own.name}：fork 出的工作进程共用一个已打开文件的读取位置",
+        ),
+        (
+            Words(
+                "After a child's read, this process's own position in the file had moved, so"
+                " workers that read at once get each other's bytes.",
+                "子进程读取之后，本进程在该文件中的位置也移动了；因此同时读取的工作进程会拿到"
+                "彼此的字节。",
+            ),
+        ),
+        (
+            Remedy(
+                "recommended",
+                Words(
+                    "num_workers=0, or open the file in each worker",
+                    "设 num_workers=0，或在每个工作进程里各自打开文件",
+                ),
+                Words(
+                    "os.pread, which takes the position from the caller, is safe too.",
+                    "os.pread 由调用者给出读取位置，同样安全。",
+                ),
+            ),
+        ),
+        Evidence(seen=moved_positions(own.moved or ())),
+        Location(own.name),
+    )
 
 
 RULES = (
-    Rule("CPG205", "CpGPT's data module", deep_objects, ("workers",)),
-    Rule("CPG207", "the collate function", collate_pickles, ("examined", "workers")),
-    Rule("CPG208", "starting workers", workers_start, ("examined", "workers")),
-    Rule("CPG209", "tokenizer threads", tokenizer_threads, ("accelerator", "workers")),
-    Rule("CPG210", "your own dataset", own_dataset, ()),
+    Rule("CPG205", Words("CpGPT's data module", "CpGPT 的数据模块"), deep_objects, ("workers",)),
+    Rule(
+        "CPG207",
+        Words("the collate function", "collate 函数"),
+        collate_pickles,
+        ("examined", "workers"),
+    ),
+    Rule(
+        "CPG208",
+        Words("starting workers", "启动工作进程"),
+        workers_start,
+        ("examined", "workers"),
+    ),
+    Rule(
+        "CPG209",
+        Words("tokenizer threads", "分词器的线程"),
+        tokenizer_threads,
+        ("accelerator", "workers"),
+    ),
+    Rule("CPG210", Words("your own dataset", "你自己的数据集"), own_dataset, ()),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cpgpt_doctor.facts import CallTrial, EmbedderExamined, Facts
+from cpgpt_doctor.facts import CallTrial, EmbedderExamined, Facts, MovedOffset
 from cpgpt_doctor.findings import (
     Check,
     Evidence,
@@ -18,17 +18,22 @@ from cpgpt_doctor.findings import (
     unknown,
 )
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.rule import Rule, examined, severity
+from cpgpt_doctor.rules.rule import Rule, examined, severity, well
+from cpgpt_doctor.words import Words, same
 
 PICKLING = ("spawn", "forkserver")
 
 # benchmarks/worker_settings.py and benchmarks/loading.md: CpGPT 0.0.13's own dataset and tokenizer,
 # windows of 2,000 bases, Nucleotide Transformer v2 tokens, 2 CPU cores, Python 3.11.
-COST = (
+COST = Words(
     "Measured on 2 CPU cores (benchmarks/worker_settings.py): CpGPT's own code prepared 616 windows"
     " a second without workers, and at batch_size=1, its default, 507 to 581 with 2 to 8: there,"
     " workers cost more than they gave. At batch_size=8 it was 667 without and 1,063 to 1,155 with."
-    " cpgpt-doctor bench measures it on your machine."
+    " cpgpt-doctor bench measures it on your machine.",
+    "在 2 个 CPU 核心上实测（benchmarks/worker_settings.py）：在默认的 batch_size=1 下，CpGPT 自己"
+    "的代码不用工作进程时每秒准备 616 个窗口，用 2 到 8 个工作进程时是 507 到 581 个，反而更慢。"
+    "batch_size=8 时，不用是 667 个，用则是 1,063 到 1,155 个。在你的机器上可以用"
+    " cpgpt-doctor bench 实测。",
 )
 
 
@@ -74,52 +79,138 @@ RUN_EMBED = "cpgpt-doctor run-embed --dependencies-dir DIR --locations FILE"
 
 def remedies(facts: EmbedderExamined, workers: int) -> tuple[Remedy, ...]:
     """The three remedies of the fix document, corrected by what was seen here."""
+    return main_process(facts, workers), start_with_fork(workers), MAKE_PICKLABLE
+
+
+EVERYWHERE = Words(
+    "Works on every platform and start method.",
+    "适用于所有平台和启动方式。",
+)
+NO_SHARED_POSITION = Words(
+    "Also removes the shared file position of forked workers (CPG202).",
+    "同时消除了 fork 工作进程共享文件位置的隐患（CPG202）。",
+)
+SLOWER_IN_BATCHES = Words(
+    "At batch_size=8, 8 workers prepared 1,155 windows a second, and no workers 667"
+    " (benchmarks/worker_settings.py).",
+    "batch_size=8 时，8 个工作进程每秒准备 1,155 个窗口，不用工作进程则是 667 个"
+    "（benchmarks/worker_settings.py）。",
+)
+NAME_REPLACED = Words(
+    "It replaces a name in CpGPT's module for the whole process.",
+    "它会在整个进程内替换 CpGPT 模块中的一个名字。",
+)
+
+
+def main_process(facts: EmbedderExamined, workers: int) -> Remedy:
+    """num_workers=0, with what this release needs beside it."""
+    before = with_workers(workers)
     crash = no_workers_crashes(facts)
     if crash is None:
-        first = Remedy(
+        return Remedy(
             "recommended",
-            "Load in the main process: num_workers=0",
-            "Nothing is sent to another process, so nothing has to be pickled.",
-            before=f"embedder.parse_dna_embeddings(locations, species, num_workers={workers})",
+            Words(
+                "Load in the main process: num_workers=0",
+                "在主进程中加载：num_workers=0",
+            ),
+            Words(
+                "Nothing is sent to another process, so nothing has to be pickled.",
+                "不需要向别的进程发送任何东西，自然也就不需要 pickle。",
+            ),
+            before=before,
             after=NO_WORKERS,
             commands=(RUN_EMBED,),
+            gains=(EVERYWHERE, NO_SHARED_POSITION),
+            drawbacks=(SLOWER_IN_BATCHES,),
         )
-    else:
-        first = Remedy(
-            "recommended",
+    return Remedy(
+        "recommended",
+        Words(
             "Load in the main process: num_workers=0, and take prefetch_factor away",
-            "num_workers=0 alone is not enough with this CpGPT: it then ends with"
-            f" {crash} (CPG203). CpGPT 0.0.8 and later need only num_workers=0; run-embed does"
-            " both for every release.",
-            before=f"embedder.parse_dna_embeddings(locations, species, num_workers={workers})",
-            after=NO_WORKERS_WITHOUT_PREFETCH,
-            commands=(RUN_EMBED,),
-        )
-    return (
-        first,
-        Remedy(
-            "not-recommended",
-            "Start workers with fork",
+            "在主进程中加载：num_workers=0，并去掉 prefetch_factor",
+        ),
+        Words(
+            f"num_workers=0 alone is not enough with this CpGPT: it then ends with {crash}"
+            " (CPG203). CpGPT 0.0.8 and later need only num_workers=0; run-embed does both for"
+            " every release.",
+            f"对这个版本的 CpGPT，只设 num_workers=0 还不够：它接着会报 {crash}（CPG203）。"
+            "CpGPT 0.0.8 及以后的版本只需 num_workers=0；run-embed 对所有版本都会一并处理。",
+        ),
+        before=before,
+        after=NO_WORKERS_WITHOUT_PREFETCH,
+        commands=(RUN_EMBED,),
+        gains=(EVERYWHERE, NO_SHARED_POSITION),
+        drawbacks=(NAME_REPLACED, SLOWER_IN_BATCHES),
+    )
+
+
+def with_workers(workers: int) -> str:
+    return f"embedder.parse_dna_embeddings(locations, species, num_workers={workers})"
+
+
+def start_with_fork(workers: int) -> Remedy:
+    return Remedy(
+        "not-recommended",
+        Words("Start workers with fork", "用 fork 启动工作进程"),
+        Words(
+            "It trades a crash for wrong rows.",
+            "这是拿“崩溃”换“结果出错”。",
+        ),
+        before=with_workers(workers),
+        after="import multiprocessing\n\n"
+        'multiprocessing.set_start_method("fork", force=True)\n'
+        f"{with_workers(workers)}",
+        gains=(Words("The error goes.", "报错消失。"),),
+        drawbacks=(Words("Windows has no fork.", "Windows 没有 fork。"),),
+        warning=Words(
             "Forked workers share one position in the genome file: with CpGPT's own dataset, 3 to"
             " 34 of 2,100 windows were read wrong with 2 to 8 workers, without an error"
-            " (benchmarks/loading.md). On macOS, forking a process that has used system libraries"
-            " can also crash it. Windows has no fork.",
-            after='multiprocessing.set_start_method("fork", force=True)',
-        ),
-        Remedy(
-            "possible",
-            "Make the genome picklable",
-            "Dropping the open file alone is not enough: every culprit has to go. A reducer that"
-            " opens the genome again from its path replaces them all, and needs no change of"
-            " CpGPT's source. From 0.0.8, CpGPT still falls back to no workers under spawn and"
-            " on macOS.",
-            before="def __getstate__(self):  # the lambdas and the lock stay\n"
-            '    return {**self.__dict__, "file": None}',
-            after="import copyreg\n\nimport pyfaidx\n\n"
-            "copyreg.pickle(\n    pyfaidx.Fasta,\n"
-            "    lambda genome: (pyfaidx.Fasta, (genome.filename,)),\n)",
+            " (benchmarks/loading.md, CPG202). On macOS, forking a process that has used system"
+            " libraries can also crash it.",
+            "fork 出的工作进程共用基因组文件的同一个读取位置：用 CpGPT 自己的数据集实测，2 到 8 个"
+            "工作进程时，2,100 个窗口中有 3 到 34 个读错，而且没有任何报错"
+            "（benchmarks/loading.md，CPG202）。在 macOS 上，fork 一个已经用过系统库的进程还可能"
+            "导致崩溃。",
         ),
     )
+
+
+MAKE_PICKLABLE = Remedy(
+    "possible",
+    Words("Make the genome picklable", "让基因组对象可以被 pickle"),
+    Words(
+        "A reducer that opens the genome again from its path replaces every culprit. It is more"
+        " code than num_workers=0, and at CpGPT's batch_size=1 workers gain nothing.",
+        "用一个 reducer 按路径重新打开基因组，就能一次替换掉所有问题对象。但代码比 num_workers=0"
+        " 多，而在 CpGPT 默认的 batch_size=1 下，工作进程并不会更快。",
+    ),
+    before='def __getstate__(self):\n    return {**self.__dict__, "file": None}',
+    after="import copyreg\n\nimport pyfaidx\n\n"
+    "copyreg.pickle(\n    pyfaidx.Fasta,\n"
+    "    lambda genome: (pyfaidx.Fasta, (genome.filename,)),\n)",
+    gains=(
+        Words(
+            "Workers start, each with a genome of its own, and CpGPT's source stays as it is.",
+            "工作进程能够启动，各自打开自己的基因组，且无需改动 CpGPT 源码。",
+        ),
+    ),
+    drawbacks=(
+        Words(
+            "Dropping the open file alone, as is often advised, is not enough: the lambdas and"
+            " the lock stay, and every culprit has to go.",
+            "网上常见的“只去掉打开的文件”并不够：lambda 和锁还在，必须把所有问题对象都去掉。",
+        ),
+        Words(
+            "Under fork nothing is pickled, so this changes nothing there: the position is still"
+            " shared.",
+            "fork 下不发生 pickle，所以这个办法在那里不起作用，读取位置仍然是共享的。",
+        ),
+        Words(
+            "From 0.0.8, CpGPT still falls back to no workers on macOS, and where it sees spawn.",
+            "从 0.0.8 起，CpGPT 在 macOS 上以及检测到 spawn 时，仍会退回到不使用工作进程。",
+        ),
+    ),
+)
 
 
 def dataset_pickles(facts: Facts, call: Call) -> Check:
@@ -127,55 +218,106 @@ def dataset_pickles(facts: Facts, call: Call) -> Check:
     seen = examined(facts)
     anatomy = seen.dataset
     if anatomy is None:
-        return unknown("CpGPT's dataset: its call did not get as far as making one")
+        return unknown(
+            Words(
+                "CpGPT's dataset: its call did not get as far as making one",
+                "CpGPT 的数据集：它的调用没有进行到创建数据集这一步",
+            )
+        )
     if not anatomy.culprits:
         if not anatomy.complete:
-            return unknown("CpGPT's dataset: the examination ended before it was complete")
-        return ok(f"CpGPT's dataset pickles ({anatomy.size} bytes to each worker)")
-    count = len(anatomy.culprits)
-    if call.num_workers == 0:
-        return ok("no workers asked for: the dataset is not pickled")
-    if call.start_method not in PICKLING:
+            return unknown(
+                Words(
+                    "CpGPT's dataset: the examination ended before it was complete",
+                    "CpGPT 的数据集：检查还没做完就结束了",
+                )
+            )
         return ok(
-            f"the dataset cannot be pickled ({count} culprits), and {call.start_method} does not"
-            " pickle it; see --start-method spawn for what macOS and Windows meet"
+            Words(
+                f"CpGPT's dataset pickles ({anatomy.size} bytes to each worker)",
+                f"CpGPT 的数据集可以 pickle（发给每个工作进程 {anatomy.size} 字节）",
+            )
+        )
+    count, method = len(anatomy.culprits), call.start_method
+    if call.num_workers == 0:
+        return ok(
+            Words(
+                "no workers asked for: the dataset is not pickled",
+                "没有要求工作进程：不会 pickle 数据集",
+            )
+        )
+    if method not in PICKLING:
+        return ok(
+            Words(
+                f"the dataset cannot be pickled ({count} culprits), and {method} does not pickle"
+                " it; see --start-method spawn for what macOS and Windows meet",
+                f"数据集无法被 pickle（{count} 个问题对象），但 {method} 不 pickle 它；macOS 和"
+                " Windows 上的情形可用 --start-method spawn 查看",
+            )
         )
     seen_trial = effective_trial(seen, call)
     falls_back = seen_trial is not None and seen_trial.workers == 0
-    method = call.start_method
+    default = Words("", "") if call.chosen else Words(" (the default here)", "（这里的默认值）")
     outcome = (
-        f"CpGPT's guard sees {method} and falls back to 0 workers, whatever was asked"
+        Words(
+            f"Here CpGPT's guard sees {method} and falls back to 0 workers, whatever was asked.",
+            f"在这里，CpGPT 的防护检测到 {method}，无论要求多少个，都退回到 0 个工作进程。",
+        )
         if falls_back
-        else f"the call ends with this error when the first of {call.num_workers} workers starts"
+        else Words(
+            "Here the call ends with this error when the first of"
+            f" {call.num_workers} workers starts.",
+            f"在这里，{call.num_workers} 个工作进程中的第一个一启动，调用就以这个错误结束。",
+        )
+    )
+    made_up = Words("a tiny one, made for the examination", "为检查而临时制作的小基因组")
+    out_of_time = (
+        Words("complete", "是否查完"),
+        Words("no: the time limit came", "否：到了时间上限"),
     )
     return found(
         Finding(
             "CPG201",
             severity(call, Severity.warning if falls_back else Severity.error),
-            f"CpGPT's dataset cannot be pickled, as {method} needs ({count} culprits)",
+            Words(
+                f"CpGPT's dataset cannot be pickled, as {method} needs ({count} culprits)",
+                f"CpGPT 的数据集无法被 pickle，而 {method} 需要 pickle 它（{count} 个问题对象）",
+            ),
             (
-                f"The start method {method} runs each worker in a process of its own"
-                + ("" if call.chosen else " (the default here)")
-                + ".",
-                "PyTorch's DataLoader pickles its dataset to send it to such a worker.",
-                "CpGPT's GenomicSequenceDataset holds an open pyfaidx genome, and what is listed"
-                " as culprits in it cannot be pickled. Mending one uncovers the next.",
-                f"Here {outcome}.",
+                Words(
+                    f"The start method {method} runs each worker in a process of its"
+                    f" own{default.en}.",
+                    f"启动方式 {method}{default.zh}让每个工作进程运行在全新的进程里。",
+                ),
+                Words(
+                    "PyTorch's DataLoader pickles its dataset to send it to such a worker.",
+                    "PyTorch 的 DataLoader 要把数据集 pickle 后发送给这样的工作进程。",
+                ),
+                Words(
+                    "CpGPT's GenomicSequenceDataset holds an open pyfaidx genome, and what is"
+                    " listed as culprits in it cannot be pickled. Mending one uncovers the next.",
+                    "CpGPT 的 GenomicSequenceDataset 持有一个已打开的 pyfaidx 基因组，其中列出的"
+                    "问题对象都不能被 pickle。修好一个，就会露出下一个。",
+                ),
+                outcome,
             ),
             remedies(seen, call.num_workers),
             Evidence(
                 error=anatomy.culprits[0].error,
                 culprits=anatomy.culprits,
                 seen=(
-                    ("start method", method),
-                    ("genome", seen.genome or "a tiny one, made for the examination"),
-                    *(() if anatomy.complete else (("complete", "no: the time limit came"),)),
+                    (Words("start method", "启动方式"), same(method)),
+                    (Words("genome", "基因组"), same(seen.genome) if seen.genome else made_up),
+                    *(() if anatomy.complete else (out_of_time,)),
                 ),
             ),
             place(seen, "num_workers", f"DataLoader(dataset, num_workers={call.num_workers})"),
             verify=("cpgpt-doctor check --num-workers 0",),
-            expected="CPG201 is in the list of what is well, and a run no longer prints"
-            " “cannot pickle”.",
+            expected=Words(
+                "CPG201 is in the list of what is well, and a run no longer prints"
+                " “cannot pickle”.",
+                "CPG201 出现在“正常”列表中，并且运行时不再打印“cannot pickle”。",
+            ),
             cost=COST,
             treated=call.treated,
         )
@@ -187,48 +329,118 @@ def prefetch(facts: Facts, call: Call) -> Check:
     seen = examined(facts)
     without = trial(seen, None, workers=False)
     if without is None or (without.workers is None and without.error is None):
-        return unknown("prefetch_factor: CpGPT's call did not get as far as its DataLoader")
+        return unknown(
+            Words(
+                "prefetch_factor: CpGPT's call did not get as far as its DataLoader",
+                "prefetch_factor：CpGPT 的调用没有进行到 DataLoader 这一步",
+            )
+        )
     if without.error is None:
-        return ok("num_workers=0 is accepted: CpGPT sets prefetch_factor only with workers")
+        return ok(
+            Words(
+                "num_workers=0 is accepted: CpGPT sets prefetch_factor only with workers",
+                "可以设 num_workers=0：CpGPT 只在有工作进程时才设置 prefetch_factor",
+            )
+        )
     if without.prefetch_factor is None:
-        return unknown(f"num_workers=0 fails for another reason: {without.error}")
+        return unknown(
+            Words(
+                f"num_workers=0 fails for another reason: {without.error}",
+                f"num_workers=0 因别的原因失败：{without.error}",
+            )
+        )
     meets = call.num_workers == 0
-    direct = Severity.error if meets else Severity.warning
     return found(
         Finding(
             "CPG203",
-            severity(call, direct),
-            "num_workers=0 raises in this CpGPT: prefetch_factor is always set",
+            severity(call, Severity.error if meets else Severity.warning),
+            Words(
+                "num_workers=0 raises in this CpGPT: prefetch_factor is always set",
+                "在这个版本的 CpGPT 中 num_workers=0 会报错：它总是设置 prefetch_factor",
+            ),
             (
-                f"This release passes prefetch_factor={without.prefetch_factor} to DataLoader"
-                " whatever the number of workers.",
-                "PyTorch refuses prefetch_factor without workers.",
-                "Your call meets this."
+                Words(
+                    f"This release passes prefetch_factor={without.prefetch_factor} to DataLoader"
+                    " whatever the number of workers.",
+                    "无论工作进程有多少，这个版本都向 DataLoader 传入"
+                    f" prefetch_factor={without.prefetch_factor}。",
+                ),
+                Words(
+                    "PyTorch refuses prefetch_factor without workers.",
+                    "没有工作进程时，PyTorch 不接受 prefetch_factor。",
+                ),
+                Words("Your call meets this.", "你的调用会遇到这个错误。")
                 if meets
-                else "Your call does not meet this yet; num_workers=0, the remedy of CPG201,"
-                " uncovers it.",
+                else Words(
+                    "Your call does not meet this yet; num_workers=0, the remedy of CPG201,"
+                    " uncovers it.",
+                    "你的调用暂时不会遇到；改用 num_workers=0（CPG201 的解决方案）后就会出现。",
+                ),
             ),
             (
                 Remedy(
                     "recommended",
-                    "Take a CpGPT that sets it only with workers, 0.0.8 or later",
-                    "Tried on 0.0.8 and 0.0.13: num_workers=0 is accepted.",
+                    Words(
+                        "Take a CpGPT that sets it only with workers, 0.0.8 or later",
+                        "换用只在有工作进程时才设置它的 CpGPT，即 0.0.8 或更高版本",
+                    ),
+                    Words(
+                        "Tried on 0.0.8 and 0.0.13: num_workers=0 is accepted.",
+                        "已在 0.0.8 和 0.0.13 上试过：可以设 num_workers=0。",
+                    ),
                     commands=("pip install --upgrade 'CpGPT>=0.0.8'",),
+                    gains=(
+                        Words(
+                            "num_workers=0 is then all that your code has to say.",
+                            "之后你的代码只需要写 num_workers=0。",
+                        ),
+                    ),
+                    drawbacks=(
+                        Words(
+                            "pip may change torch with it: CpGPT 0.0.11 to 0.0.13 ask for 2.13 or"
+                            " later.",
+                            "pip 可能连带更换 torch：CpGPT 0.0.11 到 0.0.13 要求 2.13 或更高版本。",
+                        ),
+                    ),
                 ),
                 Remedy(
                     "recommended",
-                    "Let run-embed do it",
-                    "It sets workers, prefetch_factor and persistent_workers together, with any"
-                    " release.",
+                    Words("Let run-embed do it", "交给 run-embed 处理"),
+                    Words(
+                        "It sets workers, prefetch_factor and persistent_workers together, with any"
+                        " release.",
+                        "对任何版本，它都会把工作进程数、prefetch_factor 和 persistent_workers"
+                        " 一并设好。",
+                    ),
                     commands=(RUN_EMBED,),
+                    gains=(
+                        Words(
+                            "Neither CpGPT nor your packages change.",
+                            "CpGPT 和你安装的包都不用变。",
+                        ),
+                    ),
                 ),
                 Remedy(
                     "possible",
-                    "Take prefetch_factor away before the call",
-                    "DataLoader is a module-level name in every release, so it can be wrapped"
-                    " without changing CpGPT's files.",
+                    Words(
+                        "Take prefetch_factor away before the call",
+                        "在调用之前去掉 prefetch_factor",
+                    ),
+                    Words(
+                        "DataLoader is a module-level name in every release, so it can be wrapped"
+                        " without changing CpGPT's files.",
+                        "在每个版本里 DataLoader 都是模块级的名字，所以不改 CpGPT 的文件就能"
+                        "把它包装起来。",
+                    ),
                     before=NO_WORKERS,
                     after=NO_WORKERS_WITHOUT_PREFETCH,
+                    gains=(
+                        Words(
+                            "Neither CpGPT nor your packages change.",
+                            "CpGPT 和你安装的包都不用变。",
+                        ),
+                    ),
+                    drawbacks=(NAME_REPLACED,),
                 ),
             ),
             Evidence(error=without.error),
@@ -238,7 +450,7 @@ def prefetch(facts: Facts, call: Call) -> Check:
                 f"DataLoader(dataset, num_workers=0, prefetch_factor={without.prefetch_factor})",
             ),
             verify=("cpgpt-doctor check --num-workers 0",),
-            expected="CPG203 is in the list of what is well.",
+            expected=well("CPG203"),
             treated=call.treated,
         )
     )
@@ -250,24 +462,47 @@ def pin_memory(facts: Facts, call: Call) -> Check:
     assert facts.accelerator is not None
     assert facts.accelerator.torch is not None
     if facts.accelerator.torch.cuda_available:
-        return ok("pin_memory: CUDA is available, so it is of use")
+        return ok(
+            Words(
+                "pin_memory: CUDA is available, so it is of use",
+                "pin_memory：CUDA 可用，所以它有用",
+            )
+        )
     if not any(tried.pin_memory for tried in seen.trials):
-        return ok("pin_memory is not set without CUDA")
+        return ok(
+            Words(
+                "pin_memory is not set without CUDA",
+                "没有 CUDA 时没有设置 pin_memory",
+            )
+        )
     return found(
         Finding(
             "CPG204",
             Severity.note,
-            "pin_memory=True without CUDA does nothing but warn",
+            Words(
+                "pin_memory=True without CUDA does nothing but warn",
+                "没有 CUDA 时，pin_memory=True 除了发出警告没有任何作用",
+            ),
             (
-                "CpGPT passes pin_memory=True to DataLoader always.",
-                "Pinned memory speeds up copies to a CUDA device; there is none here, and PyTorch"
-                " ignores the setting, with a warning in some releases.",
+                Words(
+                    "CpGPT passes pin_memory=True to DataLoader always.",
+                    "CpGPT 总是向 DataLoader 传入 pin_memory=True。",
+                ),
+                Words(
+                    "Pinned memory speeds up copies to a CUDA device; there is none here, and"
+                    " PyTorch ignores the setting, with a warning in some releases.",
+                    "锁页内存能加快向 CUDA 设备的拷贝；这里没有 CUDA 设备，PyTorch 会忽略这个"
+                    "设置，有些版本还会发出警告。",
+                ),
             ),
             (
                 Remedy(
                     "possible",
-                    "Nothing needs to be done",
-                    "The rows are the same with and without. run-embed sets it for CUDA only.",
+                    Words("Nothing needs to be done", "无需处理"),
+                    Words(
+                        "The rows are the same with and without. run-embed sets it for CUDA only.",
+                        "设与不设，得到的行都一样。run-embed 只在使用 CUDA 时设置它。",
+                    ),
                 ),
             ),
             location=place(seen, "pin_memory", "DataLoader(dataset, pin_memory=True)"),
@@ -279,39 +514,87 @@ def pin_memory(facts: Facts, call: Call) -> Check:
 def guard(facts: Facts, call: Call) -> Check:
     """CPG206: CpGPT's own guard, tried with the effective start method."""
     seen = examined(facts)
+    method = call.start_method
     if "guard" not in seen.lines:
-        return skipped("CpGPT's worker guard: this release has none (it came with 0.0.8)")
+        return skipped(
+            Words(
+                "CpGPT's worker guard: this release has none (it came with 0.0.8)",
+                "CpGPT 的工作进程防护：这个版本没有（0.0.8 才加入）",
+            )
+        )
     if call.num_workers == 0:
-        return ok("CpGPT's worker guard: no workers asked for")
-    if call.start_method not in PICKLING:
-        return ok(f"CpGPT's worker guard: not concerned, {call.start_method} does not pickle")
+        return ok(
+            Words(
+                "CpGPT's worker guard: no workers asked for",
+                "CpGPT 的工作进程防护：没有要求工作进程",
+            )
+        )
+    if method not in PICKLING:
+        return ok(
+            Words(
+                f"CpGPT's worker guard: not concerned, {method} does not pickle",
+                f"CpGPT 的工作进程防护：不涉及，{method} 不需要 pickle",
+            )
+        )
     tried = effective_trial(seen, call)
     if tried is None or tried.workers is None:
-        return unknown("CpGPT's worker guard: its call did not get as far")
+        return unknown(
+            Words(
+                "CpGPT's worker guard: its call did not get as far",
+                "CpGPT 的工作进程防护：它的调用没有进行到这一步",
+            )
+        )
     if tried.workers == 0:
-        return ok(f"CpGPT's worker guard sees {call.start_method} and uses 0 workers")
-    sees = "no start method" if tried.start_method_seen is None else repr(tried.start_method_seen)
+        return ok(
+            Words(
+                f"CpGPT's worker guard sees {method} and uses 0 workers",
+                f"CpGPT 的工作进程防护检测到 {method}，使用 0 个工作进程",
+            )
+        )
+    sees = (
+        Words("no start method", "没有设置启动方式")
+        if tried.start_method_seen is None
+        else Words(repr(tried.start_method_seen), f"启动方式是 {tried.start_method_seen!r}")
+    )
     return found(
         Finding(
             "CPG206",
             severity(call, Severity.error),
-            f"CpGPT's guard lets {call.start_method} through",
+            Words(
+                f"CpGPT's guard lets {method} through",
+                f"CpGPT 的防护放过了 {method}",
+            ),
             (
-                "From 0.0.8, CpGPT falls back to 0 workers on macOS and where it sees the start"
-                " method 'spawn'.",
-                f"Here it saw {sees} after a model had been loaded, and asked for"
-                f" {tried.workers} workers when {tried.asked_workers} were passed.",
-                f"Under {call.start_method} they need the dataset pickled, which fails (CPG201).",
+                Words(
+                    "From 0.0.8, CpGPT falls back to 0 workers on macOS and where it sees the start"
+                    " method 'spawn'.",
+                    "从 0.0.8 起，CpGPT 在 macOS 上，或检测到启动方式为 'spawn' 时，会退回到 0 个"
+                    "工作进程。",
+                ),
+                Words(
+                    f"Here it saw {sees.en} after a model had been loaded, and asked for"
+                    f" {tried.workers} workers when {tried.asked_workers} were passed.",
+                    f"在这里，加载模型之后它看到的是{sees.zh}；传入 {tried.asked_workers} 时，"
+                    f"它要求了 {tried.workers} 个工作进程。",
+                ),
+                Words(
+                    f"Under {method} they need the dataset pickled, which fails (CPG201).",
+                    f"在 {method} 下，工作进程需要 pickle 过的数据集，而这会失败（CPG201）。",
+                ),
             ),
             (
                 Remedy(
                     "recommended",
-                    "Say num_workers=0 yourself",
-                    "Then nothing depends on the guard.",
-                    before="embedder.parse_dna_embeddings(locations, species,"
-                    f" num_workers={call.num_workers})",
+                    Words("Say num_workers=0 yourself", "自己明确写上 num_workers=0"),
+                    Words(
+                        "Then nothing depends on the guard.",
+                        "这样就不再依赖这个防护。",
+                    ),
+                    before=with_workers(call.num_workers),
                     after=NO_WORKERS,
                     commands=(RUN_EMBED,),
+                    gains=(EVERYWHERE, NO_SHARED_POSITION),
+                    drawbacks=(SLOWER_IN_BATCHES,),
                 ),
             ),
             Evidence(
@@ -321,9 +604,23 @@ def guard(facts: Facts, call: Call) -> Check:
             ),
             place(seen, "guard", "mp.get_start_method(allow_none=True)"),
             verify=("cpgpt-doctor check --num-workers 0",),
-            expected="CPG206 is in the list of what is well.",
+            expected=well("CPG206"),
             treated=call.treated,
         )
+    )
+
+
+def moved_positions(moved: tuple[MovedOffset, ...]) -> tuple[tuple[Words, Words], ...]:
+    """Files, and how far a child's read moved this process's position in each."""
+    return tuple(
+        (
+            same(each.path),
+            Words(
+                f"position {each.before} to {each.after}",
+                f"位置从 {each.before} 变为 {each.after}",
+            ),
+        )
+        for each in moved
     )
 
 
@@ -332,65 +629,144 @@ def shared_offset(facts: Facts, call: Call) -> Check:
     assert facts.workers is not None
     seen = examined(facts)
     if call.num_workers == 0:
-        return ok("no workers asked for: nobody shares the genome's file")
+        return ok(
+            Words(
+                "no workers asked for: nobody shares the genome's file",
+                "没有要求工作进程：没有谁共用基因组文件",
+            )
+        )
     if call.start_method != "fork":
-        return ok(f"{call.start_method} shares no open file with its workers")
+        return ok(
+            Words(
+                f"{call.start_method} shares no open file with its workers",
+                f"{call.start_method} 不与工作进程共用已打开的文件",
+            )
+        )
     tried = effective_trial(seen, call)
     if tried is not None and tried.workers == 0:
-        return ok("CpGPT falls back to 0 workers here: nobody shares the genome's file")
+        return ok(
+            Words(
+                "CpGPT falls back to 0 workers here: nobody shares the genome's file",
+                "CpGPT 在这里退回到 0 个工作进程：没有谁共用基因组文件",
+            )
+        )
     moved, trial_seen = facts.workers.moved, facts.workers.trial
     if moved is None:
-        return unknown("the genome's file position: this platform has no fork to try")
+        return unknown(
+            Words(
+                "the genome's file position: this platform has no fork to try",
+                "基因组文件的读取位置：这个平台没有 fork，无从尝试",
+            )
+        )
     if not moved:
-        return ok("a forked worker's read leaves the genome's file position where it was")
+        return ok(
+            Words(
+                "a forked worker's read leaves the genome's file position where it was",
+                "fork 出的工作进程读取之后，基因组文件的读取位置没有变化",
+            )
+        )
     wrong = (
-        f"{trial_seen.wrong} of {trial_seen.windows} windows were wrong"
-        f" with {trial_seen.workers} workers"
+        Words(
+            f"{trial_seen.wrong} of {trial_seen.windows} windows were wrong"
+            f" with {trial_seen.workers} workers",
+            f"用 {trial_seen.workers} 个工作进程时，{trial_seen.windows} 个窗口中有"
+            f" {trial_seen.wrong} 个读错",
+        )
         if trial_seen
-        else "no trial was made"
+        else Words("no trial was made", "没有做试验")
     )
     return found(
         Finding(
             "CPG202",
             severity(call, Severity.error),
-            "forked workers share the genome's file position: wrong sequences, without an error",
+            Words(
+                "forked workers share the genome's file position: wrong sequences, without an"
+                " error",
+                "fork 出的工作进程共用基因组文件的读取位置：序列会读错，而且没有任何报错",
+            ),
             (
-                "With the start method fork, workers inherit the open genome file, and with it one"
-                " position for all of them.",
-                "One worker's seek moves another's read: it gets bases from elsewhere, and CpGPT"
-                " stores their embedding under the wrong location.",
-                "Proved: after a child's read, this process's own position in the file had moved"
-                f" ({moved[0].before} to {moved[0].after}).",
-                f"In a trial with CpGPT's own dataset, {wrong}. How many depends on how often"
-                " workers read at once: a slow model or a busy machine hides it, a fast GPU shows"
-                " it.",
+                Words(
+                    "With the start method fork, workers inherit the open genome file, and with it"
+                    " one position for all of them.",
+                    "启动方式为 fork 时，工作进程继承已打开的基因组文件，连同同一个读取位置，"
+                    "由所有工作进程共用。",
+                ),
+                Words(
+                    "One worker's seek moves another's read: it gets bases from elsewhere, and"
+                    " CpGPT stores their embedding under the wrong location.",
+                    "一个工作进程的 seek 会移动另一个的读取位置：后者读到别处的碱基，CpGPT 便把"
+                    "它们的嵌入存到错误的位点名下。",
+                ),
+                Words(
+                    "Proved: after a child's read, this process's own position in the file had"
+                    f" moved ({moved[0].before} to {moved[0].after}).",
+                    "已证实：子进程读取之后，本进程自己在该文件中的位置也移动了"
+                    f"（从 {moved[0].before} 到 {moved[0].after}）。",
+                ),
+                Words(
+                    f"In a trial with CpGPT's own dataset, {wrong.en}. How many depends on how"
+                    " often workers read at once: a slow model or a busy machine hides it, a fast"
+                    " GPU shows it.",
+                    f"用 CpGPT 自己的数据集试验：{wrong.zh}。读错多少取决于工作进程同时读取的"
+                    "频率：模型慢或机器忙时不易显现，GPU 快时就会显现。",
+                )
+                if trial_seen
+                else Words("No trial was made.", "没有做试验。"),
             ),
             (
                 one_reader(seen, call.num_workers),
                 Remedy(
                     "recommended",
-                    "Keep the workers, and let run-embed read the genome by position",
-                    "Its reader has no shared position: in its test, 100,000 windows with 8"
-                    " forked workers were all right.",
+                    Words(
+                        "Keep the workers, and let run-embed read the genome by position",
+                        "保留工作进程，由 run-embed 按位置读取基因组",
+                    ),
+                    Words(
+                        "Its reader has no shared position: in its test, 100,000 windows with 8"
+                        " forked workers were all right.",
+                        "它的读取方式没有共享的位置：在它的测试中，8 个 fork 出的工作进程读取的"
+                        " 100,000 个窗口全部正确。",
+                    ),
                     commands=(f"{RUN_EMBED} --num-workers {call.num_workers}",),
+                    gains=(
+                        Words(
+                            "Works with every start method: the genome travels as its path.",
+                            "适用于所有启动方式：传给工作进程的只是基因组的路径。",
+                        ),
+                    ),
                 ),
                 Remedy(
                     "not-recommended",
-                    "Four workers on Linux, as is often advised",
-                    "The advice is right for datasets that open their file in each worker.",
+                    Words(
+                        "Four workers on Linux, as is often advised",
+                        "Linux 上用四个工作进程（常见的建议）",
+                    ),
+                    Words(
+                        "The advice is right for datasets that open their file in each worker; for"
+                        " this one it is 0 on every platform.",
+                        "对那些在每个工作进程里各自打开文件的数据集，这个建议是对的；对这个数据集，"
+                        "在每个平台上都应是 0。",
+                    ),
                     before="num_workers = 0 if platform.system() == 'Darwin' else 4",
-                    after="num_workers = 0  # on every platform, for this dataset",
+                    after="num_workers = 0",
+                    gains=(
+                        Words(
+                            "It avoids the pickling error on macOS.",
+                            "能避开 macOS 上的 pickle 报错。",
+                        ),
+                    ),
+                    warning=Words(
+                        "With CpGPT's own dataset, 4 forked workers read 8 to 22 of 2,100 windows"
+                        " wrong, without an error (benchmarks/loading.md).",
+                        "用 CpGPT 自己的数据集实测，4 个 fork 出的工作进程把 2,100 个窗口中的"
+                        " 8 到 22 个读错，而且没有任何报错（benchmarks/loading.md）。",
+                    ),
                 ),
             ),
-            Evidence(
-                seen=(
-                    *((each.path, f"position {each.before} to {each.after}") for each in moved),
-                    ("trial", wrong),
-                )
-            ),
+            Evidence(seen=(*moved_positions(moved), (Words("trial", "试验"), wrong))),
             place(seen, "num_workers", f"DataLoader(dataset, num_workers={call.num_workers})"),
             verify=("cpgpt-doctor check --num-workers 0",),
-            expected="CPG202 is in the list of what is well.",
+            expected=well("CPG202"),
             cost=COST,
             treated=call.treated,
         )
@@ -399,15 +775,35 @@ def shared_offset(facts: Facts, call: Call) -> Check:
 
 def one_reader(facts: EmbedderExamined, workers: int) -> Remedy:
     """num_workers=0 as the remedy of a shared position."""
-    first = remedies(facts, workers)[0]
-    why = "One process reads the genome, so nobody moves its position."
-    return replace(first, why=why if no_workers_crashes(facts) is None else f"{why} {first.why}")
+    first = main_process(facts, workers)
+    why = Words(
+        "One process reads the genome, so nobody moves its position.",
+        "只有一个进程读取基因组，没有谁会移动它的读取位置。",
+    )
+    if no_workers_crashes(facts) is not None:
+        why = Words(f"{why.en} {first.why.en}", f"{why.zh}{first.why.zh}")
+    return replace(first, why=why)
 
 
 RULES = (
-    Rule("CPG201", "CpGPT's dataset and the pickler", dataset_pickles, ("python", "examined")),
-    Rule("CPG202", "the genome's file position", shared_offset, ("examined", "workers")),
-    Rule("CPG203", "prefetch_factor", prefetch, ("examined",)),
-    Rule("CPG204", "pin_memory", pin_memory, ("examined", "torch")),
-    Rule("CPG206", "CpGPT's worker guard", guard, ("python", "examined")),
+    Rule(
+        "CPG201",
+        Words("CpGPT's dataset and the pickler", "CpGPT 的数据集与 pickler"),
+        dataset_pickles,
+        ("python", "examined"),
+    ),
+    Rule(
+        "CPG202",
+        Words("the genome's file position", "基因组文件的读取位置"),
+        shared_offset,
+        ("examined", "workers"),
+    ),
+    Rule("CPG203", same("prefetch_factor"), prefetch, ("examined",)),
+    Rule("CPG204", same("pin_memory"), pin_memory, ("examined", "torch")),
+    Rule(
+        "CPG206",
+        Words("CpGPT's worker guard", "CpGPT 的工作进程防护"),
+        guard,
+        ("python", "examined"),
+    ),
 )

@@ -1,0 +1,84 @@
+"""`[tool.cpgpt-doctor]` of pyproject.toml: the options of `check`, by the same names."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from pathlib import Path
+from typing import Any
+
+from cpgpt_doctor.errors import InputError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+# Options that belong to one call, not to a project.
+ONE_CALL = ("help", "debug", "facts", "save-facts", "output")
+
+
+def find(folder: Path) -> Path | None:
+    """The nearest pyproject.toml that has our table, from `folder` upwards."""
+    for parent in (folder, *folder.parents):
+        path = parent / "pyproject.toml"
+        if path.is_file() and "cpgpt-doctor" in load(path).get("tool", {}):
+            return path
+    return None
+
+
+def load(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not TOML: {error}") from error
+
+
+def settings(path: Path, command: argparse.ArgumentParser) -> dict[str, Any]:
+    """What the table says, by the destination of the option; InputError names a key that is not
+    one, and a value that its option does not take."""
+    table = load(path)["tool"]["cpgpt-doctor"]
+    if not isinstance(table, dict):
+        raise InputError(f"{path}: tool.cpgpt-doctor: a table is needed")
+    options = {
+        option.removeprefix("--"): action
+        for action in command._actions
+        for option in action.option_strings
+        if option.startswith("--") and option.removeprefix("--") not in ONE_CALL
+    }
+    return {
+        options[key].dest: convert(options[key], value, f"{path}: tool.cpgpt-doctor.{key}")
+        for key, value in table.items()
+        if known(key, options, path)
+    }
+
+
+def known(key: str, options: dict[str, argparse.Action], path: Path) -> bool:
+    if key in options:
+        return True
+    near = difflib.get_close_matches(key, options, 1)
+    meant = f"did you mean {near[0]!r}?" if near else f"keys are {', '.join(sorted(options))}"
+    raise InputError(f"{path}: tool.cpgpt-doctor: unknown key {key!r}; {meant}")
+
+
+def convert(action: argparse.Action, value: Any, where: str) -> Any:
+    """A TOML value as the option would have it."""
+    if action.nargs == 0:
+        if not isinstance(value, bool):
+            raise InputError(f"{where}: true or false is needed, not {value!r}")
+        return value
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, (bool, dict)):
+        raise InputError(f"{where}: a text or a number is needed, not {value!r}")
+    if action.choices is not None and text not in action.choices:
+        raise InputError(f"{where}: {text!r} is none of {', '.join(map(str, action.choices))}")
+    if action.type is None:
+        return text
+    assert callable(action.type)
+    try:
+        return action.type(text)
+    except argparse.ArgumentTypeError as error:
+        raise InputError(f"{where}: {error}") from error

@@ -1,0 +1,98 @@
+"""Words that every form of report uses."""
+
+from __future__ import annotations
+
+from cpgpt_doctor.findings import Severity
+from cpgpt_doctor.reports.report import Report
+from cpgpt_doctor.words import Language, Words
+
+SEVERITY = {
+    Severity.error: Words("error", "错误"),
+    Severity.warning: Words("warning", "警告"),
+    Severity.note: Words("note", "提示"),
+}
+ADVICE = {
+    "recommended": Words("recommended", "推荐"),
+    "possible": Words("possible", "可行"),
+    "not-recommended": Words("not recommended", "不推荐"),
+}
+TREATED = Words("treated by run-embed", "run-embed 会自动处理")
+
+
+def counted(report: Report, language: Language) -> str:
+    """How many findings of each severity there are, "" for none."""
+    said = []
+    for level in sorted(Severity, reverse=True):
+        count = sum(finding.severity is level for finding in report.findings)
+        if count and language == "en":
+            said.append(f"{count} {level.name}{'' if count == 1 else 's'}")
+        elif count:
+            said.append(f"{count} 个{SEVERITY[level].zh}")
+    return ("、" if language == "zh" else ", ").join(said)
+
+
+def judged_call(report: Report, language: Language) -> str:
+    """The call that was judged, and how it is made."""
+    call = report.call
+    settings = (
+        f"parse_dna_embeddings(num_workers={call.num_workers}, batch_size={call.batch_size},"
+        f" dna_llm={call.dna_llm!r})"
+    )
+    via = (
+        Words("by your own code", "由你自己的代码调用")
+        if call.via == "direct"
+        else Words("through cpgpt-doctor run-embed", "通过 cpgpt-doctor run-embed 运行")
+    ).say(language)
+    origin = (
+        Words("chosen", "显式指定") if call.chosen else Words("the default here", "此处的默认值")
+    ).say(language)
+    if language == "zh":
+        return f"{settings}，{via}，启动方式 {call.start_method}（{origin}）"
+    return f"{settings} {via}, start method {call.start_method} ({origin})"
+
+
+def patient(report: Report) -> str:
+    """Versions of what was examined, in one line."""
+    facts = report.facts
+    torch = facts.accelerator.torch if facts.accelerator else None
+    parts = []
+    if facts.python:
+        parts.append(f"{facts.python.implementation} {facts.python.version}")
+    if facts.host:
+        parts.append(facts.host.description)
+    if facts.packages and facts.packages.cpgpt:
+        parts.append(f"CpGPT {facts.packages.cpgpt.version}")
+    if torch:
+        parts.append(f"torch {torch.version}")
+    return " · ".join(parts)
+
+
+def next_step(report: Report, language: Language) -> str:
+    """The last line of a report: what was found, and what to do next."""
+    said = counted(report, language) or Words("Nothing found", "没有发现问题").say(language)
+    accepted = ""
+    if report.accepted:
+        accepted = Words(
+            f" ({report.accepted} accepted by the baseline)", f"（基线已接受 {report.accepted} 个）"
+        ).say(language)
+    gravest = report.findings[0] if report.findings else None
+    if gravest is not None and gravest.severity.name == "error":
+        first = gravest.remedies[0].title.say(language) if gravest.remedies else ""
+        begin = Words(
+            f". Begin with {gravest.code}{': ' + first if first else ''}."
+            f" More: cpgpt-doctor explain {gravest.code}",
+            f"。请先处理 {gravest.code}{'：' + first if first else ''}。"
+            f"详情：cpgpt-doctor explain {gravest.code}",
+        )
+        return said + accepted + begin.say(language)
+    unknown = sum(each.check.status == "unknown" for each in report.judged)
+    if unknown:
+        checks = "1 check" if unknown == 1 else f"{unknown} checks"
+        rest = Words(
+            f"; {checks} could not be made (marked ?).", f"；有 {unknown} 项未能检查（标记为 ?）。"
+        )
+    elif report.call.via == "run-embed":
+        rest = Words(". run-embed can start.", "。可以开始 run-embed。")
+    else:
+        rest = Words(". Nothing here stops this call.", "。这里没有什么会妨碍这次调用。")
+    return said + accepted + rest.say(language)

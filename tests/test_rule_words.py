@@ -1,0 +1,231 @@
+"""Every text of the rules is there in both languages, and says the same in both."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cpgpt_doctor import rules
+from cpgpt_doctor.facts import (
+    Anatomy,
+    Collate,
+    Culprit,
+    DeepLook,
+    Facts,
+    MissingName,
+    MovedOffset,
+    Outcome,
+    OwnDataset,
+    ProbeFailure,
+    WorkerStart,
+)
+from cpgpt_doctor.intent import Intent
+from cpgpt_doctor.rules.registry import RULES, judge
+from cpgpt_doctor.words import Words
+from tests import recorded
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+# Numbers, codes of rules, options, settings, and names such as DataLoader or CUDA.
+TOKEN = re.compile(
+    r"CPG\d{3}|--[a-z][\w-]*|\w*_\w+|\d[\d.,]*\d|\d|\b\w*[a-z][A-Z]\w*|\b[A-Z]{2,}\b", re.ASCII
+)
+METHODS = ("fork", "spawn", "forkserver")
+WORKS = Outcome(True, None, None, 0.1)
+FAILS = Outcome(False, "RuntimeError", "boom", 2.0)
+STUCK = Anatomy((Culprit("x.file", "file", "TypeError: no", "an open file"),), None, True)
+FINE = Anatomy((), 120, True)
+
+
+def tokens(text: str) -> set[str]:
+    return set(TOKEN.findall(text))
+
+
+def texts(value: Any) -> Iterator[Words]:
+    """All pairs of texts in a value."""
+    if isinstance(value, Words):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from texts(item)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from texts(getattr(value, field.name))
+
+
+def says_the_same(words: Words) -> None:
+    assert words.en.strip()
+    assert words.zh.strip()
+    assert CHINESE.search(words.zh) or words.en == words.zh, words.zh
+    assert tokens(words.en) == tokens(words.zh), (words.en, words.zh)
+
+
+def platforms(base: Facts) -> Iterator[Facts]:
+    yield base
+    yield recorded.mac(base)
+    yield recorded.mac(base, mps=False)
+    yield recorded.mac(base, mps=False, machine="x86_64")
+    yield recorded.windows(base)
+    yield recorded.python_314(base)
+    yield recorded.with_gpu(base)
+    yield recorded.with_torch(base, cuda_build="12.4", cuda_available=True)
+    yield recorded.with_torch(recorded.with_gpu(base), cuda_build="12.4")
+
+
+def with_workers(base: Facts, **changes: Any) -> Facts:
+    assert base.workers
+    return replace(base, workers=replace(base.workers, **changes))
+
+
+def with_examined(base: Facts, **changes: Any) -> Facts:
+    assert base.embedder
+    assert base.embedder.examined
+    return replace(
+        base,
+        embedder=replace(base.embedder, examined=replace(base.embedder.examined, **changes)),
+    )
+
+
+def with_import(base: Facts, error: str) -> Facts:
+    assert base.embedder
+    outcome = Outcome(False, "ImportError", error, 0.1)
+    changed = replace(base.embedder, imported=outcome, imported_alone=WORKS, examined=None)
+    return replace(base, embedder=changed)
+
+
+def faulty(base: Facts) -> Iterator[Facts]:
+    """Machines on which something is broken or was not looked at."""
+    for probe, (kind, detail) in itertools.product(
+        ("host", "python", "packages", "accelerator", "embedder", "workers"),
+        (("killed", "SIGSEGV"), ("exited", "status 3"), ("timeout", "60 s"), ("garbled", "?")),
+    ):
+        failure = ProbeFailure(probe, kind, detail, "boom")  # type: ignore[arg-type]
+        yield replace(base, failures=(failure,), **{probe: None})  # type: ignore[arg-type]
+    yield replace(
+        base, accelerator=None, embedder=None, workers=None,
+        skipped=("accelerator", "embedder", "workers"),
+    )  # fmt: skip
+    assert base.packages
+    assert base.accelerator
+    bare = replace(base.packages, cpgpt=None, installed={})
+    absent = Outcome(False, "ModuleNotFoundError", "No module named 'torch'", 0.1)
+    for outcome in (absent, FAILS):
+        yield replace(
+            base,
+            packages=bare,
+            accelerator=replace(base.accelerator, outcome=outcome, torch=None),
+            embedder=None,
+            workers=None,
+        )
+    yield with_import(base, "No module named 'lightning'")
+    yield with_import(base, "cannot import name 'x'")
+
+
+def odd(base: Facts) -> Iterator[Facts]:
+    """Machines on which trials came out otherwise than recorded."""
+    assert base.embedder
+    assert base.embedder.examined
+    assert base.embedder.examined.dataset
+    examined = base.embedder.examined
+    yield with_examined(base, dataset=None, trials=())
+    yield with_examined(base, dataset=replace(FINE, complete=False))
+    yield with_examined(base, dataset=FINE)
+    yield with_examined(base, dataset=replace(STUCK, complete=False), genome="/data/hg38.fa")
+    yield with_examined(
+        base, trials=tuple(replace(each, error="OSError: x") for each in examined.trials)
+    )
+    yield with_examined(
+        base,
+        trials=tuple(
+            replace(each, error="OSError: x", prefetch_factor=None, pin_memory=None)
+            for each in examined.trials
+        ),
+    )
+    missing = (MissingName("transformers.pytorch_utils.x", "modeling.py", 27),)
+    for changes in ({"missing": missing}, {"cached": True}, {"cached": True, "files": ("a.py",)}):
+        codes = tuple(replace(each, **changes) for each in examined.remote_code)
+        yield with_examined(base, remote_code=codes)
+    yield with_examined(base, remote_needs=dict.fromkeys(examined.remote_needs, False))
+    yield with_examined(base, remote_code=())
+    yield with_workers(base, moved=None, trial=None, starts=())
+    yield with_workers(base, moved=())
+    yield with_workers(base, trial=None)
+    yield with_workers(base, starts=tuple(WorkerStart(each, 2, FAILS) for each in METHODS))
+    for fast, anatomy in ((False, STUCK), (True, FINE)):
+        yield with_workers(base, collate=Collate("x", WORKS, fast, anatomy))
+    for outcome, deep in ((FAILS, None), (WORKS, FINE), (WORKS, STUCK)):
+        yield with_workers(base, deep=(DeepLook("embedder", outcome, deep),))
+    moved = (MovedOffset("data.bin", 0, 8192),)
+    starts = tuple(WorkerStart(each, 2, FAILS) for each in METHODS)
+    for own in (
+        OwnDataset("mine:make", FAILS, None, None, ()),
+        OwnDataset("mine:make", WORKS, STUCK, moved, starts),
+        OwnDataset("mine:make", WORKS, FINE, (), ()),
+    ):
+        yield replace(base, own_dataset=own)
+
+
+def intents() -> Iterator[Intent]:
+    for method, workers, via in itertools.product(
+        (None, *METHODS), (0, 4), ("direct", "run-embed")
+    ):
+        yield Intent(via=via, num_workers=workers, start_method=method)  # type: ignore[arg-type]
+    yield Intent(dna_llm="no-such-model")
+
+
+@pytest.mark.parametrize("base", [recorded.linux_new(), recorded.linux_old()])
+def test_every_check_and_finding_says_the_same_in_both_languages(base: Facts) -> None:
+    said: set[Words] = set()
+    for facts in itertools.chain(platforms(base), faulty(base), odd(base)):
+        for intent in intents():
+            for judged in judge(facts, intent):
+                said.update(texts(judged.check))
+    assert len(said) > 200
+    for words in said:
+        says_the_same(words)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule.code))
+def test_every_subject_is_there_in_both_languages(rule: Any) -> None:
+    says_the_same(rule.subject)
+
+
+# Also what no machine here brings out: the texts as they are written.
+
+
+def written(node: ast.expr) -> tuple[str, set[str]] | None:
+    """The fixed part of a text and the expressions in it; None where it is no literal."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value, set()
+    if not isinstance(node, ast.JoinedStr):
+        return None
+    fixed, filled = "", set()
+    for part in node.values:
+        if isinstance(part, ast.Constant):
+            fixed += str(part.value)
+        else:
+            filled.add(re.sub(r"\bzh\b", "en", ast.unparse(part)).replace("、", ", "))
+            fixed += "…"
+    return fixed, filled
+
+
+def pairs() -> Iterator[Any]:
+    for path in sorted(Path(rules.__file__).parent.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Words":
+                yield pytest.param(node, id=f"{path.name}:{node.lineno}")
+
+
+@pytest.mark.parametrize("call", pairs())
+def test_every_pair_is_filled_with_the_same_in_both_languages(call: ast.Call) -> None:
+    english, chinese = map(written, call.args)
+    if english is not None and chinese is not None:
+        assert english[1] == chinese[1]
+        assert tokens(english[0]) == tokens(chinese[0])
+        assert bool(english[0]) == bool(chinese[0])
