@@ -392,9 +392,9 @@ def show_report(
             shown = console(sys.stdout, language, ascii_only=args.ascii)
             terminal.render(report, shown, language, verbose=args.verbose)
     elif args.format == "markdown":
-        write(markdown.render(report, language, today), args.output)
+        write(markdown.render(report, language, date=today), args.output)
     elif args.format == "html":
-        write(html.render(report, language, today), args.output)
+        write(html.render(report, language, date=today), args.output)
     elif args.format == "json":
         write(json_report.render(report, language), args.output)
     elif args.format == "sarif":

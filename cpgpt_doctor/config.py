@@ -30,11 +30,12 @@ def find(folder: Path) -> Path | None:
 
 def load(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not TOML: {error}") from error
+    return table
 
 
 def settings(path: Path, command: argparse.ArgumentParser) -> dict[str, Any]:

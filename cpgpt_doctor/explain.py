@@ -27,7 +27,9 @@ def every_rule(language: Language) -> str:
     """A Markdown list of all pages."""
     head = Words("# The rules of cpgpt-doctor", "# cpgpt-doctor 的规则").say(language)
     lines = [f"- `{code}` {pages.read(code, language).title}" for code in pages.codes()]
-    more = Words("A rule's page: `cpgpt-doctor explain CODE`", "查看某条规则：`cpgpt-doctor explain CODE`")
+    more = Words(
+        "A rule's page: `cpgpt-doctor explain CODE`", "查看某条规则：`cpgpt-doctor explain CODE`"
+    )
     return "\n".join([head, "", *lines, "", more.say(language)]) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import re
 import socket
@@ -12,8 +13,9 @@ from cpgpt_doctor.facts import Facts, build, converter
 # Names that say nothing of a person, or that a report needs: `root` runs most containers, and a
 # user called `cpgpt` must not take the package's name out of every path.
 COMMON = frozenset(
-    "root admin user users home runner ubuntu debian docker jovyan nobody localhost python python3"
-    " torch cpgpt conda data genome dataset embedder linux darwin windows".split()
+    {"root", "admin", "user", "users", "home", "runner", "ubuntu", "debian", "docker", "jovyan"}
+    | {"nobody", "localhost", "python", "python3", "torch", "cpgpt", "conda", "data", "genome"}
+    | {"dataset", "embedder", "linux", "darwin", "windows"}
 )
 HOMES = re.compile(
     r"(?<![\w.])(?:/home/|/Users/|/var/home/|[A-Za-z]:\\+Users\\+)(?!Shared\b|Public\b)[^/\\\s:'\",;)]+"
@@ -24,16 +26,16 @@ TOKENS = re.compile(
 )
 CREDENTIALS = re.compile(r"(?<=://)[^/\s@:]+(?::[^/\s@]*)?@")
 BEARER = re.compile(r"(?i)\b(authorization:\s*(?:bearer|basic)\s+)\S+")
-NAMED = re.compile(r"(?i)\b((?:\w+_)?(?:token|password|secret|api_?key)\s*[=:]\s*)(?!<)[^\s'\",;)]+")
+NAMED = re.compile(
+    r"(?i)\b((?:\w+_)?(?:token|password|secret|api_?key)\s*[=:]\s*)(?!<)[^\s'\",;)]+"
+)
 
 
 def personal_names() -> dict[str, str]:
     """This machine's user and host names and what stands for each; common words are left out."""
     found: dict[str, str] = {}
-    try:
+    with contextlib.suppress(KeyError, OSError):  # a container's user may have no name
         found[getpass.getuser()] = "<user>"
-    except (KeyError, OSError):  # no such user on this machine, as in many containers
-        pass
     host = socket.gethostname()
     for name in (host, host.partition(".")[0]):
         found.setdefault(name, "<host>")

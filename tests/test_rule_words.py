@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import itertools
 import re
+import tokenize
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -102,8 +104,13 @@ def with_import(base: Facts, error: str) -> Facts:
 def faulty(base: Facts) -> Iterator[Facts]:
     """Machines on which something is broken or was not looked at."""
     for probe, (kind, detail) in itertools.product(
-        ("host", "python", "packages", "accelerator", "embedder", "workers"),
-        (("killed", "SIGSEGV"), ("exited", "status 3"), ("timeout", "60 s"), ("garbled", "?")),
+        ("host", "packages", "accelerator", "embedder", "workers", "own_dataset"),
+        (
+            ("killed", "SIGSEGV"),
+            ("exited", "status 3"),
+            ("timeout", "60 s"),
+            ("garbled", "its answer is not JSON"),
+        ),
     ):
         failure = ProbeFailure(probe, kind, detail, "boom")  # type: ignore[arg-type]
         yield replace(base, failures=(failure,), **{probe: None})  # type: ignore[arg-type]
@@ -117,11 +124,11 @@ def faulty(base: Facts) -> Iterator[Facts]:
     absent = Outcome(False, "ModuleNotFoundError", "No module named 'torch'", 0.1)
     for outcome in (absent, FAILS):
         yield replace(
-            base,
+            with_import(base, "No module named 'torch'"),
             packages=bare,
             accelerator=replace(base.accelerator, outcome=outcome, torch=None),
-            embedder=None,
             workers=None,
+            failures=(ProbeFailure("workers", "exited", "status 1", "boom"),),
         )
     yield with_import(base, "No module named 'lightning'")
     yield with_import(base, "cannot import name 'x'")
@@ -191,6 +198,25 @@ def test_every_check_and_finding_says_the_same_in_both_languages(base: Facts) ->
         says_the_same(words)
 
 
+def test_code_of_remedies_parses_and_has_no_comments() -> None:
+    codes = {
+        code
+        for base in (recorded.linux_new(), recorded.linux_old())
+        for facts in platforms(base)
+        for intent in intents()
+        for judged in judge(facts, intent)
+        for found in judged.check.findings
+        for remedy in found.remedies
+        for code in (remedy.before, remedy.after)
+        if code is not None
+    }
+    assert len(codes) > 5
+    for code in codes:
+        ast.parse(code)
+        readable = io.StringIO(code).readline
+        assert tokenize.COMMENT not in {each.type for each in tokenize.generate_tokens(readable)}
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule.code))
 def test_every_subject_is_there_in_both_languages(rule: Any) -> None:
     says_the_same(rule.subject)
@@ -222,10 +248,10 @@ def pairs() -> Iterator[Any]:
                 yield pytest.param(node, id=f"{path.name}:{node.lineno}")
 
 
-@pytest.mark.parametrize("call", pairs())
+@pytest.mark.parametrize("call", list(pairs()))
 def test_every_pair_is_filled_with_the_same_in_both_languages(call: ast.Call) -> None:
     english, chinese = map(written, call.args)
     if english is not None and chinese is not None:
         assert english[1] == chinese[1]
         assert tokens(english[0]) == tokens(chinese[0])
-        assert bool(english[0]) == bool(chinese[0])
+        assert bool(english[0].strip()) == bool(chinese[0].strip())

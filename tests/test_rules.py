@@ -405,3 +405,10 @@ def test_210_judges_a_dataset_of_the_users() -> None:
     assert "cannot be given" in finding(facts, "CPG210", start_method="spawn").title.en
     assert check(facts, "CPG210", num_workers=0).status == "ok"
     assert check(recorded.linux_new(), "CPG210").status == "skipped"
+
+
+def test_210_does_not_hide_that_the_probe_died() -> None:
+    died = ProbeFailure("own_dataset", "killed", "SIGSEGV", "")
+    result = check(replace(recorded.linux_new(), failures=(died,)), "CPG210")
+    assert result.status == "unknown"
+    assert "SIGSEGV" in result.summary.en

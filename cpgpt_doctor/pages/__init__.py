@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 
 from markdown_it import MarkdownIt
 
@@ -53,7 +54,7 @@ def read(code: str, language: Language) -> Page:
     names = {words.say(language): name for name, words in PARTS.items()}
     tokens = MarkdownIt().parse(text)
     headings = []
-    for token, inline in zip(tokens, tokens[1:], strict=False):
+    for token, inline in pairwise(tokens):
         if token.type == "heading_open" and token.map is not None:
             headings.append((inline.content, token.map))
     title = headings[0][0].partition(" · ")[2]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cpgpt_doctor import __version__
-from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.facts import (
     Accelerator,
     Embedder,
@@ -57,7 +57,15 @@ QUICK = tuple(name for name, probe in PROBES.items() if probe.heavy)
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[str]:
     """A private folder for everything that an examination has to write, removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="cpgpt-doctor-", ignore_cleanup_errors=True) as folder:
+    try:
+        base = tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise DoctorError(
+            "no temporary folder can be written; set TMPDIR to a folder that can"
+        ) from error
+    with tempfile.TemporaryDirectory(
+        prefix="cpgpt-doctor-", dir=base, ignore_cleanup_errors=True
+    ) as folder:
         yield folder
 
 

@@ -112,10 +112,7 @@ def head(report: Report, language: Language, date: str | None) -> str:
 def heading(finding: Finding, language: Language) -> str:
     """A finding's heading, without its level."""
     kind = SEVERITY[finding.severity].say(language)
-    return (
-        f"{MARKS[finding.severity]} {finding.code} · {text(finding.title.say(language))}"
-        f"{bracketed(kind, language)}"
-    )
+    return f"{MARKS[finding.severity]} {kind} {finding.code} · {text(finding.title.say(language))}"
 
 
 def bracketed(words: str, language: Language) -> str:
@@ -332,7 +329,7 @@ def text(plain: str) -> str:
     # Between letters and digits `_` is no markup, and names are easier to read without escapes.
     line = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)
     line = re.sub(r"^([-+>=])", r"\\\1", line)
-    return re.sub(r"^(\d+)([.)])", r"\1\\\2", line)
+    return re.sub(r"^(\d+)([.)])(?= |$)", r"\1\\\2", line)
 
 
 def code(plain: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TextIO
+from typing import IO, TextIO, cast
 
 from rich.console import Console
 
@@ -71,8 +71,9 @@ def console(stream: TextIO, language: Language, *, ascii_only: bool = False) -> 
             " set PYTHONUTF8=1, or write a file: --output FILE"
         )
     if plain and language == "zh":
-        return Console(file=Marks(stream), highlight=False)
-    return Console(file=Plain(stream) if plain else stream, highlight=False)
+        return Console(file=cast(IO[str], Marks(stream)), highlight=False)
+    shown = cast(IO[str], Plain(stream)) if plain else stream
+    return Console(file=shown, highlight=False)
 
 
 class Marks(Plain):

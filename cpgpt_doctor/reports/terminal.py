@@ -98,9 +98,7 @@ def header(report: Report, language: Language) -> RenderableType:
     rows.add_row(Text(LABELS["patient"].say(language), "dim"), Text(patient(report)))
     if facts.python:
         rows.add_row(Text(LABELS["python"].say(language), "dim"), Text(facts.python.executable))
-    rows.add_row(
-        Text(LABELS["judged"].say(language), "dim"), Text(judged_call(report, language))
-    )
+    rows.add_row(Text(LABELS["judged"].say(language), "dim"), Text(judged_call(report, language)))
     return Group(Text(f"cpgpt-doctor {facts.doctor_version}", "bold"), rows)
 
 

@@ -16,7 +16,7 @@ from cpgpt_doctor.findings import (
     unknown,
 )
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.rule import Rule, examined, severity
+from cpgpt_doctor.rules.rule import Rule, ending, examined, severity
 from cpgpt_doctor.rules.workers import PICKLING, moved_positions, remedies
 from cpgpt_doctor.words import Words
 
@@ -171,7 +171,7 @@ def workers_start(facts: Facts, call: Call) -> Check:
         return ok(
             Words(
                 "no workers asked for: none has to start",
-                "没有要求工作进程：无需启动",
+                "未启用工作进程：无需启动",
             )
         )
     starts = facts.workers.starts
@@ -285,7 +285,15 @@ def tokenizer_threads(facts: Facts, call: Call) -> Check:
 
 def own_dataset(facts: Facts, call: Call) -> Check:
     """CPG210: a dataset of the user's, with --dataset."""
-    own = facts.own_dataset
+    own, failure = facts.own_dataset, facts.failure("own_dataset")
+    if failure is not None:
+        how = ending(failure)
+        return unknown(
+            Words(
+                f"your own dataset: its probe ended: {how.en}",
+                f"你自己的数据集：它的探测程序异常结束（{how.zh}）",
+            )
+        )
     if own is None:
         return skipped(
             Words(

@@ -96,9 +96,15 @@ SLOWER_IN_BATCHES = Words(
     "batch_size=8 时，8 个工作进程每秒准备 1,155 个窗口，不用工作进程则是 667 个"
     "（benchmarks/worker_settings.py）。",
 )
-NAME_REPLACED = Words(
-    "It replaces a name in CpGPT's module for the whole process.",
-    "它会在整个进程内替换 CpGPT 模块中的一个名字。",
+WRAPPED = (
+    Words(
+        "It has to stand in every program that embeds, before the call.",
+        "每个做嵌入的程序都要写上这段代码，并且要放在调用之前。",
+    ),
+    Words(
+        "check still reports CPG203: it looks at the installed CpGPT, not at your program.",
+        "check 仍会报告 CPG203：它检查的是已安装的 CpGPT，而不是你的程序。",
+    ),
 )
 
 
@@ -140,7 +146,7 @@ def main_process(facts: EmbedderExamined, workers: int) -> Remedy:
         after=NO_WORKERS_WITHOUT_PREFETCH,
         commands=(RUN_EMBED,),
         gains=(EVERYWHERE, NO_SHARED_POSITION),
-        drawbacks=(NAME_REPLACED, SLOWER_IN_BATCHES),
+        drawbacks=(*WRAPPED, SLOWER_IN_BATCHES),
     )
 
 
@@ -243,7 +249,7 @@ def dataset_pickles(facts: Facts, call: Call) -> Check:
         return ok(
             Words(
                 "no workers asked for: the dataset is not pickled",
-                "没有要求工作进程：不会 pickle 数据集",
+                "未启用工作进程：不会 pickle 数据集",
             )
         )
     if method not in PICKLING:
@@ -257,7 +263,7 @@ def dataset_pickles(facts: Facts, call: Call) -> Check:
         )
     seen_trial = effective_trial(seen, call)
     falls_back = seen_trial is not None and seen_trial.workers == 0
-    default = Words("", "") if call.chosen else Words(" (the default here)", "（这里的默认值）")
+    default = Words("", " ") if call.chosen else Words(" (the default here)", "（这里的默认值）")
     outcome = (
         Words(
             f"Here CpGPT's guard sees {method} and falls back to 0 workers, whatever was asked.",
@@ -436,11 +442,12 @@ def prefetch(facts: Facts, call: Call) -> Check:
                     after=NO_WORKERS_WITHOUT_PREFETCH,
                     gains=(
                         Words(
-                            "Neither CpGPT nor your packages change.",
-                            "CpGPT 和你安装的包都不用变。",
+                            "CpGPT's files stay as they are: the name is replaced in the running"
+                            " program only.",
+                            "不改动 CpGPT 的文件，只在运行中的程序里替换一个名字。",
                         ),
                     ),
-                    drawbacks=(NAME_REPLACED,),
+                    drawbacks=WRAPPED,
                 ),
             ),
             Evidence(error=without.error),
@@ -526,7 +533,7 @@ def guard(facts: Facts, call: Call) -> Check:
         return ok(
             Words(
                 "CpGPT's worker guard: no workers asked for",
-                "CpGPT 的工作进程防护：没有要求工作进程",
+                "CpGPT 的工作进程防护：未启用工作进程",
             )
         )
     if method not in PICKLING:
@@ -552,9 +559,9 @@ def guard(facts: Facts, call: Call) -> Check:
             )
         )
     sees = (
-        Words("no start method", "没有设置启动方式")
+        Words("no start method", "没有看到启动方式")
         if tried.start_method_seen is None
-        else Words(repr(tried.start_method_seen), f"启动方式是 {tried.start_method_seen!r}")
+        else Words(f"{tried.start_method_seen!r}", f"看到的是 {tried.start_method_seen!r}")
     )
     return found(
         Finding(
@@ -574,7 +581,7 @@ def guard(facts: Facts, call: Call) -> Check:
                 Words(
                     f"Here it saw {sees.en} after a model had been loaded, and asked for"
                     f" {tried.workers} workers when {tried.asked_workers} were passed.",
-                    f"在这里，加载模型之后它看到的是{sees.zh}；传入 {tried.asked_workers} 时，"
+                    f"在这里，加载模型之后它{sees.zh}；传入 {tried.asked_workers} 时，"
                     f"它要求了 {tried.workers} 个工作进程。",
                 ),
                 Words(
@@ -632,7 +639,7 @@ def shared_offset(facts: Facts, call: Call) -> Check:
         return ok(
             Words(
                 "no workers asked for: nobody shares the genome's file",
-                "没有要求工作进程：没有谁共用基因组文件",
+                "未启用工作进程：没有谁共用基因组文件",
             )
         )
     if call.start_method != "fork":
@@ -669,7 +676,7 @@ def shared_offset(facts: Facts, call: Call) -> Check:
         Words(
             f"{trial_seen.wrong} of {trial_seen.windows} windows were wrong"
             f" with {trial_seen.workers} workers",
-            f"用 {trial_seen.workers} 个工作进程时，{trial_seen.windows} 个窗口中有"
+            f"{trial_seen.workers} 个工作进程时，{trial_seen.windows} 个窗口中有"
             f" {trial_seen.wrong} 个读错",
         )
         if trial_seen
@@ -707,7 +714,7 @@ def shared_offset(facts: Facts, call: Call) -> Check:
                     f"In a trial with CpGPT's own dataset, {wrong.en}. How many depends on how"
                     " often workers read at once: a slow model or a busy machine hides it, a fast"
                     " GPU shows it.",
-                    f"用 CpGPT 自己的数据集试验：{wrong.zh}。读错多少取决于工作进程同时读取的"
+                    f"用 CpGPT 自己的数据集做过试验：{wrong.zh}。读错多少取决于工作进程同时读取的"
                     "频率：模型慢或机器忙时不易显现，GPU 快时就会显现。",
                 )
                 if trial_seen
@@ -782,7 +789,11 @@ def one_reader(facts: EmbedderExamined, workers: int) -> Remedy:
     )
     if no_workers_crashes(facts) is not None:
         why = Words(f"{why.en} {first.why.en}", f"{why.zh}{first.why.zh}")
-    return replace(first, why=why)
+    gain = Words(
+        "Also right where workers cannot be started at all (CPG201).",
+        "在工作进程根本无法启动的平台上同样适用（CPG201）。",
+    )
+    return replace(first, why=why, gains=(EVERYWHERE, gain))
 
 
 RULES = (

@@ -1,0 +1,214 @@
+"""The report as one self-contained HTML file, in both languages.
+
+It has the parts of the Markdown report, which are turned into HTML here; raw HTML in them stays
+text. Nothing is loaded, and without its script the page lacks its copy buttons only.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from html import escape
+from importlib import resources
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+
+from cpgpt_doctor.findings import Finding, Severity
+from cpgpt_doctor.reports import markdown
+from cpgpt_doctor.reports.report import Report
+from cpgpt_doctor.words import Language, Words
+
+LANGUAGES: tuple[tuple[Language, str, str], ...] = (
+    ("en", "English", "en"),
+    ("zh", "中文", "zh-CN"),
+)
+CONTENTS = Words("Contents", "目录")
+COPY = Words("Copy", "复制")
+COPIED = Words("Copied", "已复制")
+SELECTED = Words("Selected", "已选中")
+
+# Where a page may not write to the clipboard (no HTTPS, or refused), the text is selected.
+SCRIPT = """\
+for (const button of document.querySelectorAll(".block button")) {
+  const text = button.parentElement.querySelector("code");
+  const select = () => {
+    getSelection().selectAllChildren(text);
+    button.textContent = button.dataset.selected;
+  };
+  const copied = () => { button.textContent = button.dataset.copied; };
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    if (navigator.clipboard) navigator.clipboard.writeText(text.textContent).then(copied, select);
+    else select();
+  });
+}
+addEventListener("beforeprint", () => {
+  for (const each of document.querySelectorAll("details")) each.open = true;
+});
+"""
+
+
+def render(report: Report, language: Language, *, date: str | None = None) -> str:
+    """The page; it starts in `language`, and a switch shows the other one."""
+    style = resources.files(__package__).joinpath("html.css").read_text(encoding="utf-8")
+    policy = (
+        f"default-src 'none'; style-src {digest(style)}; script-src {digest(SCRIPT)};"
+        " base-uri 'none'; form-action 'none'"
+    )
+    choices = "".join(
+        f'<label for="language-{code}" lang="{tag}"><input type="radio" name="language"'
+        f' id="language-{code}"{" checked" if code == language else ""}>{name}</label>'
+        for code, name, tag in LANGUAGES
+    )
+    articles = "\n".join(article(report, code, tag, date) for code, _, tag in LANGUAGES)
+    start = next(tag for code, _, tag in LANGUAGES if code == language)
+    return f"""\
+<!DOCTYPE html>
+<html lang="{start}">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(markdown.title(report, language))}</title>
+<style>{style}</style>
+</head>
+<body>
+<main>
+<fieldset><legend>Language · <span lang="zh-CN">语言</span></legend>{choices}</fieldset>
+{articles}
+</main>
+<script>{SCRIPT}</script>
+</body>
+</html>
+"""
+
+
+def digest(content: str) -> str:
+    """What a content security policy calls this very text."""
+    sha = hashlib.sha256(content.encode()).digest()
+    return f"'sha256-{base64.b64encode(sha).decode()}'"
+
+
+def article(report: Report, language: Language, tag: str, date: str | None) -> str:
+    shown: dict[object, str] = {}
+    findings = [
+        section(finding, f"{language}-finding-{number}", language, shown)
+        for number, finding in enumerate(report.findings, 1)
+    ]
+    parts = [("checklist", markdown.checklist(report, language))]
+    if report.findings:
+        parts.append(("summary", markdown.summary(report, language)))
+    ends = [
+        f'<section id="{language}-{part}">'
+        f"<h2>{markdown.part_heading(part, language)}</h2>\n{html(content, language)}</section>"
+        for part, content in parts
+    ]
+    links = [
+        (f"{language}-finding-{number}", html(markdown.heading(finding, language), language, True))
+        for number, finding in enumerate(report.findings, 1)
+    ] + [(f"{language}-{part}", markdown.part_heading(part, language)) for part, _ in parts]
+    contents = "".join(f'<li><a href="#{target}">{said}</a></li>' for target, said in links)
+    return "\n".join(
+        (
+            f'<article lang="{tag}">',
+            f"<h1>{escape(markdown.title(report, language))}</h1>",
+            html(markdown.head(report, language, date), language),
+            f'<nav aria-label="{CONTENTS.say(language)}"><ul>{contents}</ul></nav>',
+            *findings,
+            *ends,
+            "</article>",
+        )
+    )
+
+
+def section(finding: Finding, name: str, language: Language, shown: dict[object, str]) -> str:
+    """A finding, which folds; errors are open."""
+    heading = html(markdown.heading(finding, language), language, inline=True)
+    return (
+        f'<details id="{name}" class="{finding.severity.name}"'
+        f"{' open' if finding.severity is Severity.error else ''}>"
+        f"<summary><h2>{heading}</h2></summary>\n"
+        f"{html(markdown.body(finding, language, shown), language)}</details>"
+    )
+
+
+def html(content: str, language: Language, inline: bool = False) -> str:
+    """Markdown as HTML: code with a button, tables that say their headings at each cell, tasks."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.add_render_rule("fence", block)
+    env = {"language": language}
+    if inline:
+        return str(parser.renderInline(content, env))
+    tokens = parser.parse(content, env)
+    label_cells(tokens)
+    make_tasks(tokens)
+    return str(parser.renderer.render(tokens, parser.options, env))
+
+
+def block(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: dict[str, Any]
+) -> str:
+    """A code block, which scrolls by keyboard too."""
+    language: Language = env["language"]
+    token = tokens[index]
+    copied, selected = COPIED.say(language), SELECTED.say(language)
+    return (
+        f'<div class="block"><button type="button" hidden data-copied="{copied}"'
+        f' data-selected="{selected}" aria-live="polite">{COPY.say(language)}</button>'
+        f'<pre tabindex="0"><code translate="no">{escape(token.content.rstrip())}</code></pre>'
+        "</div>\n"
+    )
+
+
+ROLES = {
+    "table_open": "table",
+    "thead_open": "rowgroup",
+    "tbody_open": "rowgroup",
+    "tr_open": "row",
+    "th_open": "columnheader",
+    "td_open": "cell",
+}
+
+
+def label_cells(tokens: list[Token]) -> None:
+    """On a narrow screen each row is a card whose cells say their column; roles keep it a table."""
+    columns: list[str] = []
+    column = 0
+    for token, content in zip(tokens, tokens[1:], strict=False):
+        if token.type in ROLES:
+            token.attrSet("role", ROLES[token.type])
+        if token.type == "table_open":
+            columns = []
+        elif token.type == "tr_open":
+            column = 0
+        elif token.type == "th_open":
+            columns.append("".join(child.content for child in content.children or ()))
+        elif token.type == "td_open":
+            if columns[column]:
+                token.attrSet("data-label", columns[column])
+            column += 1
+
+
+def make_tasks(tokens: list[Token]) -> None:
+    """Items that begin with [ ] or [x] become boxes that a reader can tick."""
+    lists: list[Token] = []
+    for token in tokens:
+        if token.type == "bullet_list_open":
+            lists.append(token)
+        elif token.type == "bullet_list_close":
+            lists.pop()
+        elif token.type == "inline" and lists and token.content.startswith(("[ ] ", "[x] ")):
+            assert token.children
+            first = token.children[0]
+            checked = " checked" if first.content.startswith("[x]") else ""
+            first.content = first.content[4:]
+            opening = Token("html_inline", "", 0)
+            opening.content = f'<label><input type="checkbox"{checked}><span>'
+            closing = Token("html_inline", "", 0)
+            closing.content = "</span></label>"
+            token.children = [opening, *token.children, closing]
+            lists[-1].attrSet("class", "tasks")

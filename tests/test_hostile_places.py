@@ -1,0 +1,259 @@
+"""`check` where much of what a desk has is missing: it works, and its report is complete."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import jsonschema
+import pytest
+
+SCHEMA = json.loads(
+    resources.files("cpgpt_doctor.reports").joinpath("check.schema.json").read_text()
+)
+DOCTOR = (sys.executable, "-m", "cpgpt_doctor")
+DEAD = "http://127.0.0.1:9"  # the discard port: nobody answers
+NO_NETWORK = {
+    **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), DEAD),
+    **dict.fromkeys(("all_proxy", "ALL_PROXY"), DEAD),
+}
+ASCII_ONLY = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+FORMATS = ("terminal", "markdown", "html", "json", "sarif", "github", "junit")
+# The user that owns nothing, who may read what he does not own (this interpreter may lie in the
+# home folder of root), and write nothing of it.
+NOBODY = (
+    *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+    *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
+)
+
+as_root = pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="a namespace or another user takes root"
+)
+posix = pytest.mark.skipif(
+    sys.platform == "win32", reason="descriptors are closed by a POSIX shell"
+)
+
+
+def start(
+    *command: object,
+    folder: Path,
+    without: tuple[str, ...] = (),
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> subprocess.CompletedProcess[bytes]:
+    kept = {name: value for name, value in os.environ.items() if name not in without}
+    return subprocess.run(
+        [*map(str, command)],
+        cwd=folder,
+        env={**kept, **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+    )
+
+
+def statuses(text: bytes) -> dict[str, str]:
+    """The status of every check of a JSON report that is valid."""
+    data: dict[str, Any] = json.loads(text)
+    jsonschema.validate(data, SCHEMA)
+    return {each["code"]: each["status"] for each in data["checks"]}
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What a quick check knows of this environment at a desk."""
+    folder = tmp_path_factory.mktemp("desk")
+    ran = start(*DOCTOR, "check", "--quick", "--format", "json", folder=folder)
+    assert ran.returncode in (0, 1), ran.stderr
+    known = statuses(ran.stdout)
+    assert {"ok", "skipped"} <= set(known.values())
+    return known
+
+
+def quick(
+    *before: object,
+    folder: Path,
+    without: tuple[str, ...] = (),
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, str]:
+    """The statuses of a quick check that `before` starts."""
+    asked = (*DOCTOR, "check", "--quick", "--format", "json")
+    ran = start(*before, *asked, folder=folder, without=without, variables=variables)
+    assert ran.returncode in (0, 1), ran.stderr
+    assert ran.stderr == b""
+    return statuses(ran.stdout)
+
+
+def test_proxies_that_do_not_answer(usual: dict[str, str], tmp_path: Path) -> None:
+    assert quick(folder=tmp_path, variables=NO_NETWORK) == usual
+
+
+def test_a_full_check_needs_neither_network_nor_home(tmp_path: Path) -> None:
+    """As root, in a network namespace that has no interface up; else with dead proxies."""
+    alone = ("unshare", "--net") if sys.platform == "linux" and os.geteuid() == 0 else ()
+    ran = start(
+        *(*alone, *DOCTOR, "check", "--via", "run-embed", "--format", "json"),
+        folder=tmp_path,
+        variables={"HOME": str(tmp_path / "missing"), **NO_NETWORK},
+    )
+    assert ran.returncode in (0, 1), ran.stderr
+    data = json.loads(ran.stdout)
+    known = statuses(ran.stdout)
+    assert "skipped" not in known.values()
+    # The tokenizer is not in the cache of a home that is not there: that alone is not known.
+    assert {code for code, status in known.items() if status == "unknown"} <= {"CPG207"}
+    assert data["patient"]["executable"] == sys.executable
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("home", [None, "missing"])
+def test_no_home_folder(usual: dict[str, str], tmp_path: Path, home: str | None) -> None:
+    variables = {"HOME": str(tmp_path / home)} if home else {}
+    assert quick(folder=tmp_path, without=("HOME", "USER", "LOGNAME"), variables=variables) == usual
+    assert list(tmp_path.iterdir()) == []
+
+
+@as_root
+def test_a_home_of_a_user_whom_the_machine_does_not_know(
+    usual: dict[str, str], tmp_path: Path
+) -> None:
+    """As in a container that is started with some user's number."""
+    stranger = [part.replace("65534", "54321") for part in NOBODY]
+    places = ("HOME", "USER", "LOGNAME", "TMPDIR")
+    assert quick(*stranger, folder=Path("/"), without=places) == usual
+
+
+@as_root
+def test_another_user_who_owns_nothing(usual: dict[str, str], tmp_path: Path) -> None:
+    nowhere = {"HOME": "/nonexistent", "USER": "nobody", "LOGNAME": "nobody"}
+    assert quick(*NOBODY, folder=tmp_path, without=("TMPDIR",), variables=nowhere) == usual
+    assert list(tmp_path.iterdir()) == []
+
+
+def read_only(*folders: object) -> tuple[str, ...]:
+    """A command that starts another where `folders` cannot be written, by root either."""
+    script = (
+        'for each in "$@"; do [ "$each" = -- ] && break; mount --bind "$each" "$each" || exit 9;'
+    )
+    script += (
+        ' mount -o remount,bind,ro "$each" || exit 9; shift; done; shift; cd "$PWD"; exec "$@"'
+    )
+    return ("unshare", "--mount", "sh", "-c", script, "sh", *map(str, folders), "--")
+
+
+@as_root
+def test_a_read_only_file_system(usual: dict[str, str], tmp_path: Path) -> None:
+    """Only the temporary folder can be written."""
+    (temporary := tmp_path / "temporary").mkdir()
+    (place := tmp_path / "place").mkdir()
+    package = Path(__file__).parents[1]
+    sealed = read_only(place, package, sys.prefix, sys.base_prefix)
+    tried = start(*sealed, "touch", place / "file", folder=place)
+    assert b"Read-only file system" in tried.stderr
+    assert quick(*sealed, folder=place, variables={"TMPDIR": str(temporary)}) == usual
+    assert list(temporary.iterdir()) == []
+
+
+@as_root
+@pytest.mark.parametrize("asked", ["--output", "--save-facts"])
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, asked: str) -> None:
+    ran = start(
+        *(*read_only(tmp_path), *DOCTOR, "check", "--quick", asked, "report.json"), folder=tmp_path
+    )
+    assert ran.returncode == 2
+    (line,) = ran.stderr.decode().splitlines()
+    assert line.startswith(f"cpgpt-doctor: {asked} report.json: ")
+    assert "Read-only file system" in line
+
+
+@as_root
+def test_no_temporary_folder_is_one_line_with_what_to_do(tmp_path: Path) -> None:
+    places = [each for each in ("/tmp", "/var/tmp", "/usr/tmp") if Path(each).is_dir()]
+    ran = start(
+        *(*read_only(*places), *DOCTOR, "check", "--quick"), folder=tmp_path, without=("TMPDIR",)
+    )
+    assert ran.returncode == 3
+    assert ran.stdout == b""
+    (line,) = ran.stderr.decode().splitlines()
+    assert line.startswith("cpgpt-doctor: no temporary folder can be written")
+    assert "TMPDIR" in line
+
+
+@posix
+@pytest.mark.parametrize(
+    "closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "</dev/null >/dev/null 2>/dev/null"]
+)
+def test_no_terminal_and_no_streams(usual: dict[str, str], tmp_path: Path, closed: str) -> None:
+    script = f'exec "$@" {closed}'
+    asked = ("check", "--quick", "--format", "json", "--output", "report.json")
+    ran = start("setsid", "sh", "-c", script, "sh", *DOCTOR, *asked, folder=tmp_path)
+    assert ran.returncode in (0, 1), ran.stderr
+    assert statuses((tmp_path / "report.json").read_bytes()) == usual
+
+
+@posix
+@pytest.mark.parametrize("lost", [">&-", ">/dev/full"])
+@pytest.mark.parametrize("style", FORMATS)
+def test_a_report_that_is_lost_is_no_success(tmp_path: Path, lost: str, style: str) -> None:
+    if lost == ">/dev/full" and not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    asked = ("check", "--quick", "--fail-on", "never", "--format", style)
+    ran = start("sh", "-c", f'exec "$@" {lost}', "sh", *DOCTOR, *asked, folder=tmp_path)
+    assert ran.returncode == 3
+    (line,) = ran.stderr.decode().splitlines()
+    assert line.startswith("cpgpt-doctor: ")
+    assert ("closed" if lost == ">&-" else "No space left on device") in line
+
+
+@posix
+def test_a_reader_that_leaves_early(tmp_path: Path) -> None:
+    script = 'set -o pipefail; "$@" | head -n 1'
+    ran = start("bash", "-c", script, "bash", *DOCTOR, "check", "--quick", folder=tmp_path)
+    assert ran.stderr == b""
+    assert len(ran.stdout.splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("facts")
+    ran = start(*DOCTOR, "check", "--quick", "--save-facts", "facts.json", folder=folder)
+    assert ran.returncode in (0, 1), ran.stderr
+    return folder / "facts.json"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("style", FORMATS)
+def test_standard_output_that_knows_only_ascii(
+    tmp_path: Path, facts: Path, style: str, language: str
+) -> None:
+    asked = ("check", "--facts", facts, "--format", style, "--lang", language)
+    ran = start(*DOCTOR, *asked, folder=tmp_path, variables=ASCII_ONLY)
+    if (style, language) == ("terminal", "zh"):
+        assert ran.returncode == 2
+        assert b"PYTHONUTF8=1" in ran.stderr
+        return
+    assert ran.returncode in (0, 1), ran.stderr
+    assert ran.stderr == b""
+    if style == "terminal":
+        assert ran.stdout.isascii()
+        assert b"\\u" not in ran.stdout  # every mark has a plain likeness
+    else:
+        assert ran.stdout.decode("utf-8")  # these are files, whatever the terminal
+
+
+def test_a_check_under_lang_c_is_complete(usual: dict[str, str], tmp_path: Path) -> None:
+    assert quick(folder=tmp_path, variables=ASCII_ONLY) == usual
+
+
+def test_names_with_other_letters_under_lang_c(usual: dict[str, str], tmp_path: Path) -> None:
+    """A folder's name that the locale cannot write is no reason to fail."""
+    (place := tmp_path / "数据 é").mkdir()
+    assert quick(folder=place, variables=ASCII_ONLY) == usual
+    ran = start(*DOCTOR, "check", "--quick", "--verbose", folder=place, variables=ASCII_ONLY)
+    assert ran.returncode in (0, 1), ran.stderr
+    assert ran.stderr == b""

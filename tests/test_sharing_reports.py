@@ -1,0 +1,203 @@
+"""What is shared holds nothing personal; what a project configures is what `check` does."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cpgpt_doctor import facts as facts_module
+from cpgpt_doctor import redact
+from cpgpt_doctor.facts import ProbeFailure
+from tests import recorded
+
+FACTS = Path(recorded.__file__).parent / "linux-py313-cpgpt0.0.7.json"
+
+
+def check(
+    *arguments: object, cwd: Path | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cpgpt_doctor", "check", *map(str, arguments)],
+        env={**os.environ, "LC_ALL": "en_US.UTF-8", **variables},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/home/alice/env/bin/python", "~/env/bin/python"),
+        ("open '/Users/Alice Smith'", "open '~ Smith'"),
+        (r"C:\Users\alice\env\python.exe", r"~\env\python.exe"),
+        ("token hf_abcdefghijklmnopqrstuv1234", "token <token>"),
+        ("https://alice:s3cret@example.org/simple", "https://<token>@example.org/simple"),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer <token>"),
+        ("HF_TOKEN=whatever", "HF_TOKEN=<token>"),
+        ("tokenizer = fast", "tokenizer = fast"),
+        ("/opt/homebrew/lib/python3.13/site-packages/cpgpt/data", None),
+        ("TypeError: cannot pickle 'BufferedReader' instances", None),
+    ],
+)
+def test_redaction_takes_out_what_is_personal_and_nothing_else(
+    text: str, expected: str | None
+) -> None:
+    assert redact.redact(text) == (text if expected is None else expected)
+
+
+def test_this_users_own_names_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "zhangwei")
+    monkeypatch.setenv("HOME", "/data/people/zhangwei")
+    monkeypatch.setattr("socket.gethostname", lambda: "gpu17.cluster.example.org")
+    text = "/data/people/zhangwei/env and /scratch/zhangwei/x on gpu17, torch of zhangweifeng"
+    assert redact.redact(text) == "~/env and /scratch/<user>/x on <host>, torch of zhangweifeng"
+
+
+def test_a_user_named_as_a_package_does_not_take_it_out_of_paths(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOGNAME", "cpgpt")
+    monkeypatch.setenv("HOME", "/home/cpgpt")
+    assert redact.redact("/home/cpgpt/e/site-packages/cpgpt") == "~/e/site-packages/cpgpt"
+
+
+def test_every_text_of_saved_facts_is_redacted_unless_asked(tmp_path: Path) -> None:
+    failure = ProbeFailure("workers", "exited", "status 1", "HF_TOKEN=hf_abcdefghijklmnopqrst")
+    facts = replace(recorded.linux_old(), failures=(failure,))
+    source = tmp_path / "source.json"
+    source.write_text(facts_module.to_json(facts))
+    for options in ([], ["--no-redact"]):
+        saved = tmp_path / "saved.json"
+        check("--facts", source, "--save-facts", saved, "--quiet", *options)
+        text = saved.read_text()
+        assert ("/home/user" in text) == bool(options)
+        assert ("hf_abcdef" in text) == bool(options)
+
+
+@pytest.mark.parametrize("form", ["markdown", "html", "sarif", "github", "junit"])
+def test_reports_that_are_shared_are_redacted(form: str) -> None:
+    for options in ([], ["--no-redact"]):
+        ran = check(
+            "--facts", FACTS, "--start-method", "spawn", "--format", form, *options,
+            GITHUB_STEP_SUMMARY="",
+        )  # fmt: skip
+        assert ran.returncode == 1, ran.stderr
+        assert "CPG201" in ran.stdout
+        assert ("/home/user" in ran.stdout) == bool(options)
+
+
+def test_select_and_ignore_choose_rules_by_their_prefix() -> None:
+    ran = check("--facts", FACTS, "--format", "json", "--select", "CPG2", "--ignore", "CPG203")
+    codes = {each["code"] for each in json.loads(ran.stdout)["checks"]}
+    assert "CPG201" in codes
+    assert "CPG203" not in codes
+    assert all(code.startswith("CPG2") for code in codes)
+    ran = check("--facts", FACTS, "--select", "CPG9")
+    assert ran.returncode == 2
+    assert "no rule's code begins with 'CPG9'" in ran.stderr
+
+
+def test_quiet_shows_nothing_where_nothing_fails() -> None:
+    fine = check("--facts", FACTS, "--quiet", "--via", "run-embed")
+    assert (fine.returncode, fine.stdout, fine.stderr) == (0, "", "")
+    assert "CPG201" in check("--facts", FACTS, "--quiet", "--start-method", "spawn").stdout
+
+
+def test_output_is_written_whole_or_refused_in_one_line(tmp_path: Path) -> None:
+    target = tmp_path / "report.json"
+    ran = check("--facts", FACTS, "--format", "json", "--output", target)
+    assert ran.stdout == ""
+    assert json.loads(target.read_text())["schema"] == "cpgpt-doctor/check/v1"
+    assert list(tmp_path.iterdir()) == [target]
+    ran = check("--facts", FACTS, "--output", tmp_path / "missing" / "report.txt")
+    assert ran.returncode == 2
+    assert "there is no folder" in ran.stderr
+    check("--facts", FACTS, "--output", target, "--lang", "zh", "--ascii")
+    assert "环境" in target.read_text()
+
+
+def test_ascii_is_plain_and_chinese_stays_readable() -> None:
+    plain = check("--facts", FACTS, "--ascii", "--start-method", "spawn", COLUMNS="80").stdout
+    assert plain.isascii()
+    assert "+ CPG101" in plain
+    assert "error[CPG201]" in plain
+    assert max(map(len, plain.splitlines())) <= 80
+    small = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    assert check("--facts", FACTS, **small).stdout.isascii()
+    refused = check("--facts", FACTS, "--lang", "zh", **small)
+    assert refused.returncode == 2
+    assert "cannot show Chinese" in refused.stderr
+
+
+def test_chinese_lines_are_no_wider_than_the_terminal() -> None:
+    from rich.cells import cell_len
+
+    shown = check("--facts", FACTS, "--lang", "zh", "--start-method", "spawn", COLUMNS="80")
+    lines = shown.stdout.splitlines()
+    assert "错误[CPG201]" in shown.stdout
+    assert max(map(cell_len, lines)) <= 80
+    labels = re.compile(r"  (?:方案 \d|验证|代价|症结) +")
+    widths = {cell_len(found[0]) for found in map(labels.match, lines) if found}
+    assert widths == {12}
+
+
+def test_pyproject_gives_the_options_of_check(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.cpgpt-doctor]\nvia = "run-embed"\nselect = ["CPG2", "CPG4"]\nignore = "CPG204"\n'
+        'format = "json"\nnum-workers = 4\nquiet = false\n'
+    )
+    below = tmp_path / "scripts"
+    below.mkdir()
+    data = json.loads(check("--facts", FACTS, cwd=below).stdout)
+    assert data["intent"]["via"] == "run-embed"
+    assert data["intent"]["num_workers"] == 4
+    codes = {each["code"] for each in data["checks"]}
+    assert "CPG101" not in codes
+    assert "CPG204" not in codes
+    over = json.loads(check("--facts", FACTS, "--num-workers", 2, cwd=below).stdout)
+    assert over["intent"]["num_workers"] == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("num-worker = 4", "unknown key 'num-worker'; did you mean 'num-workers'?"),
+        ("num-workers = -1", "tool.cpgpt-doctor.num-workers: a whole number from 0"),
+        ('format = "pdf"', "'pdf' is none of terminal, markdown"),
+        ('quick = "yes"', "true or false is needed"),
+        ("select = true", "a text or a number is needed"),
+        ('ignore = ["CPG9"]', "no rule's code begins with 'CPG9'"),
+        ("via = ", "not TOML"),
+    ],
+)
+def test_a_wrong_key_or_value_is_refused_by_name(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[tool.cpgpt-doctor]\n{line}\n")
+    ran = check("--facts", FACTS, cwd=tmp_path)
+    assert ran.returncode == 2
+    assert ran.stdout == ""
+    assert said in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def test_a_baseline_accepts_todays_findings_and_no_new_ones(tmp_path: Path) -> None:
+    accepted = tmp_path / "accepted.json"
+    call = ("--facts", FACTS, "--start-method", "spawn")
+    assert check(*call, "--format", "json", "--output", accepted).returncode == 1
+    again = check(*call, "--baseline", accepted)
+    assert again.returncode == 0
+    assert "accepted by the baseline" in again.stdout
+    new = check("--facts", FACTS, "--start-method", "fork", "--baseline", accepted)
+    assert new.returncode == 1
+    assert "error[CPG202]" in new.stdout
+    (tmp_path / "bad.json").write_text("[]")
+    refused = check(*call, "--baseline", tmp_path / "bad.json")
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
