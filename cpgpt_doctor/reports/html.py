@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
+from itertools import pairwise
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -178,7 +179,7 @@ def label_cells(tokens: list[Token]) -> None:
     """On a narrow screen each row is a card whose cells say their column; roles keep it a table."""
     columns: list[str] = []
     column = 0
-    for token, content in zip(tokens, tokens[1:], strict=False):
+    for token, content in pairwise(tokens):
         if token.type in ROLES:
             token.attrSet("role", ROLES[token.type])
         if token.type == "table_open":
@@ -187,6 +188,11 @@ def label_cells(tokens: list[Token]) -> None:
             column = 0
         elif token.type == "th_open":
             columns.append("".join(child.content for child in content.children or ()))
+            if not columns[-1]:  # the corner of a table, which is no heading
+                token.tag = "td"
+                token.attrSet("role", "cell")
+        elif token.type == "th_close" and not columns[-1]:
+            token.tag = "td"
         elif token.type == "td_open":
             if columns[column]:
                 token.attrSet("data-label", columns[column])

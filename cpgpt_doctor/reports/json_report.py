@@ -6,27 +6,37 @@ import dataclasses
 import json
 from typing import Any
 
-from cpgpt_doctor.findings import Finding
+from cpgpt_doctor import culprits
+from cpgpt_doctor.findings import Finding, Remedy
+from cpgpt_doctor.reports.fingerprint import fingerprint
+from cpgpt_doctor.reports.plain import explain
 from cpgpt_doctor.reports.report import Report
+from cpgpt_doctor.words import Language, Words
 
 SCHEMA = "cpgpt-doctor/check/v1"
 
 
-def render(report: Report) -> str:
-    return json.dumps(as_data(report), indent=2, ensure_ascii=False) + "\n"
+def render(report: Report, language: Language) -> str:
+    return json.dumps(as_data(report, language), indent=2, ensure_ascii=False) + "\n"
 
 
-def as_data(report: Report) -> dict[str, Any]:
+def as_data(report: Report, language: Language) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
+        "language": language,
         "doctor": {"version": report.facts.doctor_version},
         "patient": patient(report),
         "intent": dataclasses.asdict(report.call),
         "checks": [
-            {"code": each.code, "status": each.check.status, "summary": each.check.summary}
+            {
+                "code": each.code,
+                "status": each.check.status,
+                "summary": each.check.summary.say(language),
+            }
             for each in report.judged
         ],
-        "findings": [finding(each) for each in report.findings],
+        "findings": [finding(each, language) for each in report.findings],
+        "accepted": report.accepted,
         "exit_code": report.exit_code,
     }
 
@@ -49,33 +59,50 @@ def patient(report: Report) -> dict[str, Any]:
     }
 
 
-def finding(value: Finding) -> dict[str, Any]:
+def finding(value: Finding, language: Language) -> dict[str, Any]:
     evidence = value.evidence
     return {
         "code": value.code,
         "severity": value.severity.name,
-        "title": value.title,
-        "causes": list(value.causes),
+        "title": value.title.say(language),
+        "causes": [cause.say(language) for cause in value.causes],
         "evidence": {
             "error": evidence.error,
-            "culprits": [dataclasses.asdict(culprit) for culprit in evidence.culprits],
-            "seen": dict(evidence.seen),
+            "culprits": [
+                {
+                    **dataclasses.asdict(culprit),
+                    "about": culprits.about(culprit.about).say(language),
+                }
+                for culprit in evidence.culprits
+            ],
+            # Names are keys for programs, the same in every language.
+            "seen": {name.en: seen.say(language) for name, seen in evidence.seen},
         },
         "location": dataclasses.asdict(value.location) if value.location else None,
-        "remedies": [
-            {
-                "rank": rank,
-                "advice": remedy.advice,
-                "title": remedy.title,
-                "before": remedy.before,
-                "after": remedy.after,
-                "commands": list(remedy.commands),
-                "why": remedy.why,
-            }
-            for rank, remedy in enumerate(value.remedies, 1)
-        ],
+        "remedies": [remedy(rank, each, language) for rank, each in enumerate(value.remedies, 1)],
         "verify": list(value.verify),
-        "expected": value.expected,
-        "cost": value.cost,
+        "expected": said(value.expected, language),
+        "cost": said(value.cost, language),
         "treated": value.treated,
+        "page": explain(value.code),
+        "fingerprint": fingerprint(value),
     }
+
+
+def remedy(rank: int, value: Remedy, language: Language) -> dict[str, Any]:
+    return {
+        "rank": rank,
+        "advice": value.advice,
+        "title": value.title.say(language),
+        "before": value.before,
+        "after": value.after,
+        "commands": list(value.commands),
+        "why": value.why.say(language),
+        "gains": [gain.say(language) for gain in value.gains],
+        "drawbacks": [drawback.say(language) for drawback in value.drawbacks],
+        "warning": said(value.warning, language),
+    }
+
+
+def said(words: Words | None, language: Language) -> str | None:
+    return words.say(language) if words else None
