@@ -223,9 +223,9 @@ def test_the_terminal_report_is_a_screen_to_act_on(saved: Any) -> None:
     assert ran.stderr == ""
     assert "\x1b" not in ran.stdout
     assert max(len(line) for line in ran.stdout.splitlines()) <= 80
-    for part in ("error CPG201", "cannot pickle", "remedy 1", "(recommended)", "verify", "cost"):
+    for part in ("error[CPG201]", "cannot pickle", "remedy 1", "(recommended)", "verify", "cost"):
         assert part in ran.stdout
-    assert ran.stdout.rstrip().splitlines()[-1].startswith(("1 error", "num_workers"))
+    assert " ".join(ran.stdout.split()).endswith("More: cpgpt-doctor explain CPG201")
 
 
 def test_a_compressed_genome_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -239,6 +239,7 @@ def test_the_step_summary_is_a_table_with_a_row_for_each_finding(
     assert not {token.type for token in tokens} & {"html_block", "fence"}
     assert kinds <= {"text", "code_inline", "strong_open", "strong_close", "text_special"}
     assert text.endswith("\n")
+    assert text.encode()  # nothing that a file in UTF-8 cannot hold
 
 
 # JUnit

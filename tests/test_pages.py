@@ -31,6 +31,7 @@ SUBPARTS = {"error", "place", "cause", "details"}
 ADVICE = {"推荐": "recommended", "可行": "possible", "不推荐": "not recommended"}
 # What a page's code is run with; CpGPT 0.0.13 and the platform's start method where not said.
 CIRCUMSTANCES = {
+    "CPG103": ("0.0.13", "forkserver"),
     "CPG201": ("0.0.13", "forkserver"),
     "CPG202": ("0.0.13", "fork"),
     "CPG203": ("0.0.7", ""),

@@ -31,6 +31,8 @@ def run(
 
     Raises InputError where `python` cannot be started at all.
     """
+    # CpGPT imports matplotlib, which would write its list of fonts into the home folder.
+    fonts = {"MPLCONFIGDIR": request["scratch"]} if "scratch" in request else {}
     try:
         process = subprocess.Popen(
             command(python, module),
@@ -38,7 +40,7 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             # An examination downloads nothing.
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"},
+            env={**os.environ, **fonts, "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"},
         )
     except OSError as error:
         raise InputError(f"--python {python}: cannot be started: {error.strerror}") from error

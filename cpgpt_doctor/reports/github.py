@@ -110,8 +110,9 @@ def row(values: list[str]) -> str:
 
 
 def cell(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
-    return re.sub(r"([\\`*_{}\[\]<>&|~#@!:])", entity, " ".join(text.split()))
+    """Text that Markdown shows as it is, on one line; what is no Unicode becomes `?`."""
+    whole = " ".join(text.encode("utf-8", "replace").decode().split())
+    return re.sub(r"([\\`*_{}\[\]<>&|~#@!:])", entity, whole)
 
 
 def entity(match: re.Match[str]) -> str:

@@ -71,6 +71,7 @@ EFFECT = {
     Severity.note: Words("none on this call", "不影响这次调用"),
 }
 TO_DO = Words("to do", "待处理")
+YOUR_CHOICE = Words("your choice", "由你决定")
 FOR_INFORMATION = Words("nothing to do", "无需处理")
 
 
@@ -309,7 +310,8 @@ def summary(report: Report, language: Language) -> str:
         elif finding.severity is Severity.note:
             status = f"{MARKS[finding.severity]} {FOR_INFORMATION.say(language)}"
         else:
-            status = f"{MARKS[finding.severity]} {TO_DO.say(language)}"
+            left = TO_DO if remedy else YOUR_CHOICE
+            status = f"{MARKS[finding.severity]} {left.say(language)}"
         rows.append(
             [
                 f"{finding.code}{COLON.say(language)}{text(finding.title.say(language))}",

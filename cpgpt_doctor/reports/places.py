@@ -43,11 +43,11 @@ def uri(path: str) -> tuple[str, str | None]:
     place = pure(path)
     if place.parts[0] == "~":
         return quoted("/".join(place.parts[1:])), "HOME"
-    if isinstance(place, PureWindowsPath):
-        drive, rest = place.drive, place.as_posix()[len(place.drive) :]
-        host = "" if drive.startswith("\\\\") else f"///{drive}"
-        return f"file:{host or quoted(PureWindowsPath(drive).as_posix())}{quoted(rest)}", None
-    return f"file://{quoted(place.as_posix())}", None
+    text = place.as_posix()
+    if text.startswith("//"):  # a server of Windows is the host of the URI
+        return f"file:{quoted(text)}", None
+    root = f"/{place.drive}" if place.drive else ""
+    return f"file://{root}{quoted(text[len(place.drive) :])}", None
 
 
 def quoted(text: str) -> str:

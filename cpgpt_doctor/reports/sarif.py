@@ -143,8 +143,6 @@ def location(finding: Finding, report: Report) -> dict[str, Any]:
         physical["region"] = {"startLine": where.line}
         if where.column is not None:
             physical["region"]["startColumn"] = where.column
-        if where.call:
-            physical["region"]["snippet"] = {"text": where.call}
     return {"physicalLocation": physical}
 
 

@@ -70,8 +70,8 @@ def render(
         console.print(hanging(mark, style, f"{each.code}  {each.check.summary.say(language)}"))
     for finding in report.findings:
         if finding.severity is Severity.note and not verbose:
-            kind = (TREATED if finding.treated else LABELS["note"]).say(language)
-            line = f"{finding.code}  {finding.title.say(language)} ({kind})"
+            kind = bracketed(TREATED if finding.treated else LABELS["note"], language)
+            line = f"{finding.code}  {finding.title.say(language)}{kind}"
             console.print(hanging("i", SEVERITY_STYLE[Severity.note], line))
     show_findings(
         [each for each in report.findings if verbose or each.severity is not Severity.note],
@@ -114,10 +114,10 @@ def full(finding: Finding, language: Language, shown: dict[object, str]) -> Rend
     style = SEVERITY_STYLE[finding.severity]
     title = Text.assemble(
         (f"{SEVERITY[finding.severity].say(language)}[{finding.code}]", style),
-        (f": {finding.title.say(language)}", "bold"),
+        (Words(": ", "：").say(language) + finding.title.say(language), "bold"),
     )
     if finding.treated:
-        title.append(f"  ({TREATED.say(language)})", "green")
+        title.append(bracketed(TREATED, language), "green")
     body = parts(finding, language, shown)
     return Group(title, *(Padding(part, (0, 0, 0, 2)) for part in body))
 
@@ -162,6 +162,10 @@ def parts(
         yield labelled("cost", Text(said), language)
 
 
+def bracketed(words: Words, language: Language) -> str:
+    return Words(f"  ({words.en})", f"（{words.zh}）").say(language)
+
+
 def as_before(earlier: str, language: Language) -> str:
     code, _, number = earlier.partition(", ")
     if number:
@@ -200,9 +204,9 @@ def row(gutter: str, content: RenderableType) -> RenderableType:
 
 
 def remedy_title(remedy: Remedy, language: Language) -> Text:
-    words = (ADVICE[remedy.advice].say(language), ADVICE_STYLE[remedy.advice])
+    advice = bracketed(ADVICE[remedy.advice], language)
     return Text.assemble(
-        (remedy.title.say(language), "bold"), ("  ", ""), (f"({words[0]})", words[1])
+        (remedy.title.say(language), "bold"), (advice, ADVICE_STYLE[remedy.advice])
     )
 
 
