@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import io
 import os
@@ -381,6 +382,8 @@ def show_report(
     from cpgpt_doctor.reports import github, html, json_report, junit, markdown, sarif, terminal
     from cpgpt_doctor.reports.stream import console
 
+    if args.output is None and sys.stdout is None:
+        raise DoctorError("standard output is closed; write a file: --output FILE")
     today = datetime.date.today().isoformat()
     if args.format == "terminal":
         if args.output:
@@ -427,7 +430,8 @@ def write(text: str, path: Path | None) -> None:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where nothing can be written, nothing can be removed
+            partial.unlink()
         raise InputError(f"--output {path}: cannot be written: {error.strerror}") from error
 
 
