@@ -184,10 +184,11 @@ def test_headings_nest(any_report: Report, language: Language) -> None:
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
+@pytest.mark.usefixtures("without_pages")
 def test_both_languages_have_the_same_evidence_in_the_same_structure(any_report: Report) -> None:
     documents = [
         "\n".join(
-            f"## {number}\n\n{markdown.body(replace_page(finding), language, {})}"
+            f"## {number}\n\n{markdown.body(finding, language, {})}"
             for number, finding in enumerate(any_report.findings)
         )
         + "\n\n"
@@ -198,9 +199,10 @@ def test_both_languages_have_the_same_evidence_in_the_same_structure(any_report:
     assert english == chinese
 
 
-def replace_page(finding: Finding) -> Finding:
-    """The finding without a page: pages have tests of their own, that hold their parts together."""
-    return replace(finding, code="CPG000")
+@pytest.fixture
+def without_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages have tests of their own, that hold their parts together."""
+    monkeypatch.setattr(markdown, "page_parts", lambda rule, language: {})
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -218,11 +220,12 @@ def test_tables_have_as_many_cells_in_each_row(any_report: Report, language: Lan
             assert len(set(cells)) == 1
 
 
+@pytest.mark.usefixtures("without_pages")
 def test_a_bar_in_evidence_stays_in_its_cell() -> None:
     culprit = Culprit("a|b", "kind", "c | d \\| e", "f|g")
     base = fix_document()
     finding = replace(base.findings[0], evidence=Evidence(culprits=(culprit,)))
-    text = markdown.body(replace_page(finding), "en", {})
+    text = markdown.body(finding, "en", {})
     row = [inline.content for cell, inline in pairwise(parse(text)) if cell.type == "td_open"]
     assert len(row) == 3
     shown = [

@@ -151,11 +151,8 @@ def body(finding: Finding, language: Language, shown: dict[object, str]) -> str:
 
 
 def page_parts(rule: str, language: Language) -> dict[str, str]:
-    """The parts of a rule's page, none where it has no page."""
-    try:
-        return pages.read(rule, language).parts
-    except FileNotFoundError:
-        return {}
+    """The parts of a rule's page."""
+    return pages.read(rule, language).parts
 
 
 def analysis(finding: Finding, language: Language, details: str | None) -> Iterator[str]:
