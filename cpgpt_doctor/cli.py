@@ -218,6 +218,9 @@ def add_explain(commands: Commands) -> None:
     out = explain.add_argument_group("what is shown")
     out.add_argument("--format", choices=("terminal", "markdown"), default="terminal")
     add_shown(out)
+    out.add_argument(
+        "--no-redact", action="store_true", help="keep personal data in what --log writes"
+    )
     explain.add_argument(
         "--debug", action="store_true", help="show the traceback of an error of the doctor"
     )
@@ -437,22 +440,27 @@ def write(text: str, path: Path | None) -> None:
 
 def run_explain(args: argparse.Namespace) -> int:
     from cpgpt_doctor import explain
+    from cpgpt_doctor.reports.stream import console
 
     language: Language = args.lang or from_locale()
     writable(args.output)
     if args.log is not None and args.code is not None:
         raise InputError("explain takes a CODE or --log FILE, not both")
+    plain = args.format == "terminal" and not args.output
+    shown = console(sys.stdout, language, ascii_only=args.ascii) if plain else None
     if args.log is not None:
         read = explain.read_log(args.log)
-        answer, code = explain.log_markdown(read, language), int(read.failed)
+        if shown is not None:
+            explain.show_log(read, shown, language)
+        else:
+            write(explain.log_markdown(read, language, keep=args.no_redact), args.output)
+        return int(read.failed)
+    answer = explain.page(args.code, language) if args.code else explain.every_rule(language)
+    if shown is not None:
+        explain.show(answer, shown)
     else:
-        answer = explain.page(args.code, language) if args.code else explain.every_rule(language)
-        code = 0
-    if args.format == "markdown" or args.output:
         write(answer, args.output)
-    else:
-        explain.show(answer, language, ascii_only=args.ascii)
-    return code
+    return 0
 
 
 def run_run_embed(args: argparse.Namespace) -> int:

@@ -4,13 +4,37 @@ from __future__ import annotations
 
 import difflib
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
+from rich.console import Console
 from rich.markdown import Markdown
+from rich.text import Text
 
-from cpgpt_doctor import pages
+from cpgpt_doctor import logs, pages
 from cpgpt_doctor.errors import InputError
-from cpgpt_doctor.reports.stream import console
+from cpgpt_doctor.findings import Location
+from cpgpt_doctor.redact import redact
+from cpgpt_doctor.reports import markdown, terminal
+from cpgpt_doctor.rules import failures
+from cpgpt_doctor.rules.failures import Explained, Unknown
 from cpgpt_doctor.words import Language, Words
+
+ATTACH = "cpgpt-doctor check --save-facts facts.json"
+
+
+@dataclass(frozen=True)
+class LogRead:
+    """What was read from `source`, and what it showed. left_out: more than was kept."""
+
+    source: str
+    lines: int
+    explained: Explained
+    left_out: int
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.explained.findings or self.explained.unknown)
 
 
 def page(code: str, language: Language) -> str:
@@ -33,7 +57,92 @@ def every_rule(language: Language) -> str:
     return "\n".join([head, "", *lines, "", more.say(language)]) + "\n"
 
 
-def show(text: str, language: Language, *, ascii_only: bool) -> None:
+def show(text: str, console: Console) -> None:
     """Markdown on the terminal."""
-    shown = console(sys.stdout, language, ascii_only=ascii_only)
-    shown.print(Markdown(text, code_theme="ansi_dark"))
+    console.print(Markdown(text, code_theme="ansi_dark"))
+
+
+def read_log(name: str) -> LogRead:
+    """Read a log, `-` for standard input, as a stream of bounded memory; InputError if it fails."""
+    try:
+        if name == "-":
+            log = logs.read(sys.stdin.buffer, failures.WATCH)
+        else:
+            with Path(name).open("rb") as stream:
+                log = logs.read(stream, failures.WATCH)
+    except OSError as error:
+        raise InputError(f"--log {name}: cannot be read: {error.strerror}") from error
+    source = "stdin" if name == "-" else name
+    return LogRead(source, log.lines, failures.judge(log), log.left_out)
+
+
+def log_markdown(read: LogRead, language: Language, *, keep: bool = False) -> str:
+    """The answer as a document; personal data is replaced in it unless `keep`."""
+    shown: dict[object, str] = {}
+    blocks = [f"# {headline(read, language)}"]
+    blocks += [markdown.body(each, language, shown) for each in read.explained.findings]
+    if read.explained.unknown:
+        blocks.append("## " + Words("Not known", "未能识别").say(language))
+        items = [f"- `{each.error}`：{where(each, language)}" for each in read.explained.unknown]
+        if language == "en":
+            items = [item.replace("`：", "`: ") for item in items]
+        blocks += ["\n".join(items), attach(language), f"```bash\n{ATTACH}\n```"]
+    text = "\n\n".join(blocks) + "\n"
+    return text if keep else redact(text)
+
+
+def show_log(read: LogRead, console: Console, language: Language) -> None:
+    """The answer on a terminal; the last line says what to do next."""
+    console.print(Text(headline(read, language), "bold"))
+    terminal.show_findings(list(read.explained.findings), console, language)
+    for each in read.explained.unknown:
+        console.print()
+        mark = Words("not known: ", "未能识别：").say(language)
+        console.print(Text.assemble((mark, "bold yellow"), each.error))
+        console.print(Text(f"  {where(each, language)}", "dim"))
+    if read.explained.unknown:
+        console.print()
+        console.print(attach(language))
+        console.print(Text(f"  $ {ATTACH}", "cyan"))
+    if read.explained.findings:
+        first = read.explained.findings[0]
+        console.print()
+        said = Words(
+            f"Begin with {first.code}. More: cpgpt-doctor explain {first.code}",
+            f"请先处理 {first.code}。详情：cpgpt-doctor explain {first.code}",
+        )
+        console.print(Text(said.say(language), "bold"))
+
+
+def headline(read: LogRead, language: Language) -> str:
+    known, unknown = len(read.explained.findings), len(read.explained.unknown)
+    more = Words(
+        f"; {read.left_out} further ones were not kept" if read.left_out else "",
+        f"；另有 {read.left_out} 个未保留" if read.left_out else "",
+    )
+    return Words(
+        f"{read.source}: {read.lines} lines, {known} known and {unknown} unknown failures{more.en}",
+        f"{read.source}：{read.lines} 行，已知故障 {known} 个，未能识别 {unknown} 个{more.zh}",
+    ).say(language)
+
+
+def where(each: Unknown, language: Language) -> str:
+    place = at(each.location)
+    times = Words(f", {each.times} times", f"，共 {each.times} 次") if each.times > 1 else None
+    line = Words(f"line {each.at_line} of the log", f"日志第 {each.at_line} 行").say(language)
+    if times is not None:
+        line += times.say(language)
+    return line + (Words(f"; from {place}", f"；来自 {place}").say(language) if place else "")
+
+
+def at(location: Location | None) -> str:
+    if location is None:
+        return ""
+    return location.path if location.line is None else f"{location.path}:{location.line}"
+
+
+def attach(language: Language) -> str:
+    return Words(
+        "No rule knows these. For an issue, attach the log and the facts of your environment:",
+        "没有规则认识这些错误。提交 issue 时，请附上日志以及环境信息：",
+    ).say(language)

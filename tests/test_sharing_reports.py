@@ -91,7 +91,7 @@ def test_reports_that_are_shared_are_redacted(form: str) -> None:
         )  # fmt: skip
         assert ran.returncode == 1, ran.stderr
         assert "CPG201" in ran.stdout
-        assert ("/home/user" in ran.stdout) == bool(options)
+        assert ("/home/user/cpgpt-env" in ran.stdout) == bool(options)
 
 
 def test_select_and_ignore_choose_rules_by_their_prefix() -> None:

@@ -1,0 +1,9 @@
+"""Reads a traceback or a whole log, and says what it shows. It judges nothing (rules/failures.py).
+
+`read(stream, watch)` streams a log of any length in bounded memory.
+"""
+
+from cpgpt_doctor.logs.reader import read
+from cpgpt_doctor.logs.values import Failure, Frame, Log, Noted, Raised
+
+__all__ = ["Failure", "Frame", "Log", "Noted", "Raised", "read"]

@@ -1,0 +1,342 @@
+"""Streams a log and keeps what it shows, in bounded memory."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from cpgpt_doctor.logs import forms
+from cpgpt_doctor.logs.forms import HEADER, Open
+from cpgpt_doctor.logs.lines import lines
+from cpgpt_doctor.logs.values import Failure, Frame, Log, Noted, Raised
+
+# Lines kept after an error's line.
+AFTER = 12
+# A traceback whose error has not come within so many lines of something else is given up.
+PATIENCE = 50
+# Different failures and lines kept: those watched for, and others.
+MOST_WATCHED = 2000
+MOST_OTHERS = 500
+
+TIMESTAMP = r"(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
+LINKS = re.compile(
+    r"The above exception was the direct cause of the following exception"
+    r"|During handling of the above exception, another exception occurred"
+    r"|-- Process \d+ terminated with the following error"
+)
+IGNORED = re.compile(r"Exception ignored (?:in|while)\b")
+# An error's line outside of a traceback, alone or behind what a logger or launcher puts first.
+BEFORE_ERROR = rf"(?:\[[^\]]{{1,80}}\]:?\s*|\([^)]{{1,80}}\)\s*|{TIMESTAMP}\s*|[\w.:-]{{1,60}} ?\|\s*|[|-]\s*)*"
+LONE = re.compile(
+    BEFORE_ERROR
+    + r"(?P<kind>(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception|Empty))(?:: (?P<message>.+))?$"
+)
+KIND = re.compile(r"(?P<kind>(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception)): ")
+# A record of level ERROR, as logging, loguru, Hydra and others write it.
+LOGGED = re.compile(
+    r"(?:ERROR|CRITICAL|FATAL)\s?[:|\]-]"
+    r"|\[[^\]]*\b(?:ERROR|CRITICAL|FATAL)\b"
+    rf"|[\[(]?{TIMESTAMP}.{{0,80}}?[\s|\[:-](?:ERROR|CRITICAL|FATAL)(?=[\s|\]:,-])"
+)
+ESCAPED = r"\n  File \""
+ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+NUMBER = re.compile(r"(?<![A-Za-z_])\d+(?:[.,:]\d+)*")
+
+
+@dataclass
+class Draft:
+    """An exception in the making: lines that follow it may still belong to it."""
+
+    kind: str
+    message: str
+    frames: tuple[Frame, ...]
+    at_line: int
+    after: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Chain:
+    """Exceptions that belong together, until it is clear that no more follow."""
+
+    prefix: re.Pattern[str] | None
+    drafts: list[Draft] = field(default_factory=list)
+    opened: Open | None = None
+    opened_at: int = 0
+    settled: bool = False  # the prefix was found again, or given up
+    linked: bool = False  # a line said that the next traceback belongs to it
+    grouped: bool = False  # an exception group's: the next one behind its rail belongs to it
+    headless: bool = False  # pasted without its first line
+    left: int = AFTER  # lines to wait for such a line
+    ignored: bool = False
+
+    def own(self, text: str) -> str | None:
+        """The text without the prefix of this traceback's lines, None where it has not got it."""
+        if self.prefix is None:
+            return text
+        found = self.prefix.match(text)
+        if found:
+            self.settled = True
+            return text[found.end() :]
+        if not self.settled and (not text or forms.BEGINS.match(text)):
+            self.prefix = None  # what stood before the header was something else: a progress bar
+            return text
+        return None
+
+
+def prefix(before: str) -> re.Pattern[str] | None:
+    """What the lines of a traceback begin with, from what stands before its header."""
+    shown = before.rstrip()
+    if not shown:
+        return None
+    pieces = re.split(f"({TIMESTAMP})", shown)
+    pattern = "".join(
+        TIMESTAMP if position % 2 else re.escape(piece) for position, piece in enumerate(pieces)
+    )
+    return re.compile(rf"{pattern}(?:{re.escape(before[len(shown) :])}|$)")
+
+
+def alike(text: str) -> str:
+    """The text without what changes from one time to the next."""
+    return NUMBER.sub("#", ADDRESS.sub("#", text))
+
+
+class Reader:
+    """The state of reading; `line` takes the next line."""
+
+    def __init__(self, watch: re.Pattern[str]) -> None:
+        self.watch = watch
+        self.quick = re.compile(f"Traceback|Error|Exception|ERROR|CRITICAL|FATAL|{watch.pattern}")
+        self.chains: list[Chain] = []  # not finished
+        self.record: Noted | None = None  # of level ERROR: a traceback may follow
+        self.record_left = 0
+        self.ignored_at = 0
+        self.failures: dict[object, Failure] = {}
+        self.noted: dict[str, Noted] = {}
+        self.left_out = 0
+        self.others = 0
+
+    def line(self, number: int, text: str) -> None:
+        if not self.chains and self.record is None and not self.interesting(text):
+            return
+        if ESCAPED in text:  # a structured log holds a traceback in one line
+            for part in text.replace(r"\"", '"').split(r"\n"):
+                self.line(number, part)
+            return
+        if HEADER in text and self.header(number, text):
+            return
+        taken = False
+        for chain in self.chains[::-1]:
+            own = chain.own(text)
+            if own is None:
+                self.age(chain)
+            elif not taken:
+                taken = self.opened(chain, number, own) if chain.opened else self.follow(chain, own)
+            if chain.opened is None and chain.left <= 0:
+                self.finish(chain)
+        if not taken:
+            self.scan(number, text)
+
+    def interesting(self, text: str) -> bool:
+        return self.quick.search(text) is not None or 'File "' in text
+
+    def header(self, number: int, text: str) -> bool:
+        """Open a traceback, where the line is the head of one."""
+        before, _, rest = text.partition(HEADER)
+        opened: Open | None = None
+        chain_prefix: re.Pattern[str] | None = None
+        box = forms.RICH_HEADER.search(text)
+        if box:
+            opened = Open(forms.rich)
+            chain_prefix = prefix(text[: box.start()])
+        elif rest.startswith(":"):
+            group = before.endswith("Exception Group ")
+            original = before.endswith("Original ")
+            before = before.removesuffix("Exception Group ").removesuffix("Original ")
+            rail = re.search(r"\s*[|+] $", before)
+            opened = Open(forms.classic, group=group or rail is not None)
+            chain_prefix = prefix(before[: rail.start()] if rail else before)
+            if original:
+                self.link(chain_prefix)
+        else:
+            named = forms.NOTEBOOK_HEADER.search(text)
+            if named:
+                opened = Open(forms.notebook, expected=named["kind"])
+                chain_prefix = prefix(text[: named.start()])
+        if opened is None:
+            return False
+        chain = None
+        for other in self.chains[::-1]:
+            if other.opened is None and same(other, chain_prefix):
+                if chain is None and (other.linked or (other.grouped and opened.group)):
+                    chain = other
+                else:
+                    self.finish(other)
+        if chain is None:
+            chain = Chain(chain_prefix, ignored=0 < number - self.ignored_at <= 2)
+            self.chains.append(chain)
+        chain.linked = chain.grouped = False
+        chain.opened, chain.opened_at = opened, number
+        self.record = None  # what was logged is this traceback
+        return True
+
+    def link(self, of: re.Pattern[str] | None) -> None:
+        for chain in reversed(self.chains):
+            if chain.opened is None and same(chain, of):
+                chain.linked = True
+                return
+
+    def opened(self, chain: Chain, number: int, text: str) -> bool:
+        """Take the line into the chain's open traceback."""
+        opened = chain.opened
+        assert opened is not None
+        step = opened.form(opened, text)
+        if step == "own":
+            return True
+        if step == "foreign" or (
+            chain.headless and step != "own" and not forms.BARE_KIND.search(step[0])
+        ):
+            self.age(chain)
+            return False
+        kind, message = step
+        chain.drafts.append(Draft(kind, message, tuple(opened.frames), number))
+        chain.opened, chain.left = None, AFTER
+        chain.grouped = opened.group
+        return True
+
+    def age(self, chain: Chain) -> None:
+        """A line that is not of this chain went by."""
+        if chain.opened is None:
+            chain.left -= 1
+            return
+        chain.opened.foreign += 1
+        if chain.opened.foreign > PATIENCE:
+            self.give_up(chain)
+
+    def give_up(self, chain: Chain) -> None:
+        """The traceback's error did not come."""
+        assert chain.opened is not None
+        if chain.opened.frames and not chain.headless:
+            draft = Draft("", "", tuple(chain.opened.frames), chain.opened_at)
+            chain.drafts.append(draft)
+        chain.opened, chain.left = None, 0
+
+    def follow(self, chain: Chain, text: str) -> bool:
+        """A line after an error's line: part of its message, a link, or something else."""
+        chain.left -= 1
+        last = chain.drafts[-1]
+        if LINKS.search(text) or (text == '"""' and last.kind.endswith("RemoteTraceback")):
+            chain.linked = True
+            chain.left = AFTER
+            return True
+        if len(last.after) < AFTER:
+            last.after.append(text)
+        return text.startswith("    ")
+
+    def scan(self, number: int, text: str) -> None:
+        """A line outside of tracebacks."""
+        if self.record is not None:
+            self.record_left -= 1
+            if self.record_left <= 0:
+                self.note(self.record)
+                self.record = None
+        if not self.interesting(text):
+            return
+        if IGNORED.match(text):
+            self.ignored_at = number
+            return
+        if forms.CLASSIC_FRAME.match(text):  # a traceback pasted without its first line
+            chain = Chain(None, opened=Open(forms.classic), opened_at=number, headless=True)
+            self.chains.append(chain)
+            self.opened(chain, number, text)
+            return
+        watched = self.watch.search(text)
+        error = LONE.match(text)
+        if error is None and watched:
+            error = next((k for k in KIND.finditer(text) if k.end() <= watched.end()), None)
+        if error:
+            message = text[error.end() :] if error.re is KIND else error["message"] or ""
+            for other in self.chains[::-1]:
+                if other.opened is None and other.prefix is None:
+                    self.finish(other)
+            self.chains.append(Chain(None, [Draft(error["kind"], message, (), number)]))
+        elif watched:
+            self.note(Noted(text, number))
+        elif LOGGED.match(text):
+            if self.record is not None:
+                self.note(self.record)
+            self.record, self.record_left = Noted(text, number, logged=True), 3
+
+    def note(self, noted: Noted) -> None:
+        key = alike(noted.text)
+        before = self.noted.get(key)
+        if before is not None:
+            self.noted[key] = Noted(before.text, before.at_line, before.times + 1, before.logged)
+        elif self.room(not noted.logged, len(self.noted)):
+            self.noted[key] = noted
+
+    def room(self, watched: bool, kept: int) -> bool:
+        """Whether one more may be kept: much that is unknown must not hide what is known."""
+        if watched:
+            fits = kept < MOST_WATCHED + MOST_OTHERS
+        else:
+            fits = self.others < MOST_OTHERS
+            self.others += fits
+        self.left_out += not fits
+        return fits
+
+    def finish(self, chain: Chain) -> None:
+        self.chains.remove(chain)
+        if chain.opened is not None:
+            self.give_up(chain)
+        if not chain.drafts:  # no frame, or no first line: not a traceback
+            return
+        failure = Failure(
+            tuple(
+                Raised(d.kind, d.message, d.frames, tuple(d.after), d.at_line) for d in chain.drafts
+            ),
+            ignored=chain.ignored,
+        )
+        key = tuple(
+            (raised.kind, alike(raised.message), tuple((f.path, f.line) for f in raised.frames))
+            for raised in failure.chain
+        )
+        before = self.failures.get(key)
+        if before is not None:
+            self.failures[key] = Failure(before.chain, before.times + 1, before.ignored)
+            return
+        watched = any(
+            self.watch.search("\n".join((raised.error, *raised.after))) for raised in failure.chain
+        )
+        if self.room(watched, len(self.failures)):
+            self.failures[key] = failure
+
+    def end(self, number: int) -> Log:
+        for chain in self.chains[:]:
+            self.finish(chain)
+        if self.record is not None:
+            self.note(self.record)
+        return Log(
+            number,
+            tuple(sorted(self.failures.values(), key=lambda failure: failure.at_line)),
+            tuple(sorted(self.noted.values(), key=lambda noted: noted.at_line)),
+            self.left_out,
+        )
+
+
+def same(chain: Chain, other: re.Pattern[str] | None) -> bool:
+    if chain.prefix is None or other is None:
+        return chain.prefix is other
+    return chain.prefix.pattern == other.pattern
+
+
+def read(stream: BinaryIO, watch: re.Pattern[str]) -> Log:
+    """Read a log from its beginning to its end.
+
+    watch: the wordings of errors that have to be kept, and of lines that are to be noted.
+    """
+    reader = Reader(watch)
+    number = 0
+    for number, text in lines(stream):
+        reader.line(number, text)
+    return reader.end(number)
