@@ -27,10 +27,13 @@ LINKS = re.compile(
 )
 IGNORED = re.compile(r"Exception ignored (?:in|while)\b")
 # An error's line outside of a traceback, alone or behind what a logger or launcher puts first.
-BEFORE_ERROR = rf"(?:\[[^\]]{{1,80}}\]:?\s*|\([^)]{{1,80}}\)\s*|{TIMESTAMP}\s*|[\w.:-]{{1,60}} ?\|\s*|[|-]\s*)*"
+BEFORE_ERROR = (
+    rf"(?:\[[^\]]{{1,80}}\]:?\s*|\([^)]{{1,80}}\)\s*|{TIMESTAMP}\s*"
+    r"|[\w.:-]{1,60} ?\|\s*|[|-]\s*)*"
+)
 LONE = re.compile(
     BEFORE_ERROR
-    + r"(?P<kind>(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception|Empty))(?:: (?P<message>.+))?$"
+    + r"(?P<kind>(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception|Empty))(?:: (?P<message>.+)|:)?$"
 )
 KIND = re.compile(r"(?P<kind>(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception)): ")
 # A record of level ERROR, as logging, loguru, Hydra and others write it.
@@ -110,7 +113,7 @@ class Reader:
         self.chains: list[Chain] = []  # not finished
         self.record: Noted | None = None  # of level ERROR: a traceback may follow
         self.record_left = 0
-        self.ignored_at = 0
+        self.ignored_at = -AFTER
         self.failures: dict[object, Failure] = {}
         self.noted: dict[str, Noted] = {}
         self.left_out = 0
@@ -173,7 +176,7 @@ class Reader:
                 else:
                     self.finish(other)
         if chain is None:
-            chain = Chain(chain_prefix, ignored=0 < number - self.ignored_at <= 2)
+            chain = Chain(chain_prefix, ignored=number - self.ignored_at <= 2)
             self.chains.append(chain)
         chain.linked = chain.grouped = False
         chain.opened, chain.opened_at = opened, number
@@ -193,12 +196,12 @@ class Reader:
         step = opened.form(opened, text)
         if step == "own":
             return True
-        if step == "foreign" or (
-            chain.headless and step != "own" and not forms.BARE_KIND.search(step[0])
-        ):
+        if isinstance(step, str) or (chain.headless and not forms.BARE_KIND.search(step[0])):
             self.age(chain)
             return False
         kind, message = step
+        if forms.CLASSIC_FRAME.match(message):  # another process's line in this one's
+            message = ""
         chain.drafts.append(Draft(kind, message, tuple(opened.frames), number))
         chain.opened, chain.left = None, AFTER
         chain.grouped = opened.group
@@ -261,7 +264,7 @@ class Reader:
                     self.finish(other)
             self.chains.append(Chain(None, [Draft(error["kind"], message, (), number)]))
         elif watched:
-            self.note(Noted(text, number))
+            self.note(Noted(text, number, logged=LOGGED.match(text) is not None))
         elif LOGGED.match(text):
             if self.record is not None:
                 self.note(self.record)
