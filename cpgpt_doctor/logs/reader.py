@@ -168,20 +168,26 @@ class Reader:
                 chain_prefix = prefix(text[: named.start()])
         if opened is None:
             return False
-        chain = None
-        for other in self.chains[::-1]:
-            if other.opened is None and same(other, chain_prefix):
-                if chain is None and (other.linked or (other.grouped and opened.group)):
-                    chain = other
-                else:
-                    self.finish(other)
-        if chain is None:
-            chain = Chain(chain_prefix, ignored=number - self.ignored_at <= 2)
-            self.chains.append(chain)
-        chain.linked = chain.grouped = False
+        chain = self.continued(chain_prefix, group=opened.group)
+        chain.ignored = chain.ignored or number - self.ignored_at <= 2
         chain.opened, chain.opened_at = opened, number
         self.record = None  # what was logged is this traceback
         return True
+
+    def continued(self, of: re.Pattern[str] | None, *, group: bool = False) -> Chain:
+        """The chain that the next exception belongs to: one that was linked to it, or a new one."""
+        found: Chain | None = None
+        for chain in self.chains[::-1]:
+            if chain.opened is None and same(chain, of):
+                if found is None and (chain.linked or (chain.grouped and group)):
+                    found = chain
+                else:
+                    self.finish(chain)
+        if found is None:
+            found = Chain(of)
+            self.chains.append(found)
+        found.linked = found.grouped = False
+        return found
 
     def link(self, of: re.Pattern[str] | None) -> None:
         for chain in reversed(self.chains):
@@ -259,10 +265,9 @@ class Reader:
             error = next((k for k in KIND.finditer(text) if k.end() <= watched.end()), None)
         if error:
             message = text[error.end() :] if error.re is KIND else error["message"] or ""
-            for other in self.chains[::-1]:
-                if other.opened is None and other.prefix is None:
-                    self.finish(other)
-            self.chains.append(Chain(None, [Draft(error["kind"], message, (), number)]))
+            chain = self.continued(None)
+            chain.drafts.append(Draft(error["kind"], message, (), number))
+            chain.left = AFTER
         elif watched:
             self.note(Noted(text, number, logged=LOGGED.match(text) is not None))
         elif LOGGED.match(text):

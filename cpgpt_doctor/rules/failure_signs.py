@@ -163,7 +163,7 @@ FAILURES: tuple[FailureRule, ...] = (
         ),
         (
             pattern(
-                r"ERROR: Unexpected (?P<signal>segmentation fault|floating-point exception)"
+                r"ERROR: Unexpected (?:segmentation fault|floating-point exception)"
                 r" encountered in worker"
             ),
         ),

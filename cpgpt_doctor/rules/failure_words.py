@@ -257,7 +257,7 @@ WORKER_STARTS = {
         ("cpgpt-doctor check --num-workers 0", EXPLAIN),
     ),
     "CPG703": Told(
-        Words("persistent_workers without workers", "没有工作进程却要求保留工作进程"),
+        Words("persistent_workers without workers", "没有工作进程却设置了 persistent_workers"),
         (
             Words(
                 "persistent_workers=True keeps worker processes alive after the dataset has been"
@@ -497,7 +497,7 @@ WORKER_STARTS = {
                 Words(
                     "Workers load and prepare on the CPU; the main process moves the finished"
                     " batch, as CpGPT does.",
-                    "工作进程在 CPU 上加载和准备数据，由主进程把做好的批次搬到 GPU，CpGPT 自己也是"
+                    "工作进程在 CPU 上加载和准备数据，由主进程把做好的批次搬过去，CpGPT 自己也是"
                     "这样做的。",
                 ),
                 before="def collate(items):\n"
@@ -729,7 +729,7 @@ OUT_OF_MEMORY = {
         "MPS backend out of memory",
     ),
     "CPG709": Told(
-        Words("Out of memory on the GPU (CUDA)", "显存不足（CUDA）"),
+        Words("Out of memory on the GPU (CUDA)", "GPU 显存不足（CUDA）"),
         (
             Words(
                 "The model's weights and the intermediate results of a batch have to fit into the"

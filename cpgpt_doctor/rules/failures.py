@@ -106,6 +106,8 @@ def sightings(failure: Failure) -> Iterator[Sighting]:
                 found = matched(sign, raised, failure.chain)
                 if found is None:
                     continue
+                if best is not None and best.error == raised.error and best.location:
+                    break  # handed on to another process: the line in the first one counts
                 if best is None or best.weak or not sign.weak:
                     best = Sighting(
                         rule.code,
@@ -179,20 +181,25 @@ def unknown_of(failure: Failure, *, known: bool) -> Iterator[Unknown]:
 
 def findings(seen: list[Sighting]) -> tuple[Finding, ...]:
     """One finding for each code and user's line; sightings without a line join the first."""
-    together: dict[tuple[str, Location | None], list[Sighting]] = {}
+    together: dict[tuple[str, str, int | None], list[Sighting]] = {}
     for each in sorted(seen, key=lambda each: (each.location is None, each.at_line)):
-        key = (each.code, each.location)
-        if each.location is None:
-            key = next((known for known in together if known[0] == each.code), key)
+        if each.location is not None:
+            key = (each.code, each.location.path, each.location.line)
+        else:
+            key = next(
+                (known for known in together if known[0] == each.code), (each.code, "", None)
+            )
         together.setdefault(key, []).append(each)
-    made = [finding(code, location, each) for (code, location), each in together.items()]
+    made = [finding(code, each) for (code, _, _), each in together.items()]
     return tuple(found for _, found in sorted(made, key=lambda each: each[0]))
 
 
-def finding(code: str, location: Location | None, seen: list[Sighting]) -> tuple[int, Finding]:
+def finding(code: str, seen: list[Sighting]) -> tuple[int, Finding]:
     """The line of the log where it begins, and the finding."""
     seen = sorted(seen, key=lambda each: each.at_line)
-    shown = next((each for each in seen if not each.weak), seen[0])
+    # The one that tells most: with the user's line, as it was printed most often (where processes
+    # write at once, single lines are garbled).
+    shown = max(seen, key=lambda each: (each.location is not None, not each.weak, each.times))
     times = sum(each.times for each in seen)
     told = TOLD[code]
     details: dict[Words, dict[str, None]] = {}
@@ -213,7 +220,7 @@ def finding(code: str, location: Location | None, seen: list[Sighting]) -> tuple
                 *((label, some(tuple(values))) for label, values in details.items()),
             ),
         ),
-        location,
+        shown.location,
         verify=told.verify,
         expected=expected(code),
     )
