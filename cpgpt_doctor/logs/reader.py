@@ -42,9 +42,23 @@ LOGGED = re.compile(
     r"|\[[^\]]*\b(?:ERROR|CRITICAL|FATAL)\b"
     rf"|[\[(]?{TIMESTAMP}.{{0,80}}?[\s|\[:-](?:ERROR|CRITICAL|FATAL)(?=[\s|\]:,-])"
 )
+# The end of a process, as the interpreter, the C++ library, the shell and Slurm tell it.
+DIED = re.compile(
+    r"Fatal Python error: |terminate called after throwing an instance of |s(?:lurmstepd|run): error: "
+    r"|(?:.*: line \d+: +\d+ )?(?:Segmentation fault|Bus error|Aborted|Illegal instruction"
+    r"|Floating point exception|段错误|总线错误|已放弃)\b"
+)
 ESCAPED = r"\n  File \""
 ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 NUMBER = re.compile(r"(?<![A-Za-z_])\d+(?:[.,:]\d+)*")
+
+
+# Lines without any of these, and without what is watched for, tell of no failure.
+QUICK = re.compile(
+    r"Traceback|Error|Exception|ERROR|CRITICAL|FATAL|Fatal Python error|terminate called"
+    r"|Segmentation fault|Bus error|Aborted|Illegal instruction|Floating point exception"
+    r"|段错误|总线错误|已放弃|slurmstepd: error|srun: error"
+)
 
 
 @dataclass
@@ -109,7 +123,7 @@ class Reader:
 
     def __init__(self, watch: re.Pattern[str]) -> None:
         self.watch = watch
-        self.quick = re.compile(f"Traceback|Error|Exception|ERROR|CRITICAL|FATAL|{watch.pattern}")
+        self.quick = re.compile(f"{QUICK.pattern}|{watch.pattern}")
         self.chains: list[Chain] = []  # not finished
         self.record: Noted | None = None  # of level ERROR: a traceback may follow
         self.record_left = 0
@@ -269,7 +283,10 @@ class Reader:
             chain.drafts.append(Draft(error["kind"], message, (), number))
             chain.left = AFTER
         elif watched:
-            self.note(Noted(text, number, logged=LOGGED.match(text) is not None))
+            told = LOGGED.match(text) or DIED.match(text)
+            self.note(Noted(text, number, logged=told is not None))
+        elif DIED.match(text):
+            self.note(Noted(text, number, logged=True))
         elif LOGGED.match(text):
             if self.record is not None:
                 self.note(self.record)

@@ -55,7 +55,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Noted:
-    """A line that shows no exception: one that was watched for, or (`logged`) of level ERROR.
+    """A line that shows no exception: one that was watched for, or (`logged`) one of level ERROR,
+    or one that tells of the end of a process.
 
     times: how often lines alike but for their numbers were printed.
     """

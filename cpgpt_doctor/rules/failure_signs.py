@@ -130,7 +130,9 @@ FAILURES: tuple[FailureRule, ...] = (
                 shown=by(REDUCTION),
             ),
             Sign(
-                pattern(r"Can't get attribute '(?P<object>\w+)' on <module '__mp?_?main__'"),
+                pattern(
+                    r"Can't get attribute '(?P<object>\w+)' on <module '(?:__main__|__mp_main__)'"
+                ),
                 shown=by(CHILD),
                 alone=False,
             ),
@@ -369,6 +371,12 @@ FAILURES: tuple[FailureRule, ...] = (
             Sign(
                 pattern(r"has no attribute '(?P<name>all_tied_weights_keys|is_decoder)'"),
                 shown=by(TRANSFORMERS),
+            ),
+        ),
+        (
+            pattern(
+                r"cannot import name '(?P<name>find_pruneable_heads_and_indices)'"
+                r" from 'transformers"
             ),
         ),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cpgpt_doctor import logs
 from cpgpt_doctor.findings import Evidence, Finding, Location, Severity
@@ -149,8 +149,7 @@ def judge(log: Log) -> Explained:
         seen += found
         if not found and noted.logged:
             unknown.append(Unknown(noted.text, noted.at_line, noted.times, None))
-    strong = {each.code for each in seen if not each.weak}
-    seen = [each for each in seen if not (each.weak and strong & SAYS_WHY.get(each.code, set()))]
+    seen = list(with_reasons(seen))
     unknown += [each for failure in others for each in unknown_of(failure, known=bool(seen))]
     if not seen and not unknown:
         unknown = [
@@ -159,6 +158,21 @@ def judge(log: Log) -> Explained:
             if not failure.chain[-1].kind
         ]
     return Explained(findings(seen), tuple(sorted(unknown, key=lambda each: each.at_line)))
+
+
+def with_reasons(seen: list[Sighting]) -> Iterator[Sighting]:
+    """Without weak sightings where others say why; these get the user's line of the former."""
+    strong = {each.code for each in seen if not each.weak}
+    lines: dict[str, Location | None] = {}
+    for each in seen:
+        if each.weak:
+            for code in SAYS_WHY[each.code] & strong:
+                lines[code] = lines.get(code) or each.location
+    for each in seen:
+        if not each.weak:
+            yield replace(each, location=each.location or lines.get(each.code))
+        elif not SAYS_WHY[each.code] & strong:
+            yield each
 
 
 def unknown_of(failure: Failure, *, known: bool) -> Iterator[Unknown]:

@@ -18,8 +18,8 @@ LIBRARIES = re.compile(
     # From a checkout instead of an installed package.
     r"|(?:^|/)torch/(?:utils|multiprocessing|nn|cuda|distributed|_\w+)[/.]"
     r"|(?:^|/)multiprocessing/\w+\.py$"
-    # Launchers of programs on Windows.
-    r"|/Scripts/[^/]+\.exe/__main__\.py$"
+    # Launchers of installed programs.
+    r"|/Scripts/[^/]+\.exe/__main__\.py$|/bin/[^/.]+$"
 )
 CPGPT = re.compile(
     r"(?:^|/)cpgpt/(?:(?:data|infer|log|loss|model|trainer|utils)/|(?:downloads|eval|train)\.py$)"
@@ -39,8 +39,6 @@ def is_library(frame: Frame) -> bool:
     where = path(frame)
     if where.startswith("<"):
         return TYPED.match(where) is None
-    if "/bin/" in where and frame.text is not None and frame.text.startswith("sys.exit("):
-        return True  # the launcher of a program that pip installed
     return LIBRARIES.search(where) is not None or CPGPT.search(where) is not None
 
 

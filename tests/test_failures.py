@@ -1,0 +1,383 @@
+"""Logs as they were printed: known failures are found in them, look-alikes are not.
+
+tests/logs has a file for each; its first lines say where it comes from and what is to be found.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tracemalloc
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cpgpt_doctor import logs, pages
+from cpgpt_doctor.findings import Remedy, Severity
+from cpgpt_doctor.rules import failures
+from cpgpt_doctor.rules.failure_words import TOLD, preferred
+from cpgpt_doctor.rules.failures import FAILURES, WATCH, Explained, recognise
+from cpgpt_doctor.words import Language
+from tests.test_pages import blocks
+
+FOLDER = Path(__file__).parent / "logs"
+KNOWN = sorted((FOLDER / "known").glob("*.txt"))
+ALIKE = sorted((FOLDER / "alike").glob("*.txt"))
+CODES = tuple(rule.code for rule in FAILURES)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A log and what its first lines say of it."""
+
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def expected(self) -> set[str]:
+        return set(self.headers["expect"].split()) - {"none"}
+
+
+def recorded(path: Path) -> Recorded:
+    text = path.read_bytes().decode()
+    headers = {}
+    while header := re.match(r"# (source|expect|user-line|why): (.*)\n", text):
+        headers[header[1]] = header[2]
+        text = text[header.end() :]
+    return Recorded(headers, text)
+
+
+def explain(text: str | bytes) -> Explained:
+    data = text.encode() if isinstance(text, str) else text
+    return failures.judge(logs.read(io.BytesIO(data), WATCH))
+
+
+def codes(explained: Explained) -> list[str]:
+    return sorted(found.code for found in explained.findings)
+
+
+def name(path: Path) -> str:
+    return path.stem
+
+
+@pytest.mark.parametrize("path", KNOWN, ids=name)
+def test_a_known_failure_is_found_and_nothing_else(path: Path) -> None:
+    log = recorded(path)
+    explained = explain(log.text)
+    assert codes(explained) == sorted(log.expected)
+    for found in explained.findings:
+        assert found.severity is Severity.error
+        assert found.evidence.error
+        first_line = found.evidence.error.splitlines()[0]
+        assert first_line in logs_text(log.text)
+
+
+def logs_text(text: str) -> str:
+    """The text without colours, as a reader sees it."""
+    return re.sub(r"\x1b\[[\d;]*m", "", text)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in KNOWN if "user-line" in recorded(path).headers], ids=name
+)
+def test_the_users_own_line_is_named(path: Path) -> None:
+    log = recorded(path)
+    (found,) = explain(log.text).findings
+    assert found.location is not None
+    assert f"{found.location.path}:{found.location.line}" == log.headers["user-line"]
+    shown = found.location.call
+    if path.stem not in ("704-from-standard-input-py310", "716-prompt"):  # these show no source
+        assert shown is not None
+        assert shown in logs_text(log.text)
+
+
+@pytest.mark.parametrize("path", ALIKE, ids=name)
+def test_a_look_alike_is_not_taken_for_a_known_failure(path: Path) -> None:
+    assert recorded(path).headers["why"]
+    assert codes(explain(recorded(path).text)) == []
+
+
+@pytest.mark.parametrize("path", KNOWN + ALIKE, ids=name)
+def test_windows_line_ends_and_utf_16_change_nothing(path: Path) -> None:
+    log = recorded(path)
+    windows = log.text.replace("\r", "").replace("\n", "\r\n")
+    assert set(codes(explain(windows))) == log.expected
+    assert set(codes(explain(windows.encode("utf-16")))) == log.expected
+
+
+def test_every_code_is_covered_with_a_source_for_each_log() -> None:
+    assert len(KNOWN) >= 30
+    assert len(ALIKE) >= 20
+    covered = {code for path in KNOWN for code in recorded(path).expected}
+    assert covered == set(CODES) == {f"CPG{number}" for number in range(701, 718)}
+    for path in KNOWN + ALIKE:
+        source = recorded(path).headers["source"]
+        assert re.match(r"printed by a run: \S|https://github\.com/\S+/(?:issues|pull)/\d+", source)
+
+
+# What is not known.
+
+
+def unknown(path: str) -> list[tuple[str, str | None]]:
+    told = explain(recorded(FOLDER / path).text).unknown
+    return [
+        (each.error, each.location and f"{Path(each.location.path).name}:{each.location.line}")
+        for each in told
+    ]
+
+
+def test_an_unknown_error_is_named_with_the_users_line() -> None:
+    assert unknown("alike/bug-in-dataset.txt") == [("KeyError: 5", "in_worker.py:21")]
+    assert unknown("alike/exception-group.txt") == [("ValueError: part 1 is empty", "groups.py:11")]
+    assert unknown("alike/notebook-key-error.txt") == [("KeyError: 'homo_sapiens'", "In[1]:4")]
+    assert unknown("alike/plain-pickle-binary.txt") == [
+        ("TypeError: cannot pickle 'BufferedReader' instances", "alike.py:25")
+    ]
+
+
+def test_an_unknown_error_line_is_named() -> None:
+    assert unknown("alike/logged-error.txt") == [
+        ("2026-11-23 11:39:06,399 - cohort - ERROR - plate 7 has no sample sheet", None)
+    ]
+
+
+def test_a_process_that_died_is_not_passed_over() -> None:
+    ((error, _),) = unknown("alike/bus-error-of-the-script.txt")
+    assert "Bus error" in error
+
+
+def test_prose_is_no_error() -> None:
+    assert unknown("alike/prose.txt") == []
+
+
+def test_a_traceback_that_was_cut_off_is_named() -> None:
+    text = recorded(FOLDER / "alike/own-mmap-missing.txt").text
+    (cut,) = explain(text.rpartition("FileNotFoundError")[0]).unknown
+    assert cut.error == ""
+    assert cut.location is not None
+
+
+def test_what_only_follows_from_a_known_failure_is_not_called_unknown() -> None:
+    """torchrun's ChildFailedError, and the connection of a worker that did not start."""
+    told = explain(recorded(FOLDER / "known/707-torchrun-ranks.txt").text).unknown
+    assert not [each for each in told if "ChildFailedError" in each.error]
+
+
+# Whole logs.
+
+ERROR = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB."
+TRACEBACK = f"""\
+Traceback (most recent call last):
+  File "/home/user/embed.py", line 12, in <module>
+    embedder.parse_dna_embeddings(locations, species)
+{ERROR}
+"""
+
+
+def test_the_same_failure_many_times_is_one_finding_with_a_count() -> None:
+    (found,) = explain("epoch\n" + TRACEBACK * 300).findings
+    assert [(key.en, value.en) for key, value in found.evidence.seen] == [
+        ("log line", "5"),
+        ("printed", "300 times"),
+        ("asked for", "2.00 GiB"),
+    ]
+
+
+def test_two_places_of_one_failure_are_two_findings() -> None:
+    found = explain(TRACEBACK + TRACEBACK.replace("line 12", "line 30")).findings
+    assert [each.location and each.location.line for each in found] == [12, 30]
+
+
+def test_everything_known_in_a_log_is_found_in_its_order() -> None:
+    parts = ["703-torch213", "705-semaphores-py313", "707-numpy2", "714-species", "716-prompt"]
+    text = "".join(recorded(FOLDER / f"known/{part}.txt").text for part in parts)
+    assert [found.code for found in explain(text).findings] == [f"CPG{p[:3]}" for p in parts]
+
+
+def prefixed(text: str, prefix: str) -> str:
+    return "".join(f"{prefix}{line}\n" for line in text.splitlines())
+
+
+def test_lines_of_several_workers_are_told_apart_by_what_stands_before_them() -> None:
+    first = prefixed(recorded(FOLDER / "known/707-numpy2.txt").text, "[rank0]: ").splitlines()
+    second = prefixed(recorded(FOLDER / "known/703-torch213.txt").text, "[rank1]: ").splitlines()
+    shuffled = [line for pair in zip(first, second, strict=False) for line in pair]
+    shuffled += first[len(second) :] + second[len(first) :]
+    found = explain("\n".join(shuffled)).findings
+    assert {each.code: each.location and each.location.line for each in found} == {
+        "CPG703": 8,
+        "CPG707": 9,
+    }
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "2023-10-06 05:57:22 | ERROR | stderr | ",
+        "2026-11-23T11:36:36.233Z ",
+        "web_1  | ",
+        "(embed pid=4711) ",
+        "Nov 23 11:36:36 node7 embed[4711]: ",
+    ],
+)
+def test_a_prefix_of_every_line_hides_nothing(prefix: str) -> None:
+    log = recorded(FOLDER / "known/712-offline.txt")
+    (found,) = explain(prefixed(log.text, prefix)).findings
+    assert found.code == "CPG712"
+    assert found.location is not None
+    assert f"{found.location.path}:{found.location.line}" == log.headers["user-line"]
+
+
+def test_a_structured_log_holds_a_traceback_in_one_line() -> None:
+    record = json.dumps({"level": "error", "exception": TRACEBACK})
+    (found,) = explain(record).findings
+    assert found.code == "CPG709"
+    assert found.location is not None
+    assert found.location.line == 12
+
+
+def test_a_progress_bar_without_an_end_and_a_dumped_array_hide_nothing() -> None:
+    bar = "".join(f"\r{number}%|███| {number}/100" for number in range(100)) * 2000
+    array = "[" + "0.125, " * 300_000 + "]"
+    explained = explain(f"{bar}{TRACEBACK}{array}\n{TRACEBACK}")
+    assert codes(explained) == ["CPG709"]
+    assert explained.findings[0].evidence.seen[1][1].en == "2 times"
+
+
+def test_memory_does_not_grow_with_the_log() -> None:
+    def peak(times: int) -> int:
+        line = "2026-11-23 11:36:36,233 - embed - INFO - batch {} of 100000, ERROR none\n"
+        data = "".join(line.format(number) for number in range(times)).encode()
+        tracemalloc.start()
+        logs.read(io.BytesIO(data), WATCH)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(120_000) < 1.5 * peak(30_000)
+
+
+def test_a_known_failure_is_kept_after_thousands_of_unknown_ones() -> None:
+    letters = "abcdefghijklmnop"
+    names = [a + b + c + d for a in letters for b in letters for c in letters for d in letters]
+    noise = "".join(f"ValueError: no sample {name}\n" for name in names[:20_000])
+    log = logs.read(io.BytesIO((noise + TRACEBACK).encode()), WATCH)
+    assert log.left_out > 0
+    assert codes(failures.judge(log)) == ["CPG709"]
+
+
+# One error's text, as the supervisor of run-embed has it.
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("TypeError: cannot pickle 'BufferedReader' instances", "CPG701"),
+        (
+            "RuntimeError: DataLoader worker (pid 1234) is killed by signal: Killed. ",
+            "CPG704",
+        ),
+        (
+            "RuntimeError: [enforce fail at alloc_cpu.cpp:114] data. DefaultCPUAllocator: not"
+            " enough memory: you tried to allocate 8000000000 bytes.",
+            "CPG707",
+        ),
+        ("MemoryError", "CPG707"),
+        ("RuntimeError: MPS backend out of memory (MPS allocated: 8.89 GB", "CPG708"),
+        (ERROR, "CPG709"),
+        ("RuntimeError: \n        An attempt has been made to start a new process before the\n"
+         "        current process has finished its bootstrapping phase.", "CPG711"),
+        ("TypeError: cannot pickle '_thread.lock' object", None),
+        ("KeyError: 'homo_sapiens'", None),
+        ("ValueError: mmap length is greater than file size", None),
+        ("killed", None),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_recognise_gives_the_code_of_one_errors_text(text: str, code: str | None) -> None:
+    assert recognise(text) == code
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_the_error_texts_of_a_page_are_recognised(code: str) -> None:
+    """Those that tell enough without their frames."""
+    needs_frames = {
+        "CPG701": ("_thread.lock", "<lambda>", "Can't get attribute"),
+        "CPG710": ("Caught RuntimeError",),
+        "CPG713": ("successfully", "mmap length"),
+        "CPG714": ("KeyError",),
+        "CPG717": ("Logging error",),
+    }
+    for block in blocks(pages.read(code, "en").parts["error"]):
+        if not any(text in block.text for text in needs_frames.get(code, ())):
+            assert recognise(block.text) == code, block.text
+
+
+# What is said of a failure agrees with its page.
+
+
+def plain(text: str) -> str:
+    return text.replace("`", "")
+
+
+def remedies_of_page(code: str, language: Language) -> list[tuple[str, str]]:
+    heading = {
+        "en": r"^### Remedy \d+: (.*) \((.*)\)$",
+        "zh": r"^### 方案 \d+：(.*)（(.*)）$",
+    }[language]
+    text = plain(pages.read(code, language).text)
+    return re.findall(heading, text, re.M)
+
+
+def same_title(title: str, written: str) -> bool:
+    return title.lower() == written.lower()
+
+
+ADVICE = {"recommended": "推荐", "possible": "可行", "not-recommended": "不推荐"}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_remedies_are_those_of_the_page_in_its_order(code: str) -> None:
+    english, chinese = remedies_of_page(code, "en"), remedies_of_page(code, "zh")
+    at = -1
+    for remedy in TOLD[code].remedies:
+        position = next(n for n, (t, _) in enumerate(english) if same_title(remedy.title.en, t))
+        assert position > at, remedy.title.en
+        at = position
+        assert english[at][1] == remedy.advice.replace("-", " ")
+        assert same_title(remedy.title.zh, chinese[at][0]), (remedy.title.zh, chinese[at][0])
+        assert chinese[at][1] == ADVICE[remedy.advice]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_code_and_commands_of_remedies_stand_on_the_page(code: str) -> None:
+    shown = blocks(pages.read(code, "en").text)
+    python = {block.text.strip() for block in shown if block.language == "python"}
+    commands = {
+        line for block in shown if block.language == "bash" for line in block.text.splitlines()
+    }
+    for remedy in TOLD[code].remedies:
+        assert {each for each in (remedy.before, remedy.after) if each} <= python, remedy.title.en
+        assert set(remedy.commands) <= commands, remedy.title.en
+    assert set(TOLD[code].verify) <= commands | {"cpgpt-doctor explain --log FILE"}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_the_title_is_the_pages(code: str) -> None:
+    assert TOLD[code].title.en == plain(pages.read(code, "en").title)
+
+
+def first(code: str, error: str, *, through_cpgpt: bool = True) -> Remedy:
+    return preferred(code, error, through_cpgpt=through_cpgpt)[0]
+
+
+def test_the_remedy_that_fits_the_error_comes_first() -> None:
+    login = first("CPG712", "OSError: You are trying to access a gated repo.\n401 Client Error.")
+    assert login.commands == ("hf auth login",)
+    assert first("CPG714", "ValueError: dna_llm must be one of").title.en.startswith("A model")
+    assert first("CPG714", "KeyError: 'NTv3_8M_pre'").title.en.startswith("Let an older folder")
+    assert first("CPG714", "KeyError: 'human'").title.en.startswith("Ensembl's name")
+    own = first("CPG702", "ValueError: prefetch_factor option", through_cpgpt=False)
+    assert own.title.en.startswith("In your own DataLoader")
