@@ -44,7 +44,8 @@ LOGGED = re.compile(
 )
 # The end of a process, as the interpreter, the C++ library, the shell and Slurm tell it.
 DIED = re.compile(
-    r"Fatal Python error: |terminate called after throwing an instance of |s(?:lurmstepd|run): error: "
+    r"Fatal Python error: |terminate called after throwing an instance of "
+    r"|s(?:lurmstepd|run): error: "
     r"|(?:.*: line \d+: +\d+ )?(?:Segmentation fault|Bus error|Aborted|Illegal instruction"
     r"|Floating point exception|段错误|总线错误|已放弃)\b"
 )
