@@ -13,12 +13,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from cpgpt_doctor.rules.failures import FAILURES
 from markdown_it import MarkdownIt
 
 from cpgpt_doctor import pages
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import Intent
+from cpgpt_doctor.rules.failures import FAILURES
 from cpgpt_doctor.rules.registry import RULES, judge
 from cpgpt_doctor.words import Language
 from tests import recorded
