@@ -4,6 +4,6 @@
 """
 
 from cpgpt_doctor.logs.reader import read
-from cpgpt_doctor.logs.values import Failure, Frame, Log, Noted, Raised
+from cpgpt_doctor.logs.values import Failure, Frame, Log, Noted, Raised, Watched
 
-__all__ = ["Failure", "Frame", "Log", "Noted", "Raised", "read"]
+__all__ = ["Failure", "Frame", "Log", "Noted", "Raised", "Watched", "read"]

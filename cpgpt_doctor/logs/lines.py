@@ -37,8 +37,8 @@ def texts(stream: BinaryIO) -> Iterator[str]:
     yield decoder.decode(b"", final=True)
 
 
-def lines(stream: BinaryIO) -> Iterator[tuple[int, str]]:
-    """Line numbers, from 1, and texts without colours.
+def lines(stream: BinaryIO, words: tuple[str, ...]) -> Iterator[tuple[int, str, bool]]:
+    """Line numbers, from 1, texts without colours, and whether a text may have one of the words.
 
     A carriage return begins a text of its own (each state of a progress bar is one), in the line
     of the same number.
@@ -46,30 +46,39 @@ def lines(stream: BinaryIO) -> Iterator[tuple[int, str]]:
     number = 1
     held = ""  # the beginning of a line whose end is not here yet
     for piece in texts(stream):
-        parts = (held + piece).split("\n")
+        piece = held + piece
+        here = tuple(word for word in words if word in piece)
+        parts = piece.split("\n")
         held = parts.pop()
         for part in parts:
             if "\r" in part:
-                yield from segments(number, part)
+                yield from segments(number, part, here)
             else:
-                yield number, clean(part)
+                yield number, clean(part), has(part, here)
             number += 1
         if len(held) > LONGEST:
             # Finished states of a progress bar go out; of what is left, the beginning is kept.
             *done, held = held.rsplit("\r", 1)
             for part in done:
-                yield from segments(number, part)
+                yield from segments(number, part, here)
             held = held[:LONGEST]
     if held:
-        yield from segments(number, held)
+        yield from segments(number, held, words)
 
 
-def segments(number: int, line: str) -> Iterator[tuple[int, str]]:
+def has(text: str, words: tuple[str, ...]) -> bool:
+    for word in words:  # noqa: SIM110 - twice as fast as any(), for each line of a log
+        if word in text:
+            return True
+    return False
+
+
+def segments(number: int, line: str, words: tuple[str, ...]) -> Iterator[tuple[int, str, bool]]:
     *states, last = line.removesuffix("\r").split("\r")
     for state in states:
         if state:
-            yield number, clean(state)
-    yield number, clean(last)
+            yield number, clean(state), has(state, words)
+    yield number, clean(last), has(last, words)
 
 
 def clean(text: str) -> str:

@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 from cpgpt_doctor.logs import forms
 from cpgpt_doctor.logs.forms import HEADER, Open
-from cpgpt_doctor.logs.lines import lines
-from cpgpt_doctor.logs.values import Failure, Frame, Log, Noted, Raised
+from cpgpt_doctor.logs.lines import has, lines
+from cpgpt_doctor.logs.values import Failure, Frame, Log, Noted, Raised, Watched
 
 # Lines kept after an error's line.
 AFTER = 12
@@ -35,6 +35,7 @@ LONE = re.compile(
     BEFORE_ERROR
     + r"(?P<kind>(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception|Empty))(?:: (?P<message>.+)|:)?$"
 )
+ENDS = re.compile(r"(?:Error|Exception|Empty)(?::|$)")
 KIND = re.compile(r"(?P<kind>(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception)): ")
 # A record of level ERROR, as logging, loguru, Hydra and others write it.
 LOGGED = re.compile(
@@ -54,12 +55,14 @@ ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 NUMBER = re.compile(r"(?<![A-Za-z_])\d+(?:[.,:]\d+)*")
 
 
-# Lines without any of these, and without what is watched for, tell of no failure.
-QUICK = re.compile(
-    r"Traceback|Error|Exception|ERROR|CRITICAL|FATAL|Fatal Python error|terminate called"
-    r"|Segmentation fault|Bus error|Aborted|Illegal instruction|Floating point exception"
-    r"|段错误|总线错误|已放弃|slurmstepd: error|srun: error"
+# Lines without any of these, and without a word that is watched for, tell of no failure.
+LEVELS = ("ERROR", "CRITICAL", "FATAL")
+DEATHS = (
+    *("Fatal Python error", "terminate called", "slurmstepd: error", "srun: error"),
+    *("Segmentation fault", "Bus error", "Aborted", "Illegal instruction"),
+    *("Floating point exception", "段错误", "总线错误", "已放弃"),
 )
+WORDS = ("Traceback", 'File "', "Error", "Exception", *LEVELS, *DEATHS)
 
 
 @dataclass
@@ -122,9 +125,8 @@ def alike(text: str) -> str:
 class Reader:
     """The state of reading; `line` takes the next line."""
 
-    def __init__(self, watch: re.Pattern[str]) -> None:
+    def __init__(self, watch: tuple[Watched, ...]) -> None:
         self.watch = watch
-        self.quick = re.compile(f"{QUICK.pattern}|{watch.pattern}")
         self.chains: list[Chain] = []  # not finished
         self.record: Noted | None = None  # of level ERROR: a traceback may follow
         self.record_left = 0
@@ -134,8 +136,9 @@ class Reader:
         self.left_out = 0
         self.others = 0
 
-    def line(self, number: int, text: str) -> None:
-        if not self.chains and self.record is None and not self.interesting(text):
+    def line(self, number: int, text: str, *, has_word: bool = True) -> None:
+        """Take a line; has_word: it may have one of the words."""
+        if not has_word and not self.chains and self.record is None:
             return
         if ESCAPED in text:  # a structured log holds a traceback in one line
             for part in text.replace(r"\"", '"').split(r"\n"):
@@ -153,10 +156,15 @@ class Reader:
             if chain.opened is None and chain.left <= 0:
                 self.finish(chain)
         if not taken:
-            self.scan(number, text)
+            self.scan(number, text, has_word=has_word)
 
-    def interesting(self, text: str) -> bool:
-        return self.quick.search(text) is not None or 'File "' in text
+    def watched(self, text: str) -> re.Match[str] | None:
+        for each in self.watch:
+            if has(text, each.words):
+                found = each.pattern.search(text)
+                if found is not None:
+                    return found
+        return None
 
     def header(self, number: int, text: str) -> bool:
         """Open a traceback, where the line is the head of one."""
@@ -257,14 +265,14 @@ class Reader:
             last.after.append(text)
         return text.startswith("    ")
 
-    def scan(self, number: int, text: str) -> None:
+    def scan(self, number: int, text: str, *, has_word: bool) -> None:
         """A line outside of tracebacks."""
         if self.record is not None:
             self.record_left -= 1
             if self.record_left <= 0:
                 self.note(self.record)
                 self.record = None
-        if not self.interesting(text):
+        if not has_word:
             return
         if IGNORED.match(text):
             self.ignored_at = number
@@ -274,24 +282,34 @@ class Reader:
             self.chains.append(chain)
             self.opened(chain, number, text)
             return
-        watched = self.watch.search(text)
-        error = LONE.match(text)
-        if error is None and watched:
-            error = next((k for k in KIND.finditer(text) if k.end() <= watched.end()), None)
+        watched = self.watched(text)
+        error = self.lone_error(text, watched)
         if error:
-            message = text[error.end() :] if error.re is KIND else error["message"] or ""
             chain = self.continued(None)
-            chain.drafts.append(Draft(error["kind"], message, (), number))
+            chain.drafts.append(Draft(*error, (), number))
             chain.left = AFTER
-        elif watched:
-            told = LOGGED.match(text) or DIED.match(text)
-            self.note(Noted(text, number, logged=told is not None))
-        elif DIED.match(text):
-            self.note(Noted(text, number, logged=True))
-        elif LOGGED.match(text):
+            return
+        died = has(text, DEATHS) and DIED.match(text) is not None
+        logged = has(text, LEVELS) and LOGGED.match(text) is not None
+        if watched or died:
+            self.note(Noted(text, number, logged=died or logged))
+        elif logged:
             if self.record is not None:
                 self.note(self.record)
             self.record, self.record_left = Noted(text, number, logged=True), 3
+
+    def lone_error(self, text: str, watched: re.Match[str] | None) -> tuple[str, str] | None:
+        """Kind and message of an error's line; of a watched one, anywhere in the line."""
+        if ENDS.search(text) is None:
+            return None
+        error = LONE.match(text)
+        if error:
+            return error["kind"], error["message"] or ""
+        if watched:
+            for error in KIND.finditer(text):
+                if error.end() <= watched.end():
+                    return error["kind"], text[error.end() :]
+        return None
 
     def note(self, noted: Noted) -> None:
         key = alike(noted.text)
@@ -332,7 +350,7 @@ class Reader:
             self.failures[key] = Failure(before.chain, before.times + 1, before.ignored)
             return
         watched = any(
-            self.watch.search("\n".join((raised.error, *raised.after))) for raised in failure.chain
+            self.watched("\n".join((raised.error, *raised.after))) for raised in failure.chain
         )
         if self.room(watched, len(self.failures)):
             self.failures[key] = failure
@@ -356,13 +374,14 @@ def same(chain: Chain, other: re.Pattern[str] | None) -> bool:
     return chain.prefix.pattern == other.pattern
 
 
-def read(stream: BinaryIO, watch: re.Pattern[str]) -> Log:
+def read(stream: BinaryIO, watch: tuple[Watched, ...]) -> Log:
     """Read a log from its beginning to its end.
 
     watch: the wordings of errors that have to be kept, and of lines that are to be noted.
     """
     reader = Reader(watch)
+    words = tuple(dict.fromkeys((*WORDS, *(word for each in watch for word in each.words))))
     number = 0
-    for number, text in lines(stream):
-        reader.line(number, text)
+    for number, text, has_word in lines(stream, words):
+        reader.line(number, text, has_word=has_word)
     return reader.end(number)

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A kind of line that is to be noted: it has one of the words, and fits the pattern.
+
+    Most lines have none of the words, and are passed over without a look at the pattern.
+    """
+
+    words: tuple[str, ...]
+    pattern: re.Pattern[str]
 
 
 @dataclass(frozen=True)

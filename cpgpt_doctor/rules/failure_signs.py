@@ -7,10 +7,10 @@ Windows; tests/logs has them as they were printed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from cpgpt_doctor.logs import Frame, Raised
+from cpgpt_doctor.logs import Frame, Raised, Watched
 from cpgpt_doctor.rules.frames import CPGPT, path, through
 
 Chain = tuple[Raised, ...]
@@ -39,9 +39,13 @@ class Sign:
 
 @dataclass(frozen=True)
 class FailureRule:
-    """A failure, by its signs in exceptions and by lines that are no exceptions."""
+    """A failure, by its signs in exceptions and by lines that are no exceptions.
+
+    words: what a log shows without frames has one of them.
+    """
 
     code: str
+    words: tuple[str, ...]
     signs: tuple[Sign, ...]
     lines: tuple[re.Pattern[str], ...] = ()
 
@@ -100,6 +104,7 @@ PYTHON_PROCESS = r"\((?:python[\d.]*|pt_\w+|ipython\d*|jupyter[\w-]*|cpgpt[\w-]*
 FAILURES: tuple[FailureRule, ...] = (
     FailureRule(
         "CPG701",
+        ("pickle",),
         (
             Sign(
                 pattern(
@@ -140,11 +145,20 @@ FAILURES: tuple[FailureRule, ...] = (
     ),
     FailureRule(
         "CPG702",
+        ("prefetch_factor option",),
         (Sign(pattern(r"prefetch_factor option could only be specified in multiprocessing")),),
     ),
-    FailureRule("CPG703", (Sign(pattern(r"persistent_workers option needs num_workers > 0")),)),
+    FailureRule(
+        "CPG703",
+        ("persistent_workers option",),
+        (Sign(pattern(r"persistent_workers option needs num_workers > 0")),),
+    ),
     FailureRule(
         "CPG704",
+        (
+            "DataLoader worker",
+            "encountered in worker",
+        ),
         (
             Sign(
                 pattern(
@@ -173,6 +187,12 @@ FAILURES: tuple[FailureRule, ...] = (
     FailureRule(
         "CPG705",
         (
+            "DataLoader worker",
+            "encountered in worker",
+            "torch_",
+            "shared memory",
+        ),
+        (
             Sign(pattern(r"DataLoader worker \(pid .{1,40}\) is killed by signal: Bus error")),
             Sign(
                 pattern(
@@ -192,6 +212,11 @@ FAILURES: tuple[FailureRule, ...] = (
     FailureRule(
         "CPG706",
         (
+            "oo many open files",
+            "[Errno 24]",
+            "items of ancdata",
+        ),
+        (
             Sign(pattern(r"\[Errno 24\]|Too many open files")),
             Sign(pattern(r"received \d+ items of ancdata")),
         ),
@@ -199,6 +224,19 @@ FAILURES: tuple[FailureRule, ...] = (
     ),
     FailureRule(
         "CPG707",
+        (
+            "memory",
+            "Memory",
+            "oom",
+            "OOM",
+            "[Errno 12]",
+            "[WinError 1455]",
+            "<1455>",
+            "MEMLIMIT",
+            "bad_alloc",
+            "illed",
+            "已杀死",
+        ),
         (
             Sign(
                 pattern(
@@ -235,6 +273,11 @@ FAILURES: tuple[FailureRule, ...] = (
     FailureRule(
         "CPG708",
         (
+            "MPS backend",
+            "Invalid buffer size",
+            "kIOGPU",
+        ),
+        (
             Sign(pattern(r"MPS backend out of memory(?:.*max allowed: (?P<limit>[\d.]+ \w+))?")),
             Sign(pattern(r"RuntimeError: Invalid buffer size: (?P<asked>[\d.]+ ?\w+)")),
         ),
@@ -247,6 +290,11 @@ FAILURES: tuple[FailureRule, ...] = (
     ),
     FailureRule(
         "CPG709",
+        (
+            "out of memory",
+            "ALLOC_FAILED",
+            "cudaErrorMemory",
+        ),
         (
             Sign(
                 pattern(
@@ -262,6 +310,7 @@ FAILURES: tuple[FailureRule, ...] = (
     ),
     FailureRule(
         "CPG710",
+        ("re-initialize CUDA",),
         (
             Sign(pattern(r"Cannot re-initialize CUDA in forked subprocess")),
             Sign(pattern(r"CUDA error: initialization error"), shown=in_worker, alone=False),
@@ -269,6 +318,10 @@ FAILURES: tuple[FailureRule, ...] = (
     ),
     FailureRule(
         "CPG711",
+        (
+            "attempt has been made to start",
+            "RuntimeError",
+        ),
         (
             Sign(
                 pattern(r"RuntimeError(?:: *)?$"),
@@ -289,6 +342,19 @@ FAILURES: tuple[FailureRule, ...] = (
     ),
     FailureRule(
         "CPG712",
+        (
+            "huggingface",
+            "hf.co",
+            "hf-mirror",
+            "EntryNotFoundError",
+            "GatedRepo",
+            "RepositoryNotFound",
+            "RevisionNotFound",
+            "OfflineModeIsEnabled",
+            "gated repo",
+            "valid model identifier",
+            "CpGPT ",
+        ),
         (
             Sign(pattern(rf"couldn't connect to 'https://{HOSTS}'")),
             Sign(
@@ -325,6 +391,7 @@ FAILURES: tuple[FailureRule, ...] = (
     ),
     FailureRule(
         "CPG713",
+        ("_dna_embeddings.mmap",),
         (
             Sign(
                 pattern(
@@ -337,6 +404,13 @@ FAILURES: tuple[FailureRule, ...] = (
     ),
     FailureRule(
         "CPG714",
+        (
+            "Ensembl species",
+            "dna_llm must be",
+            "DNA language model",
+            "in the embedder",
+            "Unsupported species",
+        ),
         (
             Sign(pattern(r"Ensembl species (?P<species>.+) not found in Ensembl metadata")),
             Sign(pattern(r"dna_llm must be one of dict_keys\(.*\)(?:, got (?P<model>.+))?$")),
@@ -356,6 +430,11 @@ FAILURES: tuple[FailureRule, ...] = (
     ),
     FailureRule(
         "CPG715",
+        (
+            "find_pruneable_heads",
+            "all_tied_weights_keys",
+            "is_decoder",
+        ),
         (
             Sign(
                 pattern(
@@ -383,6 +462,13 @@ FAILURES: tuple[FailureRule, ...] = (
     FailureRule(
         "CPG716",
         (
+            "kernel image",
+            "NoKernelImage",
+            "ARCH_MISMATCH",
+            "CUDA capability",
+            "kernels for this GPU",
+        ),
+        (
             Sign(pattern(r"no kernel image is available for execution on the device")),
             Sign(pattern(r"CUBLAS_STATUS_ARCH_MISMATCH|cudaErrorNoKernelImageForDevice")),
         ),
@@ -397,6 +483,7 @@ FAILURES: tuple[FailureRule, ...] = (
     ),
     FailureRule(
         "CPG717",
+        ("Error processing sequence",),
         (
             Sign(
                 pattern(r"KeyError: [\"']+(?P<sequence>\S+) not in "),
@@ -415,11 +502,12 @@ FAILURES: tuple[FailureRule, ...] = (
 )
 
 
-def watched() -> Iterator[str]:
-    for rule in FAILURES:
-        for each in (*(sign.text for sign in rule.signs if sign.alone), *rule.lines):
-            yield re.sub(r"\?P<\w+>", "?:", each.pattern)
+def watched(rule: FailureRule) -> Watched:
+    """What a log can show of the failure without frames."""
+    patterns = [*(sign.text for sign in rule.signs if sign.alone), *rule.lines]
+    without_names = [re.sub(r"\?P<\w+>", "?:", each.pattern) for each in patterns]
+    return Watched(rule.words, re.compile("|".join(f"(?:{each})" for each in without_names)))
 
 
-# For logs.read: the wordings of all rules.
-WATCH = re.compile("|".join(f"(?:{each})" for each in watched()))
+# For logs.read.
+WATCH = tuple(watched(rule) for rule in FAILURES)
