@@ -126,7 +126,7 @@ class Reader:
     """The state of reading; `line` takes the next line."""
 
     def __init__(self, watch: tuple[Watched, ...]) -> None:
-        self.watch = watch
+        self.watch = [(word, each.pattern) for each in watch for word in each.words]
         self.chains: list[Chain] = []  # not finished
         self.record: Noted | None = None  # of level ERROR: a traceback may follow
         self.record_left = 0
@@ -159,9 +159,9 @@ class Reader:
             self.scan(number, text, has_word=has_word)
 
     def watched(self, text: str) -> re.Match[str] | None:
-        for each in self.watch:
-            if has(text, each.words):
-                found = each.pattern.search(text)
+        for word, pattern in self.watch:
+            if word in text:
+                found = pattern.search(text)
                 if found is not None:
                     return found
         return None
