@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import time
 import tracemalloc
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,21 @@ def test_every_code_is_covered_with_a_source_for_each_log() -> None:
         assert re.match(r"printed by a run: \S|https://github\.com/\S+/(?:issues|pull)/\d+", source)
 
 
+def test_every_line_that_a_rule_fits_has_a_word_that_is_watched_for() -> None:
+    """Lines without one are passed over."""
+    told = [recorded(path).text for path in KNOWN]
+    told += [pages.read(code, "en").parts["error"] for code in CODES]
+    lines = {logs_text(line) for text in told for line in re.split(r"[\r\n]+", text)}
+    fitted = 0
+    for rule in FAILURES:
+        patterns = (*(sign.text for sign in rule.signs if sign.alone), *rule.lines)
+        for line in lines:
+            if any(each.search(line) for each in patterns):
+                fitted += 1
+                assert any(word in line for word in rule.words), (rule.code, line)
+    assert fitted > 100
+
+
 # What is not known.
 
 
@@ -137,6 +153,12 @@ def test_an_unknown_error_is_named_with_the_users_line() -> None:
     ]
 
 
+def test_of_a_group_what_is_known_and_what_is_not_are_both_named() -> None:
+    assert unknown("known/707-exception-group.txt") == [
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'part2.txt'", "groups_sync.py:9")
+    ]
+
+
 def test_an_unknown_error_line_is_named() -> None:
     assert unknown("alike/logged-error.txt") == [
         ("2026-11-23 11:39:06,399 - cohort - ERROR - plate 7 has no sample sheet", None)
@@ -146,6 +168,10 @@ def test_an_unknown_error_line_is_named() -> None:
 def test_a_process_that_died_is_not_passed_over() -> None:
     ((error, _),) = unknown("alike/bus-error-of-the-script.txt")
     assert "Bus error" in error
+
+
+def test_a_job_that_slurm_ended_is_not_passed_over() -> None:
+    assert any("TIME LIMIT" in error for error, _ in unknown("alike/slurm-time-limit.txt"))
 
 
 def test_prose_is_no_error() -> None:
@@ -244,6 +270,24 @@ def test_a_progress_bar_without_an_end_and_a_dumped_array_hide_nothing() -> None
     explained = explain(f"{bar}{TRACEBACK}{array}\n{TRACEBACK}")
     assert codes(explained) == ["CPG709"]
     assert explained.findings[0].evidence.seen[1][1].en == "2 times"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a." * 30_000 + "Error",
+        "(a" * 30_000 + "Error: x",
+        "dna_llm must be one of dict_keys(" + ")" * 60_000,
+        "Error processing sequence at index 1: " + "'" * 60_000,
+        "CUDA out of memory. Tried to allocate 1 GiB" + "; 1 G" * 10_000,
+        "Traceback (most recent call last):" * 1500,
+        "x: line " * 8000 + "Bus error",
+    ],
+)
+def test_no_line_takes_long(line: str) -> None:
+    begin = time.perf_counter()
+    explain(line)
+    assert time.perf_counter() - begin < 3
 
 
 def test_memory_does_not_grow_with_the_log() -> None:

@@ -31,12 +31,13 @@ BEFORE_ERROR = (
     rf"(?:\[[^\]]{{1,80}}\]:?\s*|\([^)]{{1,80}}\)\s*|{TIMESTAMP}\s*"
     r"|[\w.:-]{1,60} ?\|\s*|[|-]\s*)*"
 )
+# With bounds, so that no line takes long.
+QUALIFIED = r"(?:[A-Za-z_]\w{0,80}\.){0,12}\w{0,80}"
 LONE = re.compile(
-    BEFORE_ERROR
-    + r"(?P<kind>(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception|Empty))(?:: (?P<message>.+)|:)?$"
+    BEFORE_ERROR + rf"(?P<kind>{QUALIFIED}(?:Error|Exception|Empty))(?:: (?P<message>.+)|:)?$"
 )
 ENDS = re.compile(r"(?:Error|Exception|Empty)(?::|$)")
-KIND = re.compile(r"(?P<kind>(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception)): ")
+KIND = re.compile(rf"(?<![\w.])(?P<kind>{QUALIFIED}(?:Error|Exception)): ")
 # A record of level ERROR, as logging, loguru, Hydra and others write it.
 LOGGED = re.compile(
     r"(?:ERROR|CRITICAL|FATAL)\s?[:|\]-]"
@@ -53,7 +54,6 @@ DIED = re.compile(
 ESCAPED = r"\n  File \""
 ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 NUMBER = re.compile(r"(?<![A-Za-z_])\d+(?:[.,:]\d+)*")
-
 
 # Lines without any of these, and without a word that is watched for, tell of no failure.
 LEVELS = ("ERROR", "CRITICAL", "FATAL")

@@ -359,7 +359,8 @@ FAILURES: tuple[FailureRule, ...] = (
             Sign(pattern(rf"couldn't connect to 'https://{HOSTS}'")),
             Sign(
                 pattern(
-                    r"(?P<repository>\S+) is not a local folder and is not a valid model identifier"
+                    r"(?<!\S)(?P<repository>\S{1,200}) is not a local folder"
+                    r" and is not a valid model identifier"
                 )
             ),
             Sign(
@@ -412,9 +413,13 @@ FAILURES: tuple[FailureRule, ...] = (
             "Unsupported species",
         ),
         (
-            Sign(pattern(r"Ensembl species (?P<species>.+) not found in Ensembl metadata")),
-            Sign(pattern(r"dna_llm must be one of dict_keys\(.*\)(?:, got (?P<model>.+))?$")),
-            Sign(pattern(r"Unsupported DNA language model: (?P<model>.+)")),
+            Sign(pattern(r"Ensembl species (?P<species>.{1,200}) not found in Ensembl metadata")),
+            Sign(
+                pattern(
+                    r"dna_llm must be one of dict_keys\(.{0,2000}\)(?:, got (?P<model>.{1,200}))?"
+                )
+            ),
+            Sign(pattern(r"Unsupported DNA language model: (?P<model>.{1,200})")),
             Sign(pattern(r"Species (?P<species>\S+) not found in the embedder")),
             Sign(pattern(r"DNA LLM (?P<model>\S+) not found in the embedder for species")),
             Sign(
@@ -474,7 +479,7 @@ FAILURES: tuple[FailureRule, ...] = (
         ),
         (
             pattern(
-                r"(?P<gpu>\S[\w ().-]*) with CUDA capability (?P<capability>sm_\w+)"
+                r"(?P<gpu>\S[\w ().-]{0,60}) with CUDA capability (?P<capability>sm_\w+)"
                 r" is not compatible with the current PyTorch installation"
             ),
             pattern(r"does not include kernels for this GPU"),
@@ -494,7 +499,8 @@ FAILURES: tuple[FailureRule, ...] = (
         ),
         (
             pattern(
-                r"Error processing sequence at index \d+: [\"'\\]*(?P<sequence>\S+) not in [^\"']*"
+                r"Error processing sequence at index \d+: [\"'\\]{0,4}(?P<sequence>\S{1,80}) not in"
+                r" [^\"']{0,400}"
             ),
             pattern(r"Error processing sequence at index \d+: (?P<reason>[^\"}]{1,120})"),
         ),

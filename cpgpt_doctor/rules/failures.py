@@ -51,7 +51,6 @@ class Explained:
 # A weak sign counts for nothing where one of these says why.
 SAYS_WHY = {"CPG704": {"CPG701", "CPG705", "CPG706", "CPG711"}, "CPG717": {"CPG717"}}
 
-
 # Exceptions that only pass another one on, or end what another one broke.
 WRAPPERS = re.compile(
     r"RemoteTraceback|ProcessRaisedException|ProcessExitedException|ChildFailedError"
@@ -142,7 +141,7 @@ def judge(log: Log) -> Explained:
     for failure in log.failures:
         found = list(sightings(failure))
         seen += found
-        if not found:
+        if not found or is_group(failure):
             others.append(failure)
     for noted in log.noted:
         found = list(noted_sightings(noted))
@@ -175,11 +174,14 @@ def with_reasons(seen: list[Sighting]) -> Iterator[Sighting]:
             yield each
 
 
+def is_group(failure: Failure) -> bool:
+    return failure.chain[0].kind.endswith("ExceptionGroup")
+
+
 def unknown_of(failure: Failure, *, known: bool) -> Iterator[Unknown]:
     """The errors of a chain that no rule knows: its last, of a group each."""
     if failure.ignored:
         return
-    grouped = failure.chain[0].kind.endswith("ExceptionGroup")
     told = [
         raised
         for raised in failure.chain
@@ -189,7 +191,11 @@ def unknown_of(failure: Failure, *, known: bool) -> Iterator[Unknown]:
         and not (known and (WRAPPERS.search(raised.kind) or OTHER_END.match(raised.error)))
     ]
     named = [raised for raised in told if not WRAPPERS.search(raised.kind)] or told
-    for raised in named if grouped else named[-1:]:
+    for raised in named if is_group(failure) else named[-1:]:
+        if is_group(failure) and any(
+            matched(sign, raised, failure.chain) for rule in FAILURES for sign in rule.signs
+        ):
+            continue
         yield Unknown(raised.error, raised.at_line, failure.times, place(raised, failure.chain))
 
 
