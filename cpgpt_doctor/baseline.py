@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+from cpgpt_doctor import json_file
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.findings import Check, Finding, Judged, found, skipped
 from cpgpt_doctor.reports.fingerprint import fingerprint
@@ -18,21 +18,7 @@ WRITE = "write one with: cpgpt-doctor check --format json --output FILE"
 
 def read(path: Path) -> Counter[str]:
     """The fingerprints of a report's findings, each as often as it is there."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"--baseline {path}: cannot be read: {error.strerror}") from error
-    except json.JSONDecodeError as error:
-        raise InputError(f"--baseline {path}:{error.lineno}: not JSON; {WRITE}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"--baseline {path}: not a text file; {WRITE}") from error
-    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, lists in lists
-        raise InputError(f"--baseline {path}: not a report; {WRITE}") from error
-    schema = data.get("schema") if isinstance(data, dict) else None
-    if schema != SCHEMA:
-        raise InputError(
-            f"--baseline {path}: {SCHEMA!r} is expected as its schema, {schema!r} found; {WRITE}"
-        )
+    data = json_file.read(path, SCHEMA, named=f"--baseline {path}", what="a report", write=WRITE)
     findings = data.get("findings")
     if not isinstance(findings, list):
         raise InputError(f"--baseline {path}: it has no list of findings; {WRITE}")

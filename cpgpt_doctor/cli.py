@@ -126,6 +126,10 @@ def add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--python", default=sys.executable, help="the interpreter that runs CpGPT (default: this)"
     )
+    add_debug(command)
+
+
+def add_debug(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--debug", action="store_true", help="show the traceback of an error of the doctor"
     )
@@ -221,9 +225,7 @@ def add_explain(commands: Commands) -> None:
     out.add_argument(
         "--no-redact", action="store_true", help="keep personal data in what --log writes"
     )
-    explain.add_argument(
-        "--debug", action="store_true", help="show the traceback of an error of the doctor"
-    )
+    add_debug(explain)
     explain.set_defaults(run=run_explain)
 
 
@@ -337,13 +339,16 @@ def codes(text: str) -> tuple[str, ...]:
 
 
 def run_check(args: argparse.Namespace) -> int:
-    from cpgpt_doctor import baseline, check
+    from cpgpt_doctor import check
     from cpgpt_doctor.redact import redacted
     from cpgpt_doctor.reports.report import Report, exit_code
     from cpgpt_doctor.rules.registry import judge, selected
 
     language: Language = args.lang or from_locale()
-    accepted = baseline.read(args.baseline) if args.baseline else None
+    if args.baseline:
+        from cpgpt_doctor import baseline
+
+        accepted = baseline.read(args.baseline)
     writable(args.output)
 
     intent = Intent(
@@ -362,14 +367,15 @@ def run_check(args: argparse.Namespace) -> int:
         dataset=args.dataset,
         recorded=args.facts,
     )
-    public = facts if args.no_redact else redacted(facts)
-    if args.save_facts:
-        check.save(public, args.save_facts)
-    if args.format in SHARED:
-        facts = public
+    if args.save_facts or args.format in SHARED:
+        public = facts if args.no_redact else redacted(facts)
+        if args.save_facts:
+            check.save(public, args.save_facts)
+        if args.format in SHARED:
+            facts = public
     judged = selected(judge(facts, intent), args.select or (), args.ignore or ())
     known = 0
-    if accepted is not None:
+    if args.baseline:
         judged, known = baseline.without(judged, accepted)
     fail_on = None if args.fail_on == "never" else Severity[args.fail_on]
     code = exit_code(judged, fail_on)
@@ -382,37 +388,47 @@ def run_check(args: argparse.Namespace) -> int:
 def show_report(
     report: Report, args: argparse.Namespace, language: Language, fail_on: Severity | None
 ) -> None:
-    from cpgpt_doctor.reports import github, html, json_report, junit, markdown, sarif, terminal
-    from cpgpt_doctor.reports.stream import console
-
-    if args.output is None and sys.stdout is None:
-        raise DoctorError("standard output is closed; write a file: --output FILE")
+    """Write the report in its form; a form is imported where it is asked for."""
     today = datetime.date.today().isoformat()
     if args.format == "terminal":
-        if args.output:
+        from cpgpt_doctor.reports import stream, terminal
+
+        if args.output is None:
+            shown = stream.console(stream.standard_output(), language, ascii_only=args.ascii)
+            terminal.render(report, shown, language, verbose=args.verbose)
+        else:
             text = io.StringIO()
             plain = Console(file=text, width=100, highlight=False)
             terminal.render(report, plain, language, verbose=args.verbose)
             write(text.getvalue(), args.output)
-        else:
-            shown = console(sys.stdout, language, ascii_only=args.ascii)
-            terminal.render(report, shown, language, verbose=args.verbose)
     elif args.format == "markdown":
+        from cpgpt_doctor.reports import markdown
+
         write(markdown.render(report, language, date=today), args.output)
     elif args.format == "html":
+        from cpgpt_doctor.reports import html
+
         write(html.render(report, language, date=today), args.output)
     elif args.format == "json":
+        from cpgpt_doctor.reports import json_report
+
         write(json_report.render(report, language), args.output)
     elif args.format == "sarif":
+        from cpgpt_doctor.reports import sarif
+
         write(sarif.render(report, language), args.output)
     elif args.format == "junit":
+        from cpgpt_doctor.reports import junit
+
         write(junit.render(report, language, fail_on), args.output)
     else:
+        from cpgpt_doctor.reports import github
+
         write(github.render(report, language), args.output)
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if summary:
-            with Path(summary).open("a", encoding="utf-8") as stream:
-                stream.write(github.summary(report, language))
+            with Path(summary).open("a", encoding="utf-8") as stream_of_step:
+                stream_of_step.write(github.summary(report, language))
 
 
 def writable(path: Path | None) -> None:
@@ -424,9 +440,11 @@ def writable(path: Path | None) -> None:
 def write(text: str, path: Path | None) -> None:
     """Write a report: to standard output as UTF-8, or whole to the file, or not at all."""
     if path is None:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
-        sys.stdout.buffer.flush()
+        from cpgpt_doctor.reports.stream import standard_output
+
+        output = standard_output().buffer
+        output.write(text.encode("utf-8", "backslashreplace"))
+        output.flush()
         return
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -440,14 +458,14 @@ def write(text: str, path: Path | None) -> None:
 
 def run_explain(args: argparse.Namespace) -> int:
     from cpgpt_doctor import explain
-    from cpgpt_doctor.reports.stream import console
+    from cpgpt_doctor.reports.stream import console, standard_output
 
     language: Language = args.lang or from_locale()
     writable(args.output)
     if args.log is not None and args.code is not None:
         raise InputError("explain takes a CODE or --log FILE, not both")
     plain = args.format == "terminal" and not args.output
-    shown = console(sys.stdout, language, ascii_only=args.ascii) if plain else None
+    shown = console(standard_output(), language, ascii_only=args.ascii) if plain else None
     if args.log is not None:
         read = explain.read_log(args.log)
         if shown is not None:
@@ -466,7 +484,7 @@ def run_explain(args: argparse.Namespace) -> int:
 def run_run_embed(args: argparse.Namespace) -> int:
     from cpgpt_doctor.embed import demo
     from cpgpt_doctor.embed.run import run
-    from cpgpt_doctor.reports import run_terminal, terminal
+    from cpgpt_doctor.reports import run_terminal, stream, terminal
     from cpgpt_doctor.run_embed import Asked, prepare
 
     console = Console(highlight=False)
@@ -494,7 +512,8 @@ def run_run_embed(args: argparse.Namespace) -> int:
         )
     )
     if prepared.job is None:
-        terminal.render(prepared.report, console, from_locale())
+        language = from_locale()
+        terminal.render(prepared.report, stream.console(sys.stdout, language), language)
         return 1
     run_terminal.show_plan(prepared, console)
     if args.dry_run:
@@ -545,10 +564,8 @@ def main(argv: list[str] | None = None) -> int:
     args = top.parse_args(argv)
     try:
         if args.command == "check":
-            path = config.find(Path.cwd())
-            if path is not None:
-                args.parser.set_defaults(**config.settings(path, args.parser))
-                args = top.parse_args(argv)
+            args.parser.set_defaults(**config.settings(Path.cwd(), args.parser))
+            args = top.parse_args(argv)
         return int(args.run(args))
     except InputError as error:
         caught: BaseException = error

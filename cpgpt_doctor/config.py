@@ -19,13 +19,17 @@ else:
 ONE_CALL = ("help", "debug", "facts", "save-facts", "output")
 
 
-def find(folder: Path) -> Path | None:
-    """The nearest pyproject.toml that has our table, from `folder` upwards."""
+def settings(folder: Path, command: argparse.ArgumentParser) -> dict[str, Any]:
+    """What our table in the nearest pyproject.toml that has one says, from `folder` upwards, by the
+    destination of the option. InputError names a key that is not one, and a value that its option
+    does not take."""
     for parent in (folder, *folder.parents):
         path = parent / "pyproject.toml"
-        if path.is_file() and "cpgpt-doctor" in load(path).get("tool", {}):
-            return path
-    return None
+        if path.is_file():
+            tool = load(path).get("tool", {})
+            if "cpgpt-doctor" in tool:
+                return converted(tool["cpgpt-doctor"], path, command)
+    return {}
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -38,10 +42,7 @@ def load(path: Path) -> dict[str, Any]:
     return table
 
 
-def settings(path: Path, command: argparse.ArgumentParser) -> dict[str, Any]:
-    """What the table says, by the destination of the option; InputError names a key that is not
-    one, and a value that its option does not take."""
-    table = load(path)["tool"]["cpgpt-doctor"]
+def converted(table: object, path: Path, command: argparse.ArgumentParser) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise InputError(f"{path}: tool.cpgpt-doctor: a table is needed")
     options = {

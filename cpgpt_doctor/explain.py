@@ -13,9 +13,9 @@ from rich.text import Text
 
 from cpgpt_doctor import logs, pages
 from cpgpt_doctor.errors import InputError
-from cpgpt_doctor.findings import Location
 from cpgpt_doctor.redact import redact
 from cpgpt_doctor.reports import markdown, terminal
+from cpgpt_doctor.reports.labels import COLON
 from cpgpt_doctor.rules import failures
 from cpgpt_doctor.rules.failures import Explained, Unknown
 from cpgpt_doctor.words import Language, Words
@@ -79,13 +79,19 @@ def read_log(name: str) -> LogRead:
 def log_markdown(read: LogRead, language: Language, *, keep: bool = False) -> str:
     """The answer as a document; personal data is replaced in it unless `keep`."""
     shown: dict[object, str] = {}
-    blocks = [f"# {headline(read, language)}"]
-    blocks += [markdown.body(each, language, shown) for each in read.explained.findings]
+    blocks = [f"# {markdown.text(headline(read, language))}"]
+    for each in read.explained.findings:
+        blocks += [
+            f"## {markdown.heading(each, language)}",
+            markdown.body(each, language, shown),
+        ]
     if read.explained.unknown:
         blocks.append("## " + Words("Not known", "未能识别").say(language))
-        items = [f"- `{each.error}`：{where(each, language)}" for each in read.explained.unknown]
-        if language == "en":
-            items = [item.replace("`：", "`: ") for item in items]
+        items = [
+            f"- {markdown.code(each.error)}{COLON.say(language)}"
+            f"{markdown.text(where(each, language))}"
+            for each in read.explained.unknown
+        ]
         blocks += ["\n".join(items), attach(language), f"```bash\n{ATTACH}\n```"]
     text = "\n\n".join(blocks) + "\n"
     return text if keep else redact(text)
@@ -127,18 +133,13 @@ def headline(read: LogRead, language: Language) -> str:
 
 
 def where(each: Unknown, language: Language) -> str:
-    place = at(each.location)
-    times = Words(f", {each.times} times", f"，共 {each.times} 次") if each.times > 1 else None
-    line = Words(f"line {each.at_line} of the log", f"日志第 {each.at_line} 行").say(language)
-    if times is not None:
-        line += times.say(language)
-    return line + (Words(f"; from {place}", f"；来自 {place}").say(language) if place else "")
-
-
-def at(location: Location | None) -> str:
-    if location is None:
-        return ""
-    return location.path if location.line is None else f"{location.path}:{location.line}"
+    said = [Words(f"line {each.at_line} of the log", f"日志第 {each.at_line} 行")]
+    if each.times > 1:
+        said.append(Words(f", {each.times} times", f"，共 {each.times} 次"))
+    if each.location:
+        place = each.location.where
+        said.append(Words(f"; from {place}", f"；来自 {place}"))
+    return "".join(words.say(language) for words in said)
 
 
 def attach(language: Language) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import cattrs
 
+from cpgpt_doctor import json_file
 from cpgpt_doctor.errors import InputError
 
 SCHEMA = "cpgpt-doctor/facts/v1"
@@ -323,22 +324,13 @@ def build(data: Any, kind: type[Any]) -> Any:
 
 def read(path: Path) -> Facts:
     """Read a file that `check --save-facts` wrote."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file") from error
-    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, lists in lists
-        raise InputError(f"{path}: not facts: {error}") from error
-    found = data.get("schema") if isinstance(data, dict) else None
-    if found != SCHEMA:
-        raise InputError(
-            f"{path}: not facts of this version ({SCHEMA!r} expected, {found!r} found);"
-            " write them with: cpgpt-doctor check --save-facts FILE"
-        )
+    data = json_file.read(
+        path,
+        SCHEMA,
+        named=str(path),
+        what="facts",
+        write="write them with: cpgpt-doctor check --save-facts FILE",
+    )
     try:
         return build(data, Facts)  # type: ignore[no-any-return]
     except InputError as error:

@@ -54,6 +54,12 @@ class Location:
     cell: int | None = None
     call: str | None = None
 
+    @property
+    def where(self) -> str:
+        """PATH, PATH:LINE or PATH:LINE:COLUMN, as editors and terminals open them."""
+        column = self.column if self.line is not None else None
+        return ":".join(str(part) for part in (self.path, self.line, column) if part is not None)
+
 
 @dataclass(frozen=True)
 class Evidence:

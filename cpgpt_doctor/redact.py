@@ -39,7 +39,8 @@ def personal_names() -> dict[str, str]:
     host = socket.gethostname()
     for name in (host, host.partition(".")[0]):
         found.setdefault(name, "<host>")
-    return {name: mark for name, mark in found.items() if len(name) > 2 and name not in COMMON}
+    longest_first = sorted(found, key=len, reverse=True)
+    return {name: found[name] for name in longest_first if len(name) > 2 and name not in COMMON}
 
 
 def home() -> str | None:
@@ -53,7 +54,10 @@ def home() -> str | None:
 
 def redact(text: str) -> str:
     """The text with `~`, `<user>`, `<host>` and `<token>` in place of what they stand for."""
-    folder = home()
+    return replaced(text, home(), personal_names())
+
+
+def replaced(text: str, folder: str | None, names: dict[str, str]) -> str:
     if folder:
         text = re.sub(rf"(?<![\w.]){re.escape(folder)}(?![\w.-])", "~", text)
     text = HOMES.sub("~", text)
@@ -61,22 +65,23 @@ def redact(text: str) -> str:
     text = CREDENTIALS.sub("<token>@", text)
     text = BEARER.sub(r"\1<token>", text)
     text = NAMED.sub(r"\1<token>", text)
-    for name, mark in sorted(personal_names().items(), key=lambda pair: -len(pair[0])):
+    for name, mark in names.items():
         text = re.sub(rf"(?<![\w]){re.escape(name)}(?![\w])", mark, text)
     return text
 
 
 def redacted(facts: Facts) -> Facts:
     """Facts without personal data; every text in them is looked at, keys too."""
+    folder, names = home(), personal_names()
+
+    def walk(value: object) -> object:
+        if isinstance(value, str):
+            return replaced(value, folder, names)
+        if isinstance(value, dict):
+            return {walk(key): walk(each) for key, each in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [walk(each) for each in value]
+        return value
+
     value: Facts = build(walk(converter.unstructure(facts)), Facts)
-    return value
-
-
-def walk(value: object) -> object:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, dict):
-        return {walk(key): walk(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [walk(each) for each in value]
     return value

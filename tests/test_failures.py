@@ -411,6 +411,7 @@ def test_code_and_commands_of_remedies_stand_on_the_page(code: str) -> None:
 @pytest.mark.parametrize("code", CODES)
 def test_the_title_is_the_pages(code: str) -> None:
     assert TOLD[code].title.en == plain(pages.read(code, "en").title)
+    assert TOLD[code].title.zh == plain(pages.read(code, "zh").title)
 
 
 def first(code: str, error: str, *, through_cpgpt: bool = True) -> Remedy:

@@ -16,9 +16,11 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from cpgpt_doctor import pages
 from cpgpt_doctor.facts import Culprit, Facts
 from cpgpt_doctor.findings import Check, Evidence, Finding, Judged, Remedy, Severity
 from cpgpt_doctor.intent import Intent, resolve
+from cpgpt_doctor.pages import Page
 from cpgpt_doctor.reports import html, markdown
 from cpgpt_doctor.reports.report import Report, exit_code
 from cpgpt_doctor.rules.registry import judge
@@ -202,7 +204,7 @@ def test_both_languages_have_the_same_evidence_in_the_same_structure(any_report:
 @pytest.fixture
 def without_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages have tests of their own, that hold their parts together."""
-    monkeypatch.setattr(markdown, "page_parts", lambda rule, language: {})
+    monkeypatch.setattr(pages, "read", lambda code, language: Page(code, "", "", {}))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

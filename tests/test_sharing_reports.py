@@ -201,3 +201,37 @@ def test_a_baseline_accepts_todays_findings_and_no_new_ones(tmp_path: Path) -> N
     refused = check(*call, "--baseline", tmp_path / "bad.json")
     assert refused.returncode == 2
     assert len(refused.stderr.splitlines()) == 1
+
+
+LOG = """\
+Traceback (most recent call last):
+  File "/home/alice/embed.py", line 12, in <module>
+    loader = DataLoader(dataset, num_workers=0, prefetch_factor=2)
+  File "/home/alice/env/lib/python3.11/site-packages/torch/utils/data/dataloader.py", line 1, in f
+    raise ValueError(
+ValueError: prefetch_factor option could only be specified in multiprocessing.let num_workers > 0
+Traceback (most recent call last):
+  File "/home/alice/table.py", line 3, in <module>
+    table["`a|b`"]
+KeyError: '`a|b`'
+"""
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_log_is_answered_as_a_document_with_what_is_known_and_what_is_not(
+    tmp_path: Path, language: str
+) -> None:
+    (tmp_path / "run.log").write_text(LOG)
+    explain = [sys.executable, "-m", "cpgpt_doctor", "explain", "--lang", language]
+    explain += ["--log", "run.log", "--format", "markdown"]
+    ran = subprocess.run(explain, cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 1, ran.stderr
+    headings = [line for line in ran.stdout.splitlines() if line.startswith(("# ", "## "))]
+    assert len(headings) == 3
+    assert "run.log" in headings[0]
+    assert "CPG702" in headings[1]
+    assert "`~/embed.py:12`" in ran.stdout
+    assert "`` KeyError: '`a|b`' ``" in ran.stdout
+    assert "~/table.py:3" in ran.stdout
+    assert "alice" not in ran.stdout
+    assert "cpgpt-doctor check --save-facts facts.json" in ran.stdout

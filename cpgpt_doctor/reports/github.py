@@ -6,8 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from cpgpt_doctor.findings import Finding, Location, Severity
-from cpgpt_doctor.reports.labels import SEVERITY, judged_call, next_step, patient
+from cpgpt_doctor.findings import Finding, Severity
+from cpgpt_doctor.reports.labels import COLON, SEVERITY, judged_call, next_step, patient
 from cpgpt_doctor.reports.places import below, is_name
 from cpgpt_doctor.reports.plain import advised, body, explain
 from cpgpt_doctor.reports.report import Report
@@ -23,7 +23,6 @@ COLUMNS = (
 )
 MORE = Words("More on each: ", "逐项了解：")
 NOT_CHECKED = Words("Could not be checked", "未能检查")
-COLON = Words(": ", "：")
 
 
 def render(report: Report, language: Language) -> str:
@@ -96,13 +95,9 @@ def cells(finding: Finding, language: Language) -> list[str]:
         SEVERITY[finding.severity].say(language),
         finding.code,
         cell(finding.title.say(language)),
-        cell(shown(finding.location)) if finding.location else "",
+        cell(finding.location.where) if finding.location else "",
         cell(advised(remedies[0], language)) if remedies else "",
     ]
-
-
-def shown(where: Location) -> str:
-    return where.path if where.line is None else f"{where.path}:{where.line}"
 
 
 def row(values: list[str]) -> str:

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from cpgpt_doctor import culprits
+from cpgpt_doctor.facts import Culprit
 from cpgpt_doctor.findings import Finding, Remedy
 from cpgpt_doctor.reports.fingerprint import fingerprint
 from cpgpt_doctor.reports.plain import explain
@@ -68,13 +69,7 @@ def finding(value: Finding, language: Language) -> dict[str, Any]:
         "causes": [cause.say(language) for cause in value.causes],
         "evidence": {
             "error": evidence.error,
-            "culprits": [
-                {
-                    **dataclasses.asdict(culprit),
-                    "about": culprits.about(culprit.about).say(language),
-                }
-                for culprit in evidence.culprits
-            ],
+            "culprits": [culprit(each, language) for each in evidence.culprits],
             # Names are keys for programs, the same in every language.
             "seen": {name.en: seen.say(language) for name, seen in evidence.seen},
         },
@@ -87,6 +82,10 @@ def finding(value: Finding, language: Language) -> dict[str, Any]:
         "page": explain(value.code),
         "fingerprint": fingerprint(value),
     }
+
+
+def culprit(value: Culprit, language: Language) -> dict[str, Any]:
+    return {**dataclasses.asdict(value), "about": culprits.about(value.about).say(language)}
 
 
 def remedy(rank: int, value: Remedy, language: Language) -> dict[str, Any]:

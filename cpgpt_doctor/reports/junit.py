@@ -63,20 +63,13 @@ def case(judged: Judged, language: Language, fail_on: Severity | None) -> Xml.El
 
 
 def told(findings: list[Finding], language: Language) -> str:
-    return allowed(
-        "\n\n".join(
-            f"{SEVERITY[each.severity].say(language)} {each.code} {each.title.say(language)}\n"
-            f"{place(each)}{body(each, language)}"
-            for each in findings
-        )
-    )
+    return allowed("\n\n".join(whole(each, language) for each in findings))
 
 
-def place(finding: Finding) -> str:
-    where = finding.location
-    if where is None:
-        return ""
-    return f"--> {where.path}{'' if where.line is None else f':{where.line}'}\n"
+def whole(finding: Finding, language: Language) -> str:
+    kind, title = SEVERITY[finding.severity].say(language), finding.title.say(language)
+    place = [f"--> {finding.location.where}"] if finding.location else []
+    return "\n".join((f"{kind} {finding.code} {title}", *place, body(finding, language)))
 
 
 def allowed(text: str) -> str:

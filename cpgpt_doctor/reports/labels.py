@@ -17,6 +17,12 @@ ADVICE = {
     "not-recommended": Words("not recommended", "不推荐"),
 }
 TREATED = Words("treated by run-embed", "run-embed 会自动处理")
+COLON = Words(": ", "：")
+
+
+def bracketed(words: Words, language: Language) -> str:
+    """The words in brackets, as they follow a text."""
+    return Words(f" ({words.en})", f"（{words.zh}）").say(language)
 
 
 def counted(report: Report, language: Language) -> str:
@@ -76,7 +82,7 @@ def next_step(report: Report, language: Language) -> str:
             f" ({report.accepted} accepted by the baseline)", f"（基线已接受 {report.accepted} 个）"
         ).say(language)
     gravest = report.findings[0] if report.findings else None
-    if gravest is not None and gravest.severity.name == "error":
+    if gravest is not None and gravest.severity is Severity.error:
         first = gravest.remedies[0].title.say(language) if gravest.remedies else ""
         begin = Words(
             f". Begin with {gravest.code}{': ' + first if first else ''}."

@@ -9,15 +9,17 @@ from cpgpt_doctor import culprits, pages
 from cpgpt_doctor.findings import Finding, Location, Remedy, Severity
 from cpgpt_doctor.reports.labels import (
     ADVICE,
+    COLON,
     SEVERITY,
     TREATED,
+    bracketed,
     counted,
     judged_call,
     next_step,
     patient,
 )
 from cpgpt_doctor.reports.report import Report
-from cpgpt_doctor.words import Language, Words
+from cpgpt_doctor.words import Language, Words, same
 
 MARKS = {Severity.error: "❌", Severity.warning: "⚠️", Severity.note: "ℹ️"}
 # The signs of the fix document's headings, by part.
@@ -36,7 +38,6 @@ SIGNS = {
 }
 TITLE = Words("CpGPT environment", "CpGPT 环境检查")
 NOTHING = Words("nothing found", "没有发现问题")
-COLON = Words(": ", "：")
 DATE = Words("Date", "日期")
 PATIENT = Words("Environment", "环境")
 PYTHON = Words("Interpreter", "解释器")
@@ -102,7 +103,7 @@ def head(report: Report, language: Language, date: str | None) -> str:
         (PATIENT, text(patient(report))),
         (PYTHON, code(facts.python.executable) if facts.python else None),
         (JUDGED, text(judged_call(report, language))),
-        (Words("cpgpt-doctor", "cpgpt-doctor"), text(facts.doctor_version)),
+        (same("cpgpt-doctor"), text(facts.doctor_version)),
         (RESULT, text(next_step(report, language))),
     )
     return "\n".join(
@@ -116,10 +117,6 @@ def heading(finding: Finding, language: Language) -> str:
     return f"{MARKS[finding.severity]} {kind} {finding.code} · {text(finding.title.say(language))}"
 
 
-def bracketed(words: str, language: Language) -> str:
-    return f"（{words}）" if language == "zh" else f" ({words})"
-
-
 def part_heading(part: str, language: Language) -> str:
     return f"{SIGNS[part]} {pages.PARTS[part].say(language)}"
 
@@ -129,7 +126,7 @@ def body(finding: Finding, language: Language, shown: dict[object, str]) -> str:
 
     shown: what the document has so far, with the code of its finding; it is added to.
     """
-    page = page_parts(finding.code, language)
+    page = pages.read(finding.code, language).parts
     parts = {
         "analysis": list(analysis(finding, language, page.get("details"))),
         "remedies": list(remedies(finding, language, shown)),
@@ -148,11 +145,6 @@ def body(finding: Finding, language: Language, shown: dict[object, str]) -> str:
         if content:
             blocks += [f"### {part_heading(part, language)}", *content]
     return "\n\n".join(blocks)
-
-
-def page_parts(rule: str, language: Language) -> dict[str, str]:
-    """The parts of a rule's page."""
-    return pages.read(rule, language).parts
 
 
 def analysis(finding: Finding, language: Language, details: str | None) -> Iterator[str]:
@@ -194,10 +186,7 @@ def analysis(finding: Finding, language: Language, details: str | None) -> Itera
 
 
 def place(where: Location) -> Iterator[str]:
-    known = where.path if where.line is None else f"{where.path}:{where.line}"
-    if where.line is not None and where.column is not None:
-        known += f":{where.column}"
-    yield code(known)
+    yield code(where.where)
     if where.call:
         yield fenced(f"{' '.join(where.call.split())}  # ❌", "python")
 
@@ -207,7 +196,7 @@ def remedies(finding: Finding, language: Language, shown: dict[object, str]) -> 
         yield (
             f"#### {REMEDY.say(language)} {number}{COLON.say(language)}"
             f"{text(remedy.title.say(language))}"
-            f"{bracketed(ADVICE[remedy.advice].say(language), language)}"
+            f"{bracketed(ADVICE[remedy.advice], language)}"
         )
         said = Words(
             f"As remedy {number} of {finding.code}.", f"同 {finding.code} 的方案 {number}。"
@@ -275,7 +264,7 @@ def checklist(report: Report, language: Language) -> str:
     items: list[str] = []
     for finding in report.findings:
         if finding.treated:
-            said = bracketed(TREATED.say(language), language)
+            said = bracketed(TREATED, language)
             items.append(f"- [x] {finding.code}{colon}{text(finding.title.say(language))}{said}")
         elif finding.severity is not Severity.note:
             remedy = preferred(finding)
@@ -287,7 +276,7 @@ def checklist(report: Report, language: Language) -> str:
     for each in report.judged:
         said = f"{each.code}{colon}{text(each.check.summary.say(language))}"
         if each.check.status == "unknown":
-            items.append(f"- [ ] {said}{bracketed(NOT_CHECKED.say(language), language)}")
+            items.append(f"- [ ] {said}{bracketed(NOT_CHECKED, language)}")
         elif each.check.status == "ok":
             items.append(f"- [x] {said}")
     return "\n".join(dict.fromkeys(items))

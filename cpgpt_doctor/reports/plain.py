@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from cpgpt_doctor import culprits
 from cpgpt_doctor.findings import Finding, Remedy
-from cpgpt_doctor.reports.labels import ADVICE, TREATED
+from cpgpt_doctor.reports.labels import ADVICE, COLON, TREATED, bracketed
 from cpgpt_doctor.words import Language, Words
 
 ERROR = Words("Error: ", "错误信息：")
 CULPRIT = Words("Culprit: ", "问题对象：")
 SEEN = Words("Seen: ", "观察到：")
 REMEDY = Words("Remedy", "方案")
-COLON = Words(": ", "：")
 MORE = Words("More: ", "详情：")
 
 
@@ -42,5 +41,4 @@ def body(finding: Finding, language: Language) -> str:
 
 
 def advised(remedy: Remedy, language: Language) -> str:
-    title, advice = remedy.title.say(language), ADVICE[remedy.advice].say(language)
-    return f"{title}（{advice}）" if language == "zh" else f"{title} ({advice})"
+    return remedy.title.say(language) + bracketed(ADVICE[remedy.advice], language)

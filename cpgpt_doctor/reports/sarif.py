@@ -7,15 +7,15 @@ ran in where even that is unknown.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections import Counter
 from typing import Any
 
-from cpgpt_doctor import culprits, pages
+from cpgpt_doctor import pages
 from cpgpt_doctor.findings import Finding
 from cpgpt_doctor.reports.fingerprint import fingerprint
+from cpgpt_doctor.reports.json_report import culprit
 from cpgpt_doctor.reports.places import is_name, uri
 from cpgpt_doctor.reports.plain import body
 from cpgpt_doctor.reports.report import Report
@@ -111,13 +111,7 @@ def results(report: Report, codes: list[str], language: Language) -> list[dict[s
                 "partialFingerprints": {"primaryLocationLineHash": f"{mark}:{seen[mark]}"},
                 "properties": {
                     "treated": finding.treated,
-                    "culprits": [
-                        {
-                            **dataclasses.asdict(culprit),
-                            "about": culprits.about(culprit.about).say(language),
-                        }
-                        for culprit in finding.evidence.culprits
-                    ],
+                    "culprits": [culprit(each, language) for each in finding.evidence.culprits],
                 },
             }
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import sys
 from typing import IO, TextIO, cast
 
 from rich.console import Console
 
-from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.words import Language
 
 PLAIN = str.maketrans(
@@ -60,6 +61,13 @@ def can_show(stream: TextIO, text: str) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+def standard_output() -> TextIO:
+    """Standard output; DoctorError where the caller has closed it."""
+    if sys.stdout is None:
+        raise DoctorError("standard output is closed; write a file: --output FILE")
+    return sys.stdout
 
 
 def console(stream: TextIO, language: Language, *, ascii_only: bool = False) -> Console:

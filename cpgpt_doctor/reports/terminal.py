@@ -16,8 +16,10 @@ from cpgpt_doctor import culprits
 from cpgpt_doctor.findings import Finding, Location, Remedy, Severity
 from cpgpt_doctor.reports.labels import (
     ADVICE,
+    COLON,
     SEVERITY,
     TREATED,
+    bracketed,
     judged_call,
     next_step,
     patient,
@@ -114,7 +116,7 @@ def full(finding: Finding, language: Language, shown: dict[object, str]) -> Rend
     style = SEVERITY_STYLE[finding.severity]
     title = Text.assemble(
         (f"{SEVERITY[finding.severity].say(language)}[{finding.code}]", style),
-        (Words(": ", "：").say(language) + finding.title.say(language), "bold"),
+        (COLON.say(language) + finding.title.say(language), "bold"),
     )
     if finding.treated:
         title.append(bracketed(TREATED, language), "green")
@@ -139,8 +141,7 @@ def parts(
         yield labelled("", Padding(Text(about, "dim"), (0, 0, 0, 2)), language)
         yield labelled("", Padding(Text(culprit.error, "dim"), (0, 0, 0, 2)), language)
     for number, (name, value) in enumerate(evidence.seen):
-        colon = Words(": ", "：").say(language)
-        text = Text(f"{name.say(language)}{colon}{value.say(language)}")
+        text = Text(f"{name.say(language)}{COLON.say(language)}{value.say(language)}")
         yield labelled("seen" if number == 0 else "", text, language)
     for number, remedy in enumerate(finding.remedies, 1):
         earlier = shown.setdefault(remedy, f"{finding.code}, {number}")
@@ -162,10 +163,6 @@ def parts(
         yield labelled("cost", Text(said), language)
 
 
-def bracketed(words: Words, language: Language) -> str:
-    return Words(f"  ({words.en})", f"（{words.zh}）").say(language)
-
-
 def as_before(earlier: str, language: Language) -> str:
     code, _, number = earlier.partition(", ")
     if number:
@@ -175,10 +172,7 @@ def as_before(earlier: str, language: Language) -> str:
 
 def place(where: Location, error: str | None) -> Iterator[RenderableType]:
     """The place as rustc shows one: file and line, the call, and a caret under what is guilty."""
-    known = where.path if where.line is None else f"{where.path}:{where.line}"
-    if where.line is not None and where.column is not None:
-        known += f":{where.column}"
-    yield row("-->", Text(known))
+    yield row("-->", Text(where.where))
     if where.call:
         call = " ".join(where.call.split())
         start, end = guilty(call)
