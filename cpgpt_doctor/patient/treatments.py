@@ -116,3 +116,28 @@ def joined(one: Batch, other: Batch) -> Batch:
         "input_ids": torch.cat([one["input_ids"], other["input_ids"]]),
         "attention_mask": torch.cat([one["attention_mask"], other["attention_mask"]]),
     }
+
+
+def padded_to(
+    multiple: int, collate: Callable[[list[Any]], Batch], tokenizer: Any
+) -> Callable[[list[Any]], Batch]:
+    """CpGPT's collate function for one window, padded as another family of releases pads it.
+
+    No treatment: it tells which of the two kinds of rows a store holds, and stores nothing.
+    """
+    import torch
+
+    def collate_alone(items: list[Any]) -> Batch:
+        batch = collate(items)
+        kept = batch["attention_mask"][0].bool()
+        ids, mask = batch["input_ids"][:, kept], batch["attention_mask"][:, kept]
+        missing = -ids.shape[1] % multiple
+        side = (missing, 0) if tokenizer.padding_side == "left" else (0, missing)
+        pad = torch.nn.functional.pad
+        return {
+            "locations": batch["locations"],
+            "input_ids": pad(ids, side, value=tokenizer.pad_token_id),
+            "attention_mask": pad(mask, side),
+        }
+
+    return collate_alone

@@ -7,7 +7,10 @@ When the supervisor is gone its pipe closes, and the worker ends itself.
     {"op": "load", ...}                           load the model; see `Session`
     {"op": "tokens", "locations"}                 may tokens be looked up?
     {"op": "measure", "folder", "locations"}      is a batch equal to its windows alone?
-    {"op": "embed", "folder", "locations", "alone"}   compute a part into a store in that folder
+    {"op": "embed", "folder", "locations", "alone", "padding"}   compute a part into a store in that
+                    folder; padding: as another release pads, None as this one does
+    {"op": "scan", "path", "row_bytes", "ranges"}  look at stored rows; see `scan.rows`
+    {"op": "reference", ...}   unmodified CpGPT, in a worker of its own; see `reference.embed`
 """
 
 from __future__ import annotations
@@ -23,11 +26,12 @@ import traceback
 from functools import partial
 from typing import Any, TextIO
 
-from cpgpt_doctor.patient import upstream
+from cpgpt_doctor.patient import identity, reference, scan, upstream
 from cpgpt_doctor.patient.channel import send
 from cpgpt_doctor.patient.reader import shareable
+from cpgpt_doctor.patient.rounding import ROUNDING, relative_difference
 from cpgpt_doctor.patient.tokens import Frame, Table, Tokens, make_table
-from cpgpt_doctor.patient.treatments import Batching, Loader
+from cpgpt_doctor.patient.treatments import Batching, Loader, padded_to
 
 
 class Session:
@@ -59,19 +63,34 @@ class Session:
         embedder = self.embedder(folder)
         dna_llm = self.request["dna_llm"]
         self.model, self.tokenizer = embedder._load_dna_model(dna_llm)
+        collate = partial(self.module.collate_sequences, tokenizer=self.tokenizer)
+        model = {
+            **identity.of_model(self.model, upstream.repository(dna_llm)),
+            "padding": identity.padding(collate),
+        }
         self.model = self.model.to(self.request["device"])
         return {
             "event": "loaded",
             "seconds": time.perf_counter() - started,
             "width": embedder.llm_embedding_size_dict[dna_llm],
             "device": str(self.model.device),
+            "model": model,
             "versions": versions(),
         }
 
     def embed(
-        self, folder: str, locations: list[str], batching: Batching, workers: int = 0
+        self,
+        folder: str,
+        locations: list[str],
+        batching: Batching,
+        workers: int = 0,
+        padding: int | None = None,
     ) -> None:
-        """Let CpGPT embed `locations` into a store in `folder`."""
+        """Let CpGPT embed `locations` into a store in `folder`.
+
+        padding: pad each window to this multiple of tokens, as another release does, to tell which
+        kind of rows a store holds; None pads as this release does.
+        """
         embedder = self.embedder(folder)
         request = self.request
 
@@ -79,9 +98,12 @@ class Session:
             return self.model, self.tokenizer
 
         def make_loader(dataset: Any, *, collate_fn: Any, **settings: Any) -> Loader:
+            tokens = Tokens(collate_fn, self.table, self.frames)
+            if padding is not None:
+                tokens = Tokens(padded_to(padding, collate_fn, self.tokenizer), None)
             return Loader(
                 dataset=dataset,
-                tokens=Tokens(collate_fn, self.table, self.frames),
+                tokens=tokens,
                 make=original,
                 batching=batching,
                 workers=workers,
@@ -149,28 +171,28 @@ class Session:
     def measure(self, folder: str, locations: list[str]) -> dict[str, Any]:
         """Compare a full batch with the same windows alone, at their most common padded length.
 
-        Sets the lengths at which batches may be used. Returns the largest absolute difference; 0
-        means that every bit was equal.
+        Sets the lengths at which batches may be used. Returns the largest difference relative to a
+        row's norm (0: every bit was equal; None: too few windows to tell), and whether batches are
+        used: on a CPU where every bit was equal, elsewhere where only rounding differed.
         """
-        import numpy
-
         size = self.batching.size
         length, chosen = self.most_common_length(locations)
         answer: dict[str, Any] = {"event": "measured", "tokens": length, "windows": len(chosen)}
         if len(chosen) < size:
-            return {**answer, "difference": None}
+            return {**answer, "difference": None, "used": False}
         chosen = chosen[:size]
         self.embed(folder, chosen, Batching(1))
         alone = self.rows(self.reopened(folder), chosen)
         self.embed(folder, chosen, Batching(size, frozenset({length})))
         together = self.rows(self.reopened(folder), chosen)
-        difference = float(numpy.abs(alone - together).max())
-        if numpy.array_equal(alone, together):
-            difference = 0.0
-        allowed = 0.0 if self.model.device.type == "cpu" else 1e-6
-        if difference <= allowed:
+        difference = max(
+            relative_difference(row.tobytes(), reference.tobytes())
+            for row, reference in zip(together, alone, strict=True)
+        )
+        used = difference <= (0.0 if self.model.device.type == "cpu" else ROUNDING)
+        if used:
             self.batching = Batching(size, frozenset({length}))
-        return {**answer, "difference": difference}
+        return {**answer, "difference": difference, "used": used}
 
     def reopened(self, folder: str) -> Any:
         return self.module.DNALLMEmbedder(folder)
@@ -239,6 +261,10 @@ def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
             elif command["op"] == "load":
                 session = Session(command, channel)
                 send(channel, session.load(command["folder"]))
+            elif command["op"] == "reference":
+                send(channel, reference.embed(command))
+            elif command["op"] == "scan":
+                send(channel, scan.rows(command["path"], command["row_bytes"], command["ranges"]))
             elif session is None:
                 raise RuntimeError(f"{command['op']} before load")
             elif command["op"] == "tokens":
@@ -248,7 +274,7 @@ def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
             else:
                 folder, locations = command["folder"], command["locations"]
                 if command["alone"]:
-                    session.embed(folder, locations, Batching(1))
+                    session.embed(folder, locations, Batching(1), padding=command["padding"])
                 else:
                     workers = session.request["num_workers"]
                     session.embed(folder, locations, session.batching, workers)

@@ -1,0 +1,63 @@
+"""Reference rows from unmodified CpGPT, in a process that does nothing else.
+
+Nothing of ours takes part: CpGPT is imported as its users import it, and called as its default is,
+one window at a time, without workers. Releases up to 0.0.7 refuse num_workers=0 (CPG203); there, and
+only there, the one setting that they refuse is taken away.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any
+
+from cpgpt_doctor.patient import upstream
+
+
+def embed(request: dict[str, Any]) -> dict[str, Any]:
+    """Embed `locations` into a store in `folder`; returns `{"event", "without_prefetch"}`.
+
+    The genome is linked, and its index copied beside the link, where pyfaidx looks for it: nothing
+    appears beside the user's file, and hours of indexing are saved.
+    """
+    folder = request["folder"]
+    shutil.rmtree(folder, ignore_errors=True)
+    upstream.prepare_dependencies(folder, request["species"], "staged")
+    genome = os.path.join(folder, "genome.fa")
+    link(request["genome"], genome)
+    shutil.copyfile(request["index"], genome + ".fai")
+    module = upstream.import_as_users_do()
+
+    def call() -> None:
+        module.DNALLMEmbedder(folder).parse_dna_embeddings(
+            request["locations"],
+            request["species"],
+            dna_context_len=request["context_len"],
+            dna_llm=request["dna_llm"],
+            batch_size=1,
+            num_workers=0,
+            genome_file=genome,
+        )
+
+    try:
+        call()
+    except ValueError as error:
+        if "prefetch_factor" not in str(error):
+            raise
+        with upstream.replaced(module, "DataLoader", without_prefetch(module.DataLoader)):
+            call()
+        return {"event": "embedded", "without_prefetch": True}
+    return {"event": "embedded", "without_prefetch": False}
+
+
+def link(target: str, path: str) -> None:
+    """A link to a file; a hard link where Windows allows no other."""
+    try:
+        os.symlink(target, path)
+    except OSError:
+        os.link(target, path)
+
+
+def without_prefetch(loader: Any) -> Any:
+    """DataLoader without prefetch_factor, which belongs to workers (CPG203)."""
+    return lambda *args, **settings: loader(*args, **{**settings, "prefetch_factor": None})
