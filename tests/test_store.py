@@ -103,13 +103,14 @@ def holds(address: Address, locations: list[str]) -> bool:
 def test_a_commit_appends_rows_and_names_them(address: Address, second: Address) -> None:
     before = address.rows.read_bytes()
     assert before == values(FIRST).tobytes()
-    digest = store.commit(address, second, SECOND)
+    added = store.commit(address, second, SECOND)
     assert holds(address, FIRST + SECOND)
     assert address.rows.read_bytes() == before + values(SECOND).tobytes()
-    assert digest == hashlib.sha256(values(SECOND).tobytes()).hexdigest()
+    assert added.first_row == 40
+    assert added.rows_digest == hashlib.sha256(values(SECOND).tobytes()).hexdigest()
     rows = store.named_rows(address)
     assert [rows[each] for each in FIRST + SECOND] == list(range(65))
-    assert digest == store.digest(store.read_rows(address, range(40, 65)))
+    assert added.rows_digest == store.digest(store.read_rows(address, range(40, 65)))
 
 
 def test_a_commit_leaves_everything_else_as_it_was(address: Address, second: Address) -> None:

@@ -201,12 +201,18 @@ class Run:
         started = time.monotonic()
         before = self.done
         staged = self.stage(worker, part, lambda done: self.progress.advance(before + done))
-        rows_digest = store.commit(self.job.address, staged, part)
-        first_row = store.named_rows(self.job.address)[part[0]]
+        added = store.commit(self.job.address, staged, part)
         seconds = time.monotonic() - started
         locations_digest = hashlib.sha256("".join(f"{each}\n" for each in part).encode())
         self.record.parts.append(
-            Part(first_row, len(part), rows_digest, locations_digest.hexdigest(), seconds, now())
+            Part(
+                added.first_row,
+                len(part),
+                added.rows_digest,
+                locations_digest.hexdigest(),
+                seconds,
+                now(),
+            )
         )
         self.record.write()
         self.done += len(part)

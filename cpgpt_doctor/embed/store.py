@@ -67,6 +67,14 @@ class Address:
         return self.width * FLOAT32
 
 
+@dataclass(frozen=True)
+class Committed:
+    """Where a part is in the store: its first row, and SHA-256 over its rows."""
+
+    first_row: int
+    rows_digest: str
+
+
 def named_rows(address: Address) -> dict[str, int]:
     """The row of each location in the store; empty where there is none yet."""
     if not address.database.exists():
@@ -154,8 +162,8 @@ def create_database(address: Address, staged: Path) -> None:
     flush_folder(address.dependencies)
 
 
-def commit(address: Address, staged: Address, locations: Sequence[str]) -> str:
-    """Add the rows that a staging store has for `locations`; return the digest of those rows.
+def commit(address: Address, staged: Address, locations: Sequence[str]) -> Committed:
+    """Add the rows that a staging store has for `locations`; return where they are.
 
     Raises DoctorError where the staging store does not hold exactly these locations, or the store
     has some of them by now; InputError where the store itself is damaged; OSError where the disk is
@@ -187,7 +195,7 @@ def commit(address: Address, staged: Address, locations: Sequence[str]) -> str:
             connection.execute("COMMIT")
     except sqlite3.Error as error:
         raise OSError(errno.EIO, str(error), str(address.database)) from error
-    return digest(iter(data))
+    return Committed(len(rows), digest(iter(data)))
 
 
 def append(address: Address, after: int, rows: list[bytes]) -> None:
