@@ -461,14 +461,3 @@ def test_a_database_is_adopted_whole(tmp_path: Path) -> None:
 def test_a_store_that_is_not_there_names_no_rows(tmp_path: Path) -> None:
     assert store.named_rows(Address(tmp_path, "homo_sapiens", LLM, 201, WIDTH)) == {}
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_difference_of_rows_is_the_largest_one() -> None:
-    def row(*numbers: float) -> bytes:
-        return np.array(numbers, np.float32).tobytes()
-
-    assert store.difference(row(1, 2, 3), row(1, 2, 3)) == 0
-    assert store.difference(row(1, 2, 3), row(1, 1.5, 3.25)) == 0.5
-    for other in (np.nan, np.inf):
-        assert store.difference(row(1, other), row(1, 2)) == float("inf")
-        assert store.difference(row(other, 1), row(other, 1)) == float("inf")

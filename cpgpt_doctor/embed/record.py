@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cattrs
+
 from cpgpt_doctor import __version__
+from cpgpt_doctor.embed.binding import Binding, Proof
 from cpgpt_doctor.embed.plan import Setting
 from cpgpt_doctor.embed.store import Address
 
@@ -31,6 +34,47 @@ class Part:
     committed: str
 
 
+@dataclass(frozen=True)
+class Found:
+    """Rows that no record of ours explained, and what a run made of them.
+
+    They were scanned (none is zero, not finite, or equal to the row of another window), and
+    `sampled` of them were computed again, alone; largest_difference is relative to a row's norm.
+    """
+
+    first_row: int
+    rows: int
+    rows_digest: str
+    sampled: int
+    largest_difference: float
+    when: str
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What a record says of the rows that a store names.
+
+    bound: None where there is no record, or one that does not say what its rows were computed from
+    (cpgpt-doctor 0.1.0): then no row counts as covered.
+    """
+
+    parts: tuple[Part, ...] = ()
+    found: tuple[Found, ...] = ()
+    bound: Binding | None = None
+    proofs: tuple[Proof, ...] = ()
+
+    def uncovered(self, named: int) -> list[range]:
+        """The rows, of the `named` ones, that neither a part nor an earlier look covers."""
+        covered: list[Part | Found] = [*self.parts, *self.found] if self.bound else []
+        gaps: list[range] = []
+        end = 0
+        for each in sorted(covered, key=lambda each: each.first_row):
+            if each.first_row > end:
+                gaps.append(range(end, each.first_row))
+            end = max(end, each.first_row + each.rows)
+        return [*gaps, range(end, named)] if end < named else gaps
+
+
 @dataclass
 class Record:
     """The content of run.json while a run goes on."""
@@ -40,6 +84,9 @@ class Record:
     intent: dict[str, Any]
     plan: tuple[Setting, ...]
     parts: list[Part]
+    found: list[Found]
+    bound: Binding | None
+    proofs: list[Proof]
     status: str = "running"
     started: str = field(default_factory=lambda: now())
     workers: int = 0
@@ -64,10 +111,14 @@ class Record:
             "tokens_checked": self.tokens,
             "batch_measured": self.measured,
             "versions": self.versions,
+            "bound": dataclasses.asdict(self.bound) if self.bound else None,
+            "proofs": [dataclasses.asdict(proof) for proof in self.proofs],
             "parts": [dataclasses.asdict(part) for part in self.parts],
+            "found": [dataclasses.asdict(found) for found in self.found],
             "verification": self.verification,
             "problem": self.problem,
         }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_name(self.path.name + ".tmp")
         temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
         temporary.replace(self.path)
@@ -82,15 +133,19 @@ def record_path(address: Address) -> Path:
     return address.folder / f"{address.context_len}bp_dna_embeddings.run.json"
 
 
-def earlier_parts(path: Path, named: int) -> list[Part]:
-    """The parts of earlier runs on a store that names `named` rows.
+def earlier(path: Path, named: int) -> Earlier:
+    """What an earlier run noted of a store that now names `named` rows.
 
-    None where there is no record of ours, or one of a store that has since been replaced: a
-    record is a note, not the store, and is then begun again.
+    Nothing where there is no record of ours: it is a note, not the store. What it says of rows that
+    are no longer named is left out.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        parts = [Part(**part) for part in data["parts"]] if data["schema"] == SCHEMA else []
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    return parts if all(part.first_row + part.rows <= named for part in parts) else []
+        known = cattrs.structure(data, Earlier) if data["schema"] == SCHEMA else Earlier()
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, cattrs.BaseValidationError):
+        return Earlier()
+    return dataclasses.replace(
+        known,
+        parts=tuple(part for part in known.parts if part.first_row + part.rows <= named),
+        found=tuple(found for found in known.found if found.first_row + found.rows <= named),
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import hashlib
 import random
 import shutil
@@ -12,17 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import cattrs
 import filelock
 import psutil
 
-from cpgpt_doctor.embed import store
+from cpgpt_doctor.embed import admission, store
+from cpgpt_doctor.embed.admission import Refused
+from cpgpt_doctor.embed.binding import Model, Proof, bind
 from cpgpt_doctor.embed.examine import Inputs
-from cpgpt_doctor.embed.genome import keep_index
+from cpgpt_doctor.embed.genome import Genome, identity, keep_index
 from cpgpt_doctor.embed.plan import Setting
-from cpgpt_doctor.embed.record import Part, Record, earlier_parts, now, record_path
+from cpgpt_doctor.embed.record import Found, Part, Record, earlier, now, record_path
 from cpgpt_doctor.embed.store import Address
 from cpgpt_doctor.embed.supervisor import Worker, WorkerFailed, WorkerLost
 from cpgpt_doctor.errors import DoctorError, InputError
+from cpgpt_doctor.patient.rounding import ROUNDING
 
 FIRST_PART = 64
 PART_SECONDS = 120.0
@@ -30,9 +36,9 @@ PART_SECONDS = 120.0
 LARGEST_PART = 8192
 LOST_WORKERS = 3
 MEASURED_FROM = 4  # times the batch size: enough windows to find a batch of one length among
-VERIFIED_ALONE = 8
+VERIFIED_ALONE = 4  # rows of each part that are computed again
+PROVED_WINDOWS = 16
 CHECKED_TOKENS = 64
-LARGEST_DIFFERENCE = 1e-6
 LOADING_WORKER = "DataLoader"  # how PyTorch's messages of a lost or silent worker begin
 
 
@@ -109,16 +115,29 @@ class Run:
         self.index: Path  # of the genome; set when the work begins
         self.num_workers = job.num_workers
         self.done = 0
-        job.address.folder.mkdir(parents=True, exist_ok=True)
+        self.loaded: dict[str, Any] = {}  # what the worker said of its model
+        self.sample: list[str] = []  # of each part of this run, to compute again
         path = record_path(job.address)
-        parts = earlier_parts(path, len(store.named_rows(job.address)))
-        self.record = Record(path, job.patient, job.intent, job.plan, parts)
+        self.earlier = earlier(path, len(store.named_rows(job.address)))
+        self.record = Record(
+            path,
+            job.patient,
+            job.intent,
+            job.plan,
+            list(self.earlier.parts),
+            list(self.earlier.found),
+            self.earlier.bound,
+            list(self.earlier.proofs),
+        )
 
     def go(self) -> Result:
         try:
             problem = self.work()
         except KeyboardInterrupt:
             self.close("interrupted", None)
+            raise
+        except Refused:  # the store and its record stay as they were
+            self.end_worker()
             raise
         except (OSError, sqlite3.Error, DoctorError, InputError, WorkerFailed, WorkerLost) as error:
             problem = self.explained(error)
@@ -127,10 +146,8 @@ class Run:
 
     def work(self) -> str | None:
         """All of the run; returns why it is not finished, None where it is."""
-        self.record.write()
         inputs = self.job.inputs
         self.index = keep_index(inputs.sequences, inputs.genome, inputs.work).resolve()
-        set_aside(self.job.address.checkpoint)
         problem = self.compute()
         if problem is None:
             self.progress.phase("verifying")
@@ -161,10 +178,16 @@ class Run:
         """Compute part after part; returns why it gave up, None when all is committed."""
         lost = 0
         size = FIRST_PART
-        while self.done < len(self.job.locations):
+        admitted = not (self.job.locations or self.uncovered())
+        while self.done < len(self.job.locations) or not admitted:
             part = list(self.job.locations[self.done : self.done + size])
             try:
-                seconds = self.one_part(part)
+                worker = self.worker or self.start_worker()
+                if not admitted:
+                    self.admit(worker)
+                    admitted = True
+                    continue
+                seconds = self.one_part(worker, part)
             except WorkerFailed as error:
                 if not self.num_workers or LOADING_WORKER not in str(error):
                     raise
@@ -195,12 +218,112 @@ class Run:
         batch = self.job.batch_size
         return max(batch, wanted // batch * batch)
 
-    def one_part(self, part: list[str]) -> float:
+    def uncovered(self) -> list[range]:
+        """Rows of the store that no record of ours covers."""
+        return self.earlier.uncovered(len(store.named_rows(self.job.address)))
+
+    def admit(self, worker: Worker) -> None:
+        """Before anything is stored: does this run fit the store, and do our rows fit CpGPT's?
+
+        Raises Refused where it does not fit, and DoctorError where unmodified CpGPT computes other
+        rows than ours. From here on the store is written to.
+        """
+        job, bound = self.job, self.earlier.bound
+        model = cattrs.structure(self.loaded["model"], Model)
+        self.check_genome()
+        admission.check_kind(bound, model, self.loaded["versions"]["CpGPT"], job.address)
+        with contextlib.closing(Genome(job.inputs.genome, job.inputs.sequences)) as genome:
+
+            def stage(locations: list[str], padding: int | None) -> Address:
+                return self.stage(worker, locations, alone=True, padding=padding)
+
+            ranges = self.uncovered()
+            if ranges:
+                self.progress.phase("looking at the rows that are stored already")
+                self.record.found += admission.look(
+                    worker, stage, job.address, ranges, genome, model
+                )
+            if bound is not None:
+                admission.check_model(bound, model, stage, job.address, genome)
+            if job.locations:
+                self.prove(worker, model)
+            stored = [
+                each for each in store.named_rows(job.address) if admission.usable(each, genome)
+            ]
+            self.record.bound = bind(
+                bound, model, genome, [*stored, *job.locations], job.address.context_len
+            )
+        if not job.address.database.exists():
+            self.create_database(worker)
+        set_aside(job.address.checkpoint)
+        self.record.write()
+        self.progress.phase("embedding")
+
+    def prove(self, worker: Worker, model: Model) -> None:
+        """Hold our rows against those of unmodified CpGPT, once for a device and a model."""
+        job, device, versions = self.job, self.loaded["device"], self.loaded["versions"]
+        for known in self.record.proofs:
+            if (known.device, known.weights, known.versions) == (device, model.weights, versions):
+                return
+        self.progress.phase("computing some windows with unmodified CpGPT, to compare")
+        sample = random.sample(job.locations, min(PROVED_WINDOWS, len(job.locations)))
+        staged = self.address_in("reference")
+        other = self.new_worker()
+        try:
+            answer = other.ask(
+                {
+                    "op": "reference",
+                    "folder": str(staged.dependencies),
+                    "locations": sample,
+                    "species": job.address.species,
+                    "dna_llm": job.address.dna_llm,
+                    "context_len": job.address.context_len,
+                    "genome": str(job.inputs.genome.resolve()),
+                    "index": str(self.index),
+                }
+            )
+        finally:
+            other.stop()
+        ours = self.stage(worker, sample)
+        apart = admission.differences(ours, store.named_rows(ours), staged, sample)
+        if max(apart) > self.allowed():
+            first = sample[apart.index(max(apart))]
+            raise DoctorError(
+                f"rows computed by unmodified CpGPT and by run-embed differ on {device}, by up to"
+                f" {max(apart):.1e} of a row's norm, such as {first}; nothing was stored; please"
+                f" report it, with {self.log}"
+            )
+        self.record.proofs.append(
+            Proof(
+                device,
+                model.weights,
+                versions,
+                len(sample),
+                max(apart),
+                answer["without_prefetch"],
+                now(),
+            )
+        )
+
+    def allowed(self) -> float:
+        """How far a row may be from its reference row: not at all on a CPU."""
+        return 0.0 if self.job.device == "cpu" else ROUNDING
+
+    def check_genome(self) -> None:
+        """Raise DoctorError where the genome is no longer the file that was examined."""
+        inputs = self.job.inputs
+        if identity(inputs.genome) != inputs.identity:
+            raise DoctorError(
+                f"{inputs.genome}: was changed or replaced during the run; what was computed since"
+                " is not stored; see that nothing writes to it, and start again"
+            )
+
+    def one_part(self, worker: Worker, part: list[str]) -> float:
         """Compute and commit one part; returns the seconds that it took."""
-        worker = self.worker or self.start_worker()
         started = time.monotonic()
         before = self.done
         staged = self.stage(worker, part, lambda done: self.progress.advance(before + done))
+        self.check_genome()
         added = store.commit(self.job.address, staged, part)
         seconds = time.monotonic() - started
         locations_digest = hashlib.sha256("".join(f"{each}\n" for each in part).encode())
@@ -215,6 +338,7 @@ class Run:
             )
         )
         self.record.write()
+        self.sample += random.sample(part, min(VERIFIED_ALONE, len(part)))
         self.done += len(part)
         self.progress.advance(self.done)
         return seconds
@@ -225,32 +349,44 @@ class Run:
         locations: list[str],
         progress: Callable[[int], None] = lambda done: None,
         alone: bool = False,
+        padding: int | None = None,
     ) -> Address:
         """Let the worker embed `locations` into a staging store."""
-        folder = self.staging / "part"
+        staged = self.address_in("part")
         worker.ask(
-            {"op": "embed", "folder": str(folder), "locations": locations, "alone": alone}, progress
+            {
+                "op": "embed",
+                "folder": str(staged.dependencies),
+                "locations": locations,
+                "alone": alone,
+                "padding": padding,
+            },
+            progress,
         )
-        address = self.job.address
-        return Address(folder, address.species, address.dna_llm, address.context_len, address.width)
+        return staged
+
+    def address_in(self, folder: str) -> Address:
+        """The store of this run's kind in a folder of our own."""
+        return dataclasses.replace(self.job.address, dependencies=self.staging / folder)
+
+    def new_worker(self) -> Worker:
+        """Start a worker; a GPU that is not to be used is hidden, since CpGPT would use it."""
+        hidden = {"CUDA_VISIBLE_DEVICES": ""} if self.job.device == "cpu" else {}
+        return Worker(self.job.python, self.staging, self.log, hidden)
+
+    def create_database(self, worker: Worker) -> None:
+        """Let CpGPT make the database of a new dependencies folder, and adopt it."""
+        folder = self.staging / "database"
+        metadata = str(self.job.inputs.ensembl.resolve())
+        worker.ask({"op": "database", "folder": str(folder), "metadata": metadata})
+        store.create_database(self.job.address, folder / self.job.address.database.name)
 
     def start_worker(self) -> Worker:
+        """Load the model in a new worker, and find how windows are put together."""
         job = self.job
         self.progress.phase("loading the model")
-        # A GPU that is not to be used is hidden: CpGPT would load the model there first.
-        hidden = {"CUDA_VISIBLE_DEVICES": ""} if job.device == "cpu" else {}
-        worker = self.worker = Worker(job.python, self.staging, self.log, hidden)
-        if not job.address.database.exists():
-            folder = self.staging / "database"
-            worker.ask(
-                {
-                    "op": "database",
-                    "folder": str(folder),
-                    "metadata": str(job.inputs.ensembl.resolve()),
-                }
-            )
-            store.create_database(job.address, folder / job.address.database.name)
-        loaded = worker.ask(
+        worker = self.worker = self.new_worker()
+        self.loaded = worker.ask(
             {
                 "op": "load",
                 "folder": str(self.staging / "load"),
@@ -265,25 +401,32 @@ class Run:
                 "index": str(self.index),
             }
         )
-        self.record.versions = loaded["versions"]
+        self.record.versions = self.loaded["versions"]
         self.record.workers = self.num_workers
         self.progress.phase("checking tokens")
-        sample = sorted(random.sample(job.locations, min(CHECKED_TOKENS, len(job.locations))))
+        known = job.locations or job.all_locations
+        sample = sorted(random.sample(known, min(CHECKED_TOKENS, len(known))))
         checked = worker.ask({"op": "tokens", "locations": sample})
         self.record.tokens = {key: checked[key] for key in checked if key != "event"}
-        if job.batch_size > 1:
-            self.progress.phase("measuring a batch against its windows alone")
-            measured = worker.ask(
-                {
-                    "op": "measure",
-                    "folder": str(self.staging / "measure"),
-                    "locations": list(job.locations[: MEASURED_FROM * job.batch_size]),
-                }
-            )
-            self.record.measured = {key: measured[key] for key in measured if key != "event"}
-        self.record.write()
+        if job.batch_size > 1 and job.locations:
+            self.measure(worker)
         self.progress.phase("embedding")
         return worker
+
+    def measure(self, worker: Worker) -> None:
+        """Compare a batch with its windows alone; where they differ, the plan says so (CPG514)."""
+        job = self.job
+        self.progress.phase("measuring a batch against its windows alone")
+        measured = worker.ask(
+            {
+                "op": "measure",
+                "folder": str(self.staging / "measure"),
+                "locations": list(job.locations[: MEASURED_FROM * job.batch_size]),
+            }
+        )
+        self.record.measured = {key: measured[key] for key in measured if key != "event"}
+        if not measured["used"]:
+            self.record.plan = without_batches(self.record.plan, measured)
 
     def end_worker(self) -> None:
         if self.worker is not None:
@@ -298,39 +441,59 @@ class Run:
         missing = [each for each in self.job.all_locations if each not in rows]
         if missing:
             return f"{len(missing)} locations are not in the store, first {missing[0]}"
-        for part in self.record.parts:
+        known: list[Part | Found] = [*self.record.parts, *self.record.found]
+        for part in known:
             numbers = range(part.first_row, part.first_row + part.rows)
             if store.digest(store.read_rows(address, numbers)) != part.rows_digest:
                 return (
                     f"{address.rows}: rows {numbers.start} to {numbers.stop - 1} are not those that"
-                    " were committed; the file was changed by something else"
+                    " were recorded; the file was changed by something else"
                 )
-        sample = random.sample(self.job.locations, min(VERIFIED_ALONE, len(self.job.locations)))
-        largest = self.compare(sample, rows) if sample else None
+        apart: list[float] = []
+        if self.sample:
+            assert self.worker is not None
+            staged = self.stage(self.worker, self.sample, alone=True)
+            apart = admission.differences(address, rows, staged, self.sample)
+        self.check_genome()
+        largest = max(apart, default=None)
         self.record.verification = {
             "locations": len(self.job.all_locations),
+            "rows": len(rows),
             "parts_with_right_digest": len(self.record.parts),
-            "computed_again_alone": len(sample),
+            "computed_again_alone": len(apart),
             "largest_difference": largest,
             "bitwise_equal": None if largest is None else largest == 0.0,
+            "found_before": sum(found.rows for found in self.record.found),
+            "found_computed_again": sum(found.sampled for found in self.record.found),
+            "found_largest_difference": max(
+                (found.largest_difference for found in self.record.found), default=None
+            ),
         }
-        allowed = LARGEST_DIFFERENCE if self.job.device != "cpu" else 0.0
-        if largest is not None and largest > allowed:
-            return f"rows computed again alone differ by up to {largest}: {', '.join(sample)}"
+        wrong = [
+            each
+            for each, difference in zip(self.sample, apart, strict=True)
+            if difference > self.allowed()
+        ]
+        if wrong:
+            return (
+                f"{len(wrong)} of {len(apart)} rows computed again alone differ, by up to"
+                f" {largest:.1e} of a row's norm, such as {wrong[0]}"
+            )
         return None
 
-    def compare(self, sample: list[str], rows: dict[str, int]) -> float:
-        """The largest difference between stored rows and the same computed again, alone."""
-        assert self.worker is not None
-        staged = self.stage(self.worker, sample, alone=True)
-        again = store.named_rows(staged)
-        largest = 0.0
-        for location in sample:
-            (stored,) = store.read_rows(self.job.address, [rows[location]])
-            (computed,) = store.read_rows(staged, [again[location]])
-            if stored != computed:
-                largest = max(largest, store.difference(stored, computed))
-        return largest
+
+def without_batches(plan: tuple[Setting, ...], measured: dict[str, Any]) -> tuple[Setting, ...]:
+    """The plan, once a batch was found to change rows, or could not be compared."""
+    apart = measured["difference"]
+    why = (
+        "too few windows of one length to measure a batch: each is computed alone"
+        if apart is None
+        else f"a batch gave other rows than its windows alone, by {apart:.1e}: each goes alone"
+    )
+    return tuple(
+        dataclasses.replace(line, applied="1", why=why) if line.setting == "batch_size" else line
+        for line in plan
+    )
 
 
 def set_aside(checkpoint: Path) -> None:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import math
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -237,13 +236,3 @@ def flush_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def difference(one: bytes, other: bytes) -> float:
-    """The largest absolute difference between two rows; infinite where a number is not finite."""
-    pairs = zip(memoryview(one).cast("f"), memoryview(other).cast("f"), strict=True)
-    largest = 0.0
-    for first, second in pairs:
-        gap = abs(first - second)
-        largest = max(largest, gap) if gap == gap else math.inf
-    return largest

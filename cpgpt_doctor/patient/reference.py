@@ -1,8 +1,8 @@
 """Reference rows from unmodified CpGPT, in a process that does nothing else.
 
-Nothing of ours takes part: CpGPT is imported as its users import it, and called as its default is,
-one window at a time, without workers. Releases up to 0.0.7 refuse num_workers=0 (CPG203); there, and
-only there, the one setting that they refuse is taken away.
+Nothing of ours takes part: CpGPT is imported as its users import it and called with its own default
+of one window at a time, without workers. Releases up to 0.0.7 refuse num_workers=0 (CPG203); there,
+and only there, the one setting that they refuse is taken away.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -92,27 +94,40 @@ def show_end(job: Job, result: Result, console: Console, seconds: float) -> None
         f" {stored} were in the store already",
         soft_wrap=True,
     )
-    checked = result.verification
-    if checked is not None:
-        console.print(
-            f"verified: {checked['locations']} locations have a row,"
-            f" {checked['parts_with_right_digest']} parts have the digest they were committed with",
-            soft_wrap=True,
-        )
-        if checked["computed_again_alone"]:
-            same = (
-                "equal bit for bit"
-                if checked["bitwise_equal"]
-                else f"within {checked['largest_difference']:.1e}"
-            )
-            console.print(
-                f"verified: {checked['computed_again_alone']} rows computed again alone, {same}",
-                soft_wrap=True,
-            )
+    for line in proved(result.verification) if result.verification else []:
+        console.print(line, soft_wrap=True)
     if result.problem is None:
         console.print(example_row(job), soft_wrap=True)
     console.print(f"record: {result.record}", soft_wrap=True)
     console.print(f"log:    {result.log}", soft_wrap=True)
+
+
+def proved(checked: dict[str, Any]) -> Iterator[str]:
+    """What a verification proves, and what it does not."""
+    yield f"verified: {checked['locations']} locations have a row"
+    if checked["parts_with_right_digest"]:
+        yield (
+            f"verified: {checked['parts_with_right_digest']} parts have the digest they were"
+            " committed with"
+        )
+    if checked["computed_again_alone"]:
+        yield (
+            f"verified: {checked['computed_again_alone']} rows, some of each part of this run,"
+            f" computed again alone, {equality(checked['largest_difference'])}"
+        )
+    if checked["found_before"]:
+        yield (
+            f"looked at: {checked['found_before']} rows that no run of cpgpt-doctor stored: none is"
+            " zero, not a number, or the row of another window;"
+            f" {checked['found_computed_again']} of them computed again alone,"
+            f" {equality(checked['found_largest_difference'])}; the others are not proved"
+        )
+
+
+def equality(largest: float) -> str:
+    if largest == 0.0:
+        return "equal bit for bit"
+    return f"equal up to rounding ({largest:.1e} of a row's norm)"
 
 
 def example_row(job: Job) -> str:
