@@ -129,7 +129,7 @@ class Run:
         """All of the run; returns why it is not finished, None where it is."""
         self.record.write()
         inputs = self.job.inputs
-        self.index = keep_index(inputs.sequences, inputs.genome, inputs.work).resolve()
+        self.index = keep_index(inputs.index, inputs.genome, inputs.work).resolve()
         set_aside(self.job.address.checkpoint)
         problem = self.compute()
         if problem is None:
