@@ -26,7 +26,7 @@ ALLOWED = {
     "pages": {"words"},
     "culprits.py": {"words"},
     "words.py": set(),
-    "embed": {"embed", "facts", "errors", "probes", "intent"},
+    "embed": {"embed", "facts", "errors", "probes", "intent", "patient"},
     "baseline.py": {"errors", "findings", "json_file", "reports", "words"},
     "facts.py": {"errors", "json_file"},
     "json_file.py": {"errors"},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -53,28 +55,152 @@ def test_an_index_is_kept_in_our_folder_and_read_again(tmp_path: Path) -> None:
     path, cache = tmp_path / "genome.fa", tmp_path / "cache"
     cache.mkdir()
     write_genome(path)
-    sequences = genome.index(path, cache)
+    built = genome.index(path, cache)
     assert list(cache.iterdir()) == []
-    kept = genome.keep_index(sequences, path, cache)
-    assert genome.read_index(kept) == sequences == genome.index(path, cache)
+    kept = genome.keep_index(built, path, cache)
+    assert genome.read_index(kept, built.identity) == built.sequences
+    assert genome.index(path, cache) == built
     assert sorted(each.name for each in tmp_path.iterdir()) == ["cache", "genome.fa"]
 
 
-@pytest.mark.parametrize("damage", ["", "1\t5\n", "1\tx\t3\t4\t5\n", "1\t2\t3\t4\t5\t6\n"])
-def test_a_damaged_kept_index_is_built_again(file, tmp_path: Path, damage: str) -> None:
+DAMAGES = ["", "1\t5\n", "1\tx\t3\t4\t5\n", "1\t2\t3\t4\t5\t6\n", "\0", "[]", "{}", "[" * 100_000]
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=range(len(DAMAGES)))
+@pytest.mark.parametrize("which", ["fai", "digests"])
+def test_a_damaged_kept_index_is_built_again(file, tmp_path: Path, damage: str, which: str) -> None:
     path = file(GENOMES["several"])
-    right = genome.build_index(path)
-    kept = genome.keep_index(right, path, tmp_path)
-    kept.write_text(damage)
-    assert genome.index(path, tmp_path) == right
-    assert genome.read_index(genome.keep_index(right, path, tmp_path)) == right
+    built = genome.index(path, tmp_path)
+    kept = genome.keep_index(built, path, tmp_path)
+    damaged = kept if which == "fai" else genome.digests_file(kept)
+    damaged.write_text(damage)
+    assert genome.read_index(kept, built.identity) == ()
+    assert genome.index(path, tmp_path) == built
+    assert genome.keep_index(built, path, tmp_path) == kept
+    assert genome.read_index(kept, built.identity) == built.sequences
+
+
+@pytest.mark.parametrize("lost", ["fai", "digests"])
+def test_half_of_a_kept_index_counts_as_none(file, tmp_path: Path, lost: str) -> None:
+    path = file(GENOMES["several"])
+    built = genome.index(path, tmp_path)
+    kept = genome.keep_index(built, path, tmp_path)
+    (kept if lost == "fai" else genome.digests_file(kept)).unlink()
+    assert genome.read_index(kept, built.identity) == ()
+    assert genome.index(path, tmp_path) == built
+
+
+def test_the_digests_of_one_index_do_not_serve_another(file, tmp_path: Path) -> None:
+    path = file(GENOMES["several"])
+    built = genome.index(path, tmp_path)
+    kept = genome.keep_index(built, path, tmp_path)
+    kept.write_bytes(kept.read_bytes().replace(b"\t6\t", b"\t5\t"))
+    assert genome.read_index(kept, built.identity) == ()
+    other = genome.Identity(*(each + 1 for each in vars(built.identity).values()))
+    assert genome.read_index(genome.keep_index(built, path, tmp_path), other) == ()
 
 
 def test_a_changed_genome_is_indexed_anew(file, tmp_path: Path) -> None:
     path = file(GENOMES["one line"])
-    genome.keep_index(genome.build_index(path), path, tmp_path)
+    genome.keep_index(genome.index(path, tmp_path), path, tmp_path)
     file(GENOMES["several"])
-    assert [each.name for each in genome.index(path, tmp_path)] == ["1", "MT", "KI270728.1"]
+    found = genome.index(path, tmp_path)
+    assert [each.name for each in found.sequences] == ["1", "MT", "KI270728.1"]
+
+
+def test_a_genome_replaced_by_one_of_equal_size_and_time_has_another_identity(
+    file, tmp_path: Path
+) -> None:
+    path = file(GENOMES["one line"])
+    link = tmp_path / "link.fa"
+    link.symlink_to(path)
+    before = genome.identity(link)
+    assert before == genome.identity(path)
+    other = tmp_path / "other.fa"
+    other.write_bytes(path.read_bytes().replace(b"A", b"C"))
+    os.utime(other, ns=(before.mtime_ns, before.mtime_ns))
+    other.replace(path)
+    assert genome.identity(link) != before
+    with pytest.raises(InputError, match="the genome changed since the run began"):
+        genome.check_same(link, before, "since the run began")
+
+
+def test_a_genome_that_changes_while_it_is_read_is_refused(
+    file, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = file(GENOMES["one line"])
+    build = genome.build_index
+
+    def build_and_change(path: Path) -> tuple[genome.Sequence, ...]:
+        built = build(path)
+        file(GENOMES["several"])
+        return built
+
+    monkeypatch.setattr(genome, "build_index", build_and_change)
+    with pytest.raises(InputError, match="changed while it was read"):
+        genome.index(path, tmp_path)
+
+
+@pytest.mark.parametrize("content", GENOMES.values(), ids=GENOMES)
+@pytest.mark.parametrize("block", [18, 19, 20, 21, 23])  # a header has to fit
+def test_blocks_of_any_size_give_the_same_index(
+    file, monkeypatch: pytest.MonkeyPatch, content: bytes, block: int
+) -> None:
+    path = file(content)
+    whole = genome.build_index(path)
+    monkeypatch.setattr(genome, "BLOCK", block)
+    assert genome.build_index(path) == whole
+    for each in whole:
+        assert each.digest == hashlib.sha256(bases(content)[each.name]).hexdigest()
+
+
+def bases(content: bytes) -> dict[str, bytes]:
+    """The sequences of a FASTA text, read in the plainest way."""
+    found = {}
+    for part in content.decode().split(">")[1:]:
+        header, _, text = part.partition("\n")
+        found[header.split()[0]] = text.replace("\n", "").replace("\r", "").encode()
+    return found
+
+
+@pytest.mark.parametrize("width", [1, 7, 60, 70, 10**9])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("block", [100, 4096, 1 << 23])
+def test_a_genome_wrapped_otherwise_has_the_same_digests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int, line_end: str, block: int
+) -> None:
+    path = tmp_path / "genome.fa"
+    write_genome(path)
+    right = bases(path.read_bytes())
+    with path.open("w", newline=line_end) as out:
+        for name, text in right.items():
+            out.write(f">{name} wrapped\n")
+            for at in range(0, len(text), width):
+                out.write(text[at : at + width].decode() + "\n")
+    monkeypatch.setattr(genome, "BLOCK", block)
+    for each in genome.build_index(path):
+        assert each.digest == hashlib.sha256(right[each.name]).hexdigest()
+        assert each.length == len(right[each.name])
+
+
+def test_one_changed_base_changes_its_sequences_digest_only(file) -> None:
+    before = genome.build_index(file(GENOMES["several"]))
+    after = genome.build_index(file(GENOMES["several"].replace(b"AC\n>MT", b"Ac\n>MT")))
+    changed = [one.digest != other.digest for one, other in zip(before, after, strict=True)]
+    assert changed == [True, False, False]
+
+
+def test_windows_have_digests_of_their_text(tmp_path: Path) -> None:
+    path = tmp_path / "genome.fa"
+    write_genome(path)
+    reader = Genome(path, genome.build_index(path))
+    locations = ["1:0", "1:5000", "2:4000"]
+    found = genome.sample_digests(reader, locations, 201)
+    assert list(found) == locations
+    text = bases(path.read_bytes())["1"][4900:5100]
+    assert found["1:5000"] == hashlib.sha256(text).hexdigest()
+    assert len(set(found.values())) == 3
+    reader.close()
 
 
 @pytest.fixture(scope="module")
@@ -172,5 +298,5 @@ def test_a_genome_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_reading_windows_writes_nothing_beside_the_genome(file, tmp_path: Path) -> None:
     path = file(GENOMES["several"])
-    Genome(path, genome.index(path, tmp_path / "none")).window("MT", 5, 100)
+    Genome(path, genome.index(path, tmp_path / "none").sequences).window("MT", 5, 100)
     assert [each.name for each in tmp_path.iterdir()] == ["genome.fa"]

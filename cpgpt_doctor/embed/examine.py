@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cpgpt_doctor.embed import metadata
-from cpgpt_doctor.embed.genome import Genome, Sequence, index
+from cpgpt_doctor.embed.genome import Genome, Index, Sequence, index
 from cpgpt_doctor.embed.locations import Locations
 from cpgpt_doctor.errors import InputError
 
@@ -25,7 +25,11 @@ class Inputs:
     dependencies: Path
     species: str
     genome: Path
-    sequences: tuple[Sequence, ...]
+    index: Index
+
+    @property
+    def sequences(self) -> tuple[Sequence, ...]:
+        return self.index.sequences
 
     @property
     def work(self) -> Path:
@@ -54,7 +58,7 @@ def inputs(dependencies: Path, species: str, genome: Path | None) -> Inputs:
         dependencies=dependencies,
         species=species,
         genome=path,
-        sequences=index(path, dependencies / WORK),
+        index=index(path, dependencies / WORK),
     )
 
 
@@ -99,7 +103,7 @@ def assembly_in_ensembl(path: Path, species: str) -> str:
 
 def find_genome(dependencies: Path, species: str, assembly: str, given: Path | None) -> Path:
     if given is not None:
-        if not given.is_file():
+        if not given.exists():
             raise InputError(f"--genome {given}: no such file")
         return given
     path = dependencies / "genomes" / f"{species}.{assembly}.dna.toplevel.fa"

@@ -6,12 +6,21 @@ it too; it is never written beside the user's genome.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import re
+import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from cpgpt_doctor.errors import InputError
+
+BLOCK = 1 << 23  # bytes of a genome in memory at once, about
+INDEX_SCHEMA = "cpgpt-doctor/genome-index/v1"
+LONE_CR = re.compile(rb"\r(?!\n)")
 
 
 @dataclass(frozen=True)
@@ -19,7 +28,8 @@ class Sequence:
     """One sequence of a FASTA file, as a .fai line has it.
 
     length: bases. offset: of the first base in the file, in bytes. line_bases and line_bytes: of
-    each full line, without and with its end.
+    each full line, without and with its end. digest: SHA-256 of the bases as they stand, in upper
+    and lower case, without line ends.
     """
 
     name: str
@@ -27,6 +37,42 @@ class Sequence:
     offset: int
     line_bases: int
     line_bytes: int
+    digest: str
+
+    def fai(self) -> str:
+        """The line of a .fai."""
+        numbers = self.length, self.offset, self.line_bases, self.line_bytes
+        return "\t".join([self.name, *map(str, numbers)]) + "\n"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells whether a file is still the one that was read: another has another of these."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+    device: int
+
+    def __str__(self) -> str:
+        return f"{self.size}-{self.mtime_ns}-{self.inode}-{self.device}"
+
+
+@dataclass(frozen=True)
+class Index:
+    """The sequences of a genome, and the state of the file that they were read from."""
+
+    identity: Identity
+    sequences: tuple[Sequence, ...]
+
+
+def identity(path: Path) -> Identity:
+    """Of the file itself, where `path` is a link. Raises InputError where there is none."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise InputError(f"{path}: the genome cannot be read: {error.strerror}") from error
+    return Identity(status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev)
 
 
 def build_index(path: Path) -> tuple[Sequence, ...]:
@@ -34,59 +80,189 @@ def build_index(path: Path) -> tuple[Sequence, ...]:
 
     Raises InputError, with the line, where it is not FASTA or its lines differ in length.
     """
-    sequences: list[Sequence] = []
-    seen: set[str] = set()
-    name, length, offset, bases, width = "", 0, 0, 0, 0
-    short_line = 0
-    number = 0
-
-    def close() -> None:
-        if name:
-            sequences.append(Sequence(name, length, offset, bases, width))
-
+    reading = Reading(path)
+    rest = b""
     with open_genome(path) as stream:
-        position = 0
-        for number, line in enumerate(stream, 1):
-            position += len(line)
-            if line[:1] == b">":
-                close()
-                words = line[1:].split(None, 1)
-                if not words or line[1:2].isspace():
-                    raise InputError(f"{path}:{number}: a FASTA header without a name")
-                name = words[0].decode("utf-8", "replace")
-                if name in seen:
-                    raise InputError(f"{path}:{number}: the name {name!r} stands twice")
-                seen.add(name)
-                length, offset, bases, width, short_line = 0, position, 0, 0, 0
-                continue
-            stripped = len(line.rstrip(b"\r\n"))
-            if not name:
-                if stripped == 0:
-                    continue
-                raise InputError(f"{path}:{number}: not FASTA: it does not begin with '>'")
-            if short_line and stripped:
-                raise InputError(
-                    f"{path}:{short_line}: shorter than the other lines of {name!r}, which only"
-                    " the last line may be; reformat it, for example with seqtk seq -l 60"
-                )
-            if not width:
-                bases, width = stripped, len(line)
-            elif stripped > bases:
-                raise InputError(f"{path}:{number}: longer than the other lines of {name!r}")
-            if len(line) != width:
-                short_line = number
-            length += stripped
-    close()
-    if not sequences:
+        while block := stream.read(BLOCK):
+            if block.endswith(b"\r"):
+                block += stream.read(1)  # CR and LF stay together
+            data = rest + block
+            rest = data[reading.take(data) :]
+    if rest or reading.begun:
+        reading.line(rest)
+    reading.close()
+    if not reading.sequences:
         raise InputError(f"{path}: not FASTA: it holds no sequence")
-    return tuple(sequences)
+    return tuple(reading.sequences)
+
+
+class Reading:
+    """The index of a FASTA file, while the file is read from its start."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.sequences: list[Sequence] = []
+        self.seen: set[str] = set()
+        self.number = 1  # of the line at hand
+        self.position = 0  # in the file, in bytes
+        self.begun = 0  # bytes of the line at hand that were taken already
+        self.start("")
+
+    def start(self, name: str) -> None:
+        self.name = name
+        self.offset = self.position
+        self.length = 0
+        self.bases = 0
+        self.width = 0
+        self.short_line = 0
+        self.hash = hashlib.sha256()
+
+    def close(self) -> None:
+        """Note the sequence at hand, which has ended."""
+        if self.name:
+            digest = self.hash.hexdigest()
+            self.sequences.append(
+                Sequence(self.name, self.length, self.offset, self.bases, self.width, digest)
+            )
+
+    def take(self, data: bytes) -> int:
+        """Take in as much as is whole; returns the bytes taken. `data` begins where that ended."""
+        self.check_text(data)
+        at = 0
+        while at < len(data):
+            at += self.full_lines(data, at)
+            end = data.find(b"\n", at) + 1
+            if end:
+                self.line(data[at:end])
+                at = end
+            elif len(data) - at < BLOCK:
+                break
+            else:  # a chromosome in one line
+                at += self.part_of_line(data[at:])
+        return at
+
+    def check_text(self, data: bytes) -> None:
+        """Refuse zero bytes, and CR without LF, at which pyfaidx and CpGPT see no line end."""
+        zero = data.find(b"\0")
+        lone = LONE_CR.search(data) if b"\r" in data else None
+        if zero >= 0 or lone:
+            at = min(each for each in (zero, lone.start() if lone else -1) if each >= 0)
+            line = self.number + data.count(b"\n", 0, at)
+            if at == zero:
+                raise InputError(f"{self.path}:{line}: holds a zero byte; FASTA is text")
+            raise InputError(
+                f"{self.path}:{line}: a line ends in CR without LF, which CpGPT does not read as"
+                " an end; write LF, for example with: tr '\\r' '\\n' < IN > OUT"
+            )
+
+    def full_lines(self, data: bytes, at: int) -> int:
+        """Take in the lines from `at` on that are as the sequence's first; returns their bytes."""
+        width, bases = self.width, self.bases
+        if width <= bases or self.short_line or self.begun:
+            return 0
+        end = data.find(b">", at)  # the next header, at the furthest
+        lines = ((len(data) if end < 0 else end) - at) // width
+        while lines and not self.regular(data, at, lines):
+            lines //= 2
+        if lines:
+            end = at + lines * width
+            text = bytearray(memoryview(data)[at:end])
+            for removed in range(width - bases):  # a stride is quicker than a search
+                del text[bases :: width - removed]
+            self.hash.update(text)
+            self.length += lines * bases
+            self.number += lines
+            self.position += lines * width
+        return lines * width
+
+    def regular(self, data: bytes, at: int, lines: int) -> bool:
+        """Whether the next lines have the length of the first and no end elsewhere."""
+        end = at + lines * self.width
+        ends = data[at + self.width - 1 : end : self.width]
+        if not ends.count(b"\n") == lines == data.count(b"\n", at, end):
+            return False
+        if self.width == self.bases + 1:
+            return data.find(b"\r", at, end) < 0
+        return data.count(b"\r", at, end) == lines
+
+    def part_of_line(self, part: bytes) -> int:
+        if part.startswith(b">") and not self.begun:
+            raise InputError(f"{self.path}:{self.number}: a FASTA header of over {BLOCK} bytes")
+        if not self.name:
+            raise self.not_fasta(self.number)
+        self.hash.update(part)
+        self.begun += len(part)
+        self.position += len(part)
+        return len(part)
+
+    def line(self, line: bytes) -> None:
+        """Take in one line, or what is left of it."""
+        number = self.number
+        self.number += 1
+        self.position += len(line)
+        if line.startswith(b">") and not self.begun:
+            self.close()
+            self.start(self.checked_name(line, number))
+            return
+        text = line.rstrip(b"\r\n")
+        bases, width = self.begun + len(text), self.begun + len(line)
+        self.begun = 0
+        if not bases and not self.name:
+            return
+        if not self.name:
+            raise self.not_fasta(number)
+        if self.short_line and bases:
+            raise InputError(
+                f"{self.path}:{self.short_line}: shorter than the other lines of {self.name!r},"
+                " which only the last line may be; reformat it, for example with seqtk seq -l 60"
+            )
+        if not self.width:
+            self.bases, self.width = bases, width
+        elif bases > self.bases:
+            raise InputError(f"{self.path}:{number}: longer than the other lines of {self.name!r}")
+        if (bases, width) != (self.bases, self.width):
+            self.short_line = number
+        self.hash.update(text)
+        self.length += bases
+
+    def checked_name(self, header: bytes, number: int) -> str:
+        name = header_name(header)
+        if not name:
+            raise InputError(f"{self.path}:{number}: a FASTA header without a name")
+        if name in self.seen:
+            raise InputError(f"{self.path}:{number}: the name {name!r} stands twice")
+        self.seen.add(name)
+        return name
+
+    def not_fasta(self, number: int) -> InputError:
+        return InputError(f"{self.path}:{number}: not FASTA: it does not begin with '>'")
+
+
+def header_name(header: bytes) -> str:
+    """The name in a header line, empty where there is none directly after its `>`."""
+    words = header[1:].split(None, 1)
+    if not words or header[1:2].isspace():
+        return ""
+    return words[0].decode("utf-8", "replace")
 
 
 def open_genome(path: Path) -> BinaryIO:
+    """Open a file that can be read by position; a pipe or a device is refused without waiting."""
     try:
-        stream = path.open("rb")
+        # Without O_NONBLOCK, opening a FIFO waits for its writer.
+        descriptor = os.open(
+            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        )
     except OSError as error:
         raise InputError(f"{path}: the genome cannot be read: {error.strerror}") from error
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise InputError(
+            f"{path}: the genome cannot be read: it is {what}; CpGPT reads a file by position"
+        )
+    stream = os.fdopen(descriptor, "rb")
     if stream.read(2) == b"\x1f\x8b":
         stream.close()
         raise InputError(
@@ -98,13 +274,14 @@ def open_genome(path: Path) -> BinaryIO:
 
 
 def write_index(sequences: tuple[Sequence, ...], path: Path) -> None:
-    lines = (
-        f"{each.name}\t{each.length}\t{each.offset}\t{each.line_bases}\t{each.line_bytes}\n"
-        for each in sequences
-    )
+    write_whole(path, "".join(each.fai() for each in sequences))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that has its name only once it is on the disk whole."""
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("w", encoding="utf-8", newline="\n") as out:
-        out.writelines(lines)
+        out.write(text)
         out.flush()
         os.fsync(out.fileno())
     temporary.replace(path)
@@ -147,35 +324,80 @@ class Genome:
         return sequence.offset + line * sequence.line_bytes + column
 
 
-def fingerprint(path: Path) -> str:
-    """What tells whether a file has changed since it was indexed: size and time of change."""
-    status = path.stat()
-    return f"{status.st_size}-{status.st_mtime_ns}"
+def sample_digests(genome: Genome, locations: Iterable[str], context_len: int) -> dict[str, str]:
+    """SHA-256 of the window of each location, as text. Raises KeyError for an unknown name."""
+    digests = {}
+    for location in locations:
+        name, _, position = location.partition(":")
+        window = genome.window(name, int(position), context_len)
+        digests[location] = hashlib.sha256(window.encode()).hexdigest()
+    return digests
 
 
-def index(path: Path, cache: Path) -> tuple[Sequence, ...]:
-    """The index of a genome, from the folder `cache` where one was kept for this very file."""
-    return read_index(cached_index(path, cache)) or build_index(path)
+def index(path: Path, cache: Path) -> Index:
+    """The index of a genome, from the folder `cache` where one was kept for this very file.
+
+    Raises InputError where the file changes while it is read.
+    """
+    before = identity(path)
+    sequences = read_index(cached_index(path, cache, before), before)
+    if not sequences:
+        sequences = build_index(path)
+        check_same(path, before, "while it was read")
+    return Index(before, sequences)
 
 
-def keep_index(sequences: tuple[Sequence, ...], path: Path, cache: Path) -> Path:
-    """Keep an index in the folder `cache`, for the next run and for pyfaidx; return its path."""
-    kept = cached_index(path, cache)
-    if read_index(kept) != sequences:
-        write_index(sequences, kept)
-    return kept
+def check_same(path: Path, before: Identity, when: str) -> None:
+    """Refuse a genome that is no longer the file of `before`."""
+    now = identity(path)
+    if now != before:
+        raise InputError(f"{path}: the genome changed {when} ({before} was {now}); start again")
 
 
-def cached_index(path: Path, cache: Path) -> Path:
+def keep_index(kept: Index, path: Path, cache: Path) -> Path:
+    """Keep an index in the folder `cache`, for the next run and for pyfaidx; return its path.
+
+    Our digests stand in a file beside it, which names the state of the genome and the index's own
+    digest: one without the other counts as none.
+    """
+    fai = cached_index(path, cache, kept.identity)
+    if read_index(fai, kept.identity) != kept.sequences:
+        write_index(kept.sequences, fai)
+        write_whole(digests_file(fai), json.dumps(digests(kept, fai)) + "\n")
+    return fai
+
+
+def cached_index(path: Path, cache: Path, state: Identity) -> Path:
     """Where the index of this state of a genome is kept."""
-    return cache / f"{path.name}.{fingerprint(path)}.fai"
+    return cache / f"{path.name}.{state}.fai"
 
 
-def read_index(path: Path) -> tuple[Sequence, ...]:
-    """A kept index; empty where there is none, or a damaged one."""
+def digests_file(fai: Path) -> Path:
+    return fai.with_name(fai.name + ".json")
+
+
+def digests(kept: Index, fai: Path) -> dict[str, Any]:
+    return {
+        "schema": INDEX_SCHEMA,
+        "genome": str(kept.identity),
+        "fai": hashlib.sha256(fai.read_bytes()).hexdigest(),
+        "sequences": [each.digest for each in kept.sequences],
+    }
+
+
+def read_index(fai: Path, state: Identity) -> tuple[Sequence, ...]:
+    """A kept index of this state of a genome; empty where there is none, or a damaged one."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        lines = fai.read_text(encoding="utf-8").split("\n")[:-1]
+        stored = json.loads(digests_file(fai).read_text(encoding="utf-8"))
         split = [line.split("\t") for line in lines]
-        return tuple(Sequence(name, *map(int, numbers)) for name, *numbers in split)
-    except (OSError, ValueError, TypeError):
+        sequences = tuple(
+            Sequence(name, int(length), int(offset), int(bases), int(width), digest)
+            for (name, length, offset, bases, width), digest in zip(
+                split, stored["sequences"], strict=True
+            )
+        )
+        whole = stored == digests(Index(state, sequences), fai)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return ()
+    return sequences if whole else ()

@@ -147,7 +147,7 @@ class Run:
     def work(self) -> str | None:
         """All of the run; returns why it is not finished, None where it is."""
         inputs = self.job.inputs
-        self.index = keep_index(inputs.sequences, inputs.genome, inputs.work).resolve()
+        self.index = keep_index(inputs.index, inputs.genome, inputs.work).resolve()
         problem = self.compute()
         if problem is None:
             self.progress.phase("verifying")
@@ -312,7 +312,7 @@ class Run:
     def check_genome(self) -> None:
         """Raise DoctorError where the genome is no longer the file that was examined."""
         inputs = self.job.inputs
-        if identity(inputs.genome) != inputs.identity:
+        if identity(inputs.genome) != inputs.index.identity:
             raise DoctorError(
                 f"{inputs.genome}: was changed or replaced during the run; what was computed since"
                 " is not stored; see that nothing writes to it, and start again"
