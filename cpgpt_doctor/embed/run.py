@@ -187,6 +187,7 @@ class Run:
                     self.admit(worker)
                     admitted = True
                     continue
+                self.progress.phase("embedding")
                 seconds = self.one_part(worker, part)
             except WorkerFailed as error:
                 if not self.num_workers or LOADING_WORKER not in str(error):
@@ -257,7 +258,6 @@ class Run:
             self.create_database(worker)
         set_aside(job.address.checkpoint)
         self.record.write()
-        self.progress.phase("embedding")
 
     def prove(self, worker: Worker, model: Model) -> None:
         """Hold our rows against those of unmodified CpGPT, once for a device and a model."""
@@ -410,7 +410,6 @@ class Run:
         self.record.tokens = {key: checked[key] for key in checked if key != "event"}
         if job.batch_size > 1 and job.locations:
             self.measure(worker)
-        self.progress.phase("embedding")
         return worker
 
     def measure(self, worker: Worker) -> None:
@@ -463,6 +462,7 @@ class Run:
             "computed_again_alone": len(apart),
             "largest_difference": largest,
             "bitwise_equal": None if largest is None else largest == 0.0,
+            "proved_with_unmodified_cpgpt": sum(proof.windows for proof in self.record.proofs),
             "found_before": sum(found.rows for found in self.record.found),
             "found_computed_again": sum(found.sampled for found in self.record.found),
             "found_largest_difference": max(

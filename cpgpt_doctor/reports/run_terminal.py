@@ -115,6 +115,11 @@ def proved(checked: dict[str, Any]) -> Iterator[str]:
             f"verified: {checked['computed_again_alone']} rows, some of each part of this run,"
             f" computed again alone, {equality(checked['largest_difference'])}"
         )
+    if checked["proved_with_unmodified_cpgpt"]:
+        yield (
+            f"verified: {checked['proved_with_unmodified_cpgpt']} windows gave the same rows when"
+            " unmodified CpGPT embedded them"
+        )
     if checked["found_before"]:
         yield (
             f"looked at: {checked['found_before']} rows that no run of cpgpt-doctor stored: none is"
