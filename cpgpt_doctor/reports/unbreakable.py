@@ -43,7 +43,8 @@ def unbreakable(stream: TextIO) -> TextIO:
 
     What the stream's encoding lacks is shown as its escape.
     """
-    below = getattr(getattr(stream, "buffer", None), "raw", None)
+    buffer = getattr(stream, "buffer", None)
+    below = getattr(buffer, "raw", buffer)  # with PYTHONUNBUFFERED the buffer is the file itself
     if not isinstance(stream, io.TextIOWrapper) or not isinstance(below, io.RawIOBase):
         return stream
     return io.TextIOWrapper(
