@@ -48,7 +48,7 @@ def database(folder, value):
     connection.close()
 
 
-def embed(folder, locations):
+def embed(folder, locations, **more):
     for done in range(0, len(locations), max(1, len(locations) // 5)):
         send(event="progress", done=done)
         time.sleep(float(os.environ.get("PART_SECONDS", "0")) / 5)
@@ -59,7 +59,7 @@ def embed(folder, locations):
     with open(os.path.join(place, f"{{CONTEXT}}bp_dna_embeddings.mmap"), "wb") as out:
         for location in locations:
             out.write(struct.pack("4f", *[float(location.partition(":")[2]) + 1] * WIDTH))
-    send(event="embedded")
+    send(event="embedded", **more)
 
 
 {before}
@@ -71,12 +71,17 @@ for line in sys.stdin:
     while op == os.environ.get("HANG_IN"):
         time.sleep(1)
     {each}
+    if op == "reference":
+        embed(command["folder"], command["locations"], without_prefetch=False)
+        continue
     if op == "embed":
         embed(command["folder"], command["locations"])
         continue
     if op == "database":
         database(command["folder"], {{"assembly": "X"}})
-    send(event=ANSWERS[op], versions={{}}, difference=0.0)
+    model = dict(weights="w", precision="float32", padding=1)
+    versions = dict(CpGPT="0.0.13")
+    send(event=ANSWERS[op], versions=versions, model=model, device="cpu", used=True)
 """
 
 

@@ -116,7 +116,7 @@ def test_a_signal_while_embedding_keeps_the_finished_parts_and_closes_the_record
 
 def test_a_signal_while_the_worker_hangs_ends_it(folder: Path) -> None:
     running = Running(folder, variables={"HANG_IN": "load"})
-    running.wait_until(lambda: standin.record(folder) and running.children)
+    running.wait_until(lambda: running.children)
     running.process.send_signal(signal.SIGINT)
     assert running.end()[0] == 130
     assert standin.record(folder)["status"] == "interrupted"
@@ -325,7 +325,7 @@ def test_a_disk_that_fills_while_the_model_loads_leaves_room_for_the_record(
         full = place / "full"
         standin.write_worker(folder / "python", each=waits.format(str(full)) + fails)
         running = Running(folder)
-        running.wait_until(lambda: standin.record(folder) and running.children)
+        running.wait_until(lambda: running.children)
         with (place / "filler").open("wb", buffering=0) as out, contextlib.suppress(OSError):
             while out.write(b"\0" * 4096):
                 pass
