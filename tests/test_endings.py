@@ -126,7 +126,8 @@ def test_a_signal_while_the_worker_is_stopped_ends_it(folder: Path) -> None:
     running = Running(folder, variables=SLOW)
     running.wait_until(running.embedding)
     for child in running.children:
-        child.suspend()
+        with contextlib.suppress(psutil.NoSuchProcess):  # that of unmodified CpGPT has ended
+            child.suspend()
     running.process.send_signal(signal.SIGTERM)
     assert running.end()[0] == 143
 
@@ -381,8 +382,8 @@ def test_a_signal_waits_for_the_end_of_a_held_section() -> None:
 def test_signals_of_the_same_event_are_one() -> None:
     """As `timeout` sends them, and a shell whose terminal is closed."""
     work = "with signals.held():\n            ready(); time.sleep(0.5); print('kept')"
-    sent = (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP)
-    assert handled(work, *sent) == (143, "kept\ninterrupted SIGTERM\n")
+    sent = (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM)
+    assert handled(work, *sent) == (129, "kept\ninterrupted SIGHUP\n")
 
 
 def test_a_signal_that_is_swallowed_ends_the_process_all_the_same() -> None:
