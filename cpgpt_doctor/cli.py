@@ -68,7 +68,7 @@ examples:
   cpgpt-doctor run-embed --demo
 
 exit code: 0 embedded and verified, 1 not finished (what is finished is kept), 2 bad input,
-nothing started, 130 interrupted (what is finished is kept)
+nothing started, 129, 130, 143 ended by SIGHUP, Ctrl-C, SIGTERM (what is finished is kept)
 """
 
 EXPLAIN_EXAMPLES = """\
@@ -482,6 +482,20 @@ def run_explain(args: argparse.Namespace) -> int:
 
 
 def run_run_embed(args: argparse.Namespace) -> int:
+    """Run it under signals; what happens to its output is no reason to end it."""
+    from cpgpt_doctor.embed import signals
+    from cpgpt_doctor.reports.unbreakable import unbreakable_output
+
+    with contextlib.nullcontext() if args.dry_run else unbreakable_output():
+        try:
+            with signals.handled():
+                return embed(args)
+        except signals.Interrupted as error:
+            complain(f"interrupted ({error}); what is finished is kept, start it again to go on")
+            return error.exit_code
+
+
+def embed(args: argparse.Namespace) -> int:
     from cpgpt_doctor.embed import demo
     from cpgpt_doctor.embed.run import run
     from cpgpt_doctor.reports import run_terminal, stream, terminal
@@ -520,12 +534,8 @@ def run_run_embed(args: argparse.Namespace) -> int:
         return 0
     job = prepared.job
     started = time.monotonic()
-    try:
-        with run_terminal.Shown(len(job.locations), notes) as shown:
-            result = run(job, shown)
-    except KeyboardInterrupt:
-        complain("interrupted; finished parts are kept, start it again to go on")
-        return 130
+    with run_terminal.Shown(len(job.locations), notes) as shown:
+        result = run(job, shown)
     run_terminal.show_end(job, result, console, time.monotonic() - started)
     if result.problem is not None:
         complain(f"not finished: {result.problem}; what is finished is kept")
@@ -559,7 +569,7 @@ def run_bench(args: argparse.Namespace) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code (0, 1, 2, 3 or 130)."""
+    """Run the command line; returns the exit code (0 to 3, or from 129 on for a signal)."""
     top = parser()
     args = top.parse_args(argv)
     try:

@@ -67,14 +67,14 @@ class Running:
         return None
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while not condition():
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.02)
 
     def end(self) -> tuple[int, str, str]:
-        out, err = self.process.communicate(timeout=120)
+        out, err = self.process.communicate(timeout=600)
         return self.process.returncode, out, err
 
 
@@ -133,6 +133,43 @@ def test_ctrl_c_keeps_what_is_finished_and_the_next_run_goes_on(
     again = embed(world, RELEASE, folder, many)
     assert again.returncode == 0, again.stderr
     assert f"{len(many) - kept} locations embedded" in again.stdout
+    assert np.array_equal(stored(world, RELEASE, folder, locations), reference(RELEASE))
+
+
+def test_a_run_whose_output_is_closed_goes_on_and_sigterm_ends_it(
+    world: World, locations: list[str], many: list[str], reference
+) -> None:
+    folder = world.dependencies("terminated")
+    running = Running(world, folder, many)
+    for pipe in (running.process.stdout, running.process.stderr):
+        assert pipe is not None
+        pipe.close()
+    running.wait_until(lambda: running.committed() > 0)
+    family = psutil.Process(running.process.pid).children(recursive=True)
+    assert family
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(600) == 143
+    assert not psutil.wait_procs(family, timeout=10)[1]
+    assert running.record()["status"] == "interrupted"
+    kept = locations[: running.committed()]  # the first part is the first of these
+    rows = stored(world, RELEASE, folder, kept)
+    assert np.array_equal(rows, reference(RELEASE)[: len(kept)])
+
+
+@pytest.mark.full
+def test_a_stopped_worker_is_killed_and_started_again(
+    world: World, locations: list[str], many: list[str], reference
+) -> None:
+    """Waits for the real limit, a minute."""
+    folder = world.dependencies("stopped")
+    running = Running(world, folder, many)
+    running.wait_until(lambda: running.committed() > 0)
+    first = running.worker()
+    assert first is not None
+    first.suspend()
+    code, _, err = running.end()
+    assert code == 0, err
+    assert not first.is_running()
     assert np.array_equal(stored(world, RELEASE, folder, locations), reference(RELEASE))
 
 

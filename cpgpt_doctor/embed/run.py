@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import os
 import random
 import shutil
 import sqlite3
@@ -18,7 +19,7 @@ import cattrs
 import filelock
 import psutil
 
-from cpgpt_doctor.embed import admission, store
+from cpgpt_doctor.embed import admission, signals, store
 from cpgpt_doctor.embed.admission import Refused
 from cpgpt_doctor.embed.binding import Model, Proof, bind
 from cpgpt_doctor.embed.examine import Inputs
@@ -39,6 +40,8 @@ MEASURED_FROM = 4  # times the batch size: enough windows to find a batch of one
 VERIFIED_ALONE = 4  # rows of each part that are computed again
 PROVED_WINDOWS = 16
 CHECKED_TOKENS = 64
+RECORD_BYTES = 1 << 20  # kept free for the record's last state, should the disk be full by then
+EXPECTED = (OSError, sqlite3.Error, DoctorError, InputError, WorkerFailed, WorkerLost)
 LOADING_WORKER = "DataLoader"  # how PyTorch's messages of a lost or silent worker begin
 
 
@@ -81,8 +84,9 @@ class Result:
 def run(job: Job, progress: Progress) -> Result:
     """Compute and commit all locations of the job.
 
-    Raises InputError where another run holds the store. Ctrl-C comes out as KeyboardInterrupt;
-    what was committed stays.
+    Raises InputError where another run holds the store. Ctrl-C and other signals come out as
+    KeyboardInterrupt; what was committed stays. However it ends, the worker is gone by then, and
+    the record says why.
     """
     work = job.inputs.work
     work.mkdir(exist_ok=True)
@@ -97,12 +101,15 @@ def run(job: Job, progress: Progress) -> Result:
     try:
         return Run(job, progress).go()
     finally:
-        shutil.rmtree(work / "staging", ignore_errors=True)
-        lock.release()
+        with signals.held():
+            shutil.rmtree(work / "staging", ignore_errors=True)
+            lock.release()
 
 
 class Run:
     """One run, while it holds the lock."""
+
+    closed = False  # whether the record has been written for the last time
 
     def __init__(self, job: Job, progress: Progress) -> None:
         self.job = job
@@ -131,18 +138,31 @@ class Run:
         )
 
     def go(self) -> Result:
-        try:
-            problem = self.work()
-        except KeyboardInterrupt:
-            self.close("interrupted", None)
-            raise
-        except Refused:  # the store and its record stay as they were
-            self.end_worker()
-            raise
-        except (OSError, sqlite3.Error, DoctorError, InputError, WorkerFailed, WorkerLost) as error:
-            problem = self.explained(error)
-        problem = self.close("unfinished" if problem else "complete", problem)
+        with signals.at_once(self.last_words):
+            try:
+                try:
+                    # No zeros: file systems may not keep room for them.
+                    self.reserve.write_bytes(os.urandom(RECORD_BYTES))
+                    problem = self.work()
+                except Refused:  # the store and its record stay as they were
+                    self.end_worker()
+                    self.closed = True
+                    raise
+                except EXPECTED as error:
+                    problem = self.explained(error)
+                with signals.held():
+                    problem = self.close("unfinished" if problem else "complete", problem)
+            except KeyboardInterrupt as error:
+                self.close("interrupted", f"ended by {error}" if str(error) else None)
+                raise
+            except BaseException as error:
+                self.close("unfinished", f"{type(error).__name__}: {error}")
+                raise
         return Result(self.done, problem, self.record.path, self.log, self.record.verification)
+
+    @property
+    def reserve(self) -> Path:
+        return self.staging / "reserve"
 
     def work(self) -> str | None:
         """All of the run; returns why it is not finished, None where it is."""
@@ -156,14 +176,28 @@ class Run:
 
     def close(self, status: str, problem: str | None) -> str | None:
         """End the worker and write the record for the last time; returns the problem."""
+        if self.closed:
+            return problem
         self.end_worker()
+        shutil.rmtree(self.staging, ignore_errors=True)  # which makes room
         self.record.status = status
         self.record.problem = problem
         try:
             self.record.write()
         except OSError as error:
-            return problem or self.explained(error)
+            unwritten = f"{self.record.path}: the record is not closed: {error.strerror or error}"
+            problem = f"{problem}; {unwritten}" if problem else unwritten
+        self.closed = True
         return problem
+
+    def last_words(self) -> None:
+        """Close the record where the process is ended at once; its children are by then."""
+        if not self.closed:
+            self.record.status = "interrupted"
+            self.record.problem = "ended at once by a second signal, or one that had no effect"
+            with contextlib.suppress(OSError):
+                self.reserve.unlink(missing_ok=True)
+            self.record.write()
 
     def explained(self, error: Exception) -> str:
         """An error in one line; where the disk is full, that, since it shows in many ways."""
@@ -324,22 +358,23 @@ class Run:
         before = self.done
         staged = self.stage(worker, part, lambda done: self.progress.advance(before + done))
         self.check_genome()
-        added = store.commit(self.job.address, staged, part)
-        seconds = time.monotonic() - started
-        locations_digest = hashlib.sha256("".join(f"{each}\n" for each in part).encode())
-        self.record.parts.append(
-            Part(
-                added.first_row,
-                len(part),
-                added.rows_digest,
-                locations_digest.hexdigest(),
-                seconds,
-                now(),
+        with signals.held():
+            added = store.commit(self.job.address, staged, part)
+            seconds = time.monotonic() - started
+            locations_digest = hashlib.sha256("".join(f"{each}\n" for each in part).encode())
+            self.record.parts.append(
+                Part(
+                    added.first_row,
+                    len(part),
+                    added.rows_digest,
+                    locations_digest.hexdigest(),
+                    seconds,
+                    now(),
+                )
             )
-        )
-        self.record.write()
-        self.sample += random.sample(part, min(VERIFIED_ALONE, len(part)))
-        self.done += len(part)
+            self.record.write()
+            self.sample += random.sample(part, min(VERIFIED_ALONE, len(part)))
+            self.done += len(part)
         self.progress.advance(self.done)
         return seconds
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
+ONE_AT_A_TIME = threading.Lock()
+
 
 def send(channel: TextIO, message: dict[str, Any]) -> None:
-    """Write one object as a line and flush it, so that a crash right after loses nothing."""
-    channel.write(json.dumps(message) + "\n")
-    channel.flush()
+    """Write one object as a line and flush it, so that a crash right after loses nothing.
+
+    Any thread may call this: lines do not mix.
+    """
+    line = json.dumps(message) + "\n"
+    with ONE_AT_A_TIME:
+        channel.write(line)
+        channel.flush()
 
 
 def attempt(action: Callable[[], object]) -> tuple[object | None, dict[str, Any]]:

@@ -1,7 +1,8 @@
 """The embedding worker: CpGPT's own code computes parts into private staging folders.
 
-Commands come as JSON lines, and so do the answers. Everything that CpGPT prints goes to the log.
-When the supervisor is gone its pipe closes, and the worker ends itself.
+Commands come as JSON lines, and so do the answers, with signs of life and of progress in between.
+Everything that CpGPT prints goes to the log. When the supervisor is gone its pipe closes, and the
+worker ends itself.
 
     {"op": "database", "folder", "metadata"}      CpGPT builds its metadata database there
     {"op": "load", ...}                           load the model; see `Session`
@@ -32,6 +33,8 @@ from cpgpt_doctor.patient.reader import shareable
 from cpgpt_doctor.patient.rounding import ROUNDING, relative_difference
 from cpgpt_doctor.patient.tokens import Frame, Table, Tokens, make_table
 from cpgpt_doctor.patient.treatments import Batching, Loader, padded_to
+
+ALIVE_SECONDS = 5.0
 
 
 class Session:
@@ -247,10 +250,22 @@ def read_commands(commands: TextIO, waiting: queue.Queue[dict[str, Any]]) -> Non
     os._exit(1)  # the supervisor is gone; what is not committed is not lost, only computed again
 
 
+def beat(channel: TextIO) -> None:
+    """Say again and again that this process runs, and how much it has computed.
+
+    A thread of its own does: one that hangs beside it shows in the processor seconds.
+    """
+    with contextlib.suppress(OSError):  # the supervisor is gone; then our commands end, too
+        while True:
+            send(channel, {"event": "alive", "cpu": time.process_time()})
+            time.sleep(ALIVE_SECONDS)
+
+
 def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
     os.chdir(request["folder"])  # CpGPT's logger makes a folder where it is
     waiting: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=read_commands, args=(commands, waiting), daemon=True).start()
+    threading.Thread(target=beat, args=(channel,), daemon=True).start()
     session: Session | None = None
     try:
         while True:
@@ -280,7 +295,8 @@ def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
                     session.embed(folder, locations, session.batching, workers)
                 send(channel, {"event": "embedded"})
     except Exception as error:
-        traceback.print_exc()
+        with contextlib.suppress(OSError):  # the disk of the log is full: say at least the error
+            traceback.print_exc()
         send(
             channel,
             {"event": "error", "type": type(error).__name__, "message": str(error)},

@@ -1,0 +1,170 @@
+"""run-embed over a stand-in for its worker, for faults of the supervisor: no torch, no model.
+
+`python standin.py FOLDER LOCATIONS` is the command line of run-embed from after the examination on.
+What the stand-in does is said by variables: PART_SECONDS, for each part; HANG_IN, a command in
+which it stays; EXAMINE_SECONDS, for the examination.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+SPECIES, DNA_LLM, CONTEXT, WIDTH = "homo_sapiens", "a-model", 201, 4
+
+# Runs as an interpreter: its arguments are those of any worker, and are not looked at.
+WORKER = """#!{python}
+import json, os, pickle, sqlite3, struct, sys, threading, time
+
+ONE_AT_A_TIME = threading.Lock()
+ANSWERS = dict(database="built", load="loaded", tokens="checked", measure="measured")
+SPECIES, DNA_LLM, CONTEXT, WIDTH = {settings!r}
+
+
+def send(**message):
+    with ONE_AT_A_TIME:
+        print(json.dumps(message), flush=True)
+
+
+def beat():
+    while True:
+        send(event="alive", cpu=time.process_time())
+        time.sleep(0.02)
+
+
+def database(folder, value):
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "ensembl_metadata.db")
+    if os.path.exists(path):
+        os.unlink(path)
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE unnamed (key TEXT PRIMARY KEY, value BLOB)")
+    connection.execute("INSERT INTO unnamed VALUES (?, ?)", (SPECIES, pickle.dumps(value)))
+    connection.commit()
+    connection.close()
+
+
+def embed(folder, locations, **more):
+    for done in range(0, len(locations), max(1, len(locations) // 5)):
+        send(event="progress", done=done)
+        time.sleep(float(os.environ.get("PART_SECONDS", "0")) / 5)
+    rows = {{location: at for at, location in enumerate(locations)}}
+    database(folder, {{DNA_LLM: {{CONTEXT: rows}}}})
+    place = os.path.join(folder, "dna_embeddings", SPECIES, DNA_LLM)
+    os.makedirs(place, exist_ok=True)
+    with open(os.path.join(place, f"{{CONTEXT}}bp_dna_embeddings.mmap"), "wb") as out:
+        for location in locations:
+            out.write(struct.pack("4f", *[float(location.partition(":")[2]) + 1] * WIDTH))
+    send(event="embedded", **more)
+
+
+{before}
+threading.Thread(target=beat, daemon=True).start()
+sys.stdin.readline()
+for line in sys.stdin:
+    command = json.loads(line)
+    op = command["op"]
+    while op == os.environ.get("HANG_IN"):
+        time.sleep(1)
+    {each}
+    if op == "reference":
+        embed(command["folder"], command["locations"], without_prefetch=False)
+        continue
+    if op == "embed":
+        embed(command["folder"], command["locations"])
+        continue
+    if op == "database":
+        database(command["folder"], {{"assembly": "X"}})
+    model = dict(weights="w", precision="float32", padding=1)
+    versions = dict(CpGPT="0.0.13")
+    send(event=ANSWERS[op], versions=versions, model=model, device="cpu", used=True)
+"""
+
+
+def write_worker(path: Path, before: str = "", each: str = "pass") -> Path:
+    """Write a stand-in; `before` runs at its start, `each` for each command `op`."""
+    text = WORKER.format(
+        python=sys.executable,
+        settings=(SPECIES, DNA_LLM, CONTEXT, WIDTH),
+        before=before,
+        each=each,
+    )
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def make_folder(folder: Path) -> Path:
+    """A dependencies folder, with a stand-in for an interpreter in it."""
+    (folder / "genomes").mkdir(parents=True)
+    (folder / "genomes" / "x.fa").write_text(">1 dna\n" + "ACGT" * 20 + "\n")
+    write_worker(folder / "python")
+    return folder
+
+
+def main(folder: Path, locations: int) -> int:
+    from cpgpt_doctor import cli, run_embed
+    from cpgpt_doctor.embed import genome, run
+    from cpgpt_doctor.embed.examine import Inputs
+    from cpgpt_doctor.embed.store import Address, named_rows
+
+    def examine() -> None:
+        seconds = os.environ.get("EXAMINE_SECONDS")
+        if seconds:
+            subprocess.run(["sleep", seconds], stdin=subprocess.DEVNULL)
+
+    def prepare(asked: run_embed.Asked) -> run_embed.Prepared:
+        with ThreadPoolExecutor(1) as pool:  # as the probes run
+            pool.submit(examine).result()
+        path = folder / "genomes" / "x.fa"
+        inputs = Inputs(folder, SPECIES, path, genome.index(path, folder / ".cpgpt-doctor"))
+        address = Address(folder, SPECIES, DNA_LLM, CONTEXT, WIDTH)
+        wanted = tuple(f"1:{at}" for at in range(locations))
+        stored = named_rows(address)
+        job = run.Job(
+            python=str(folder / "python"),
+            inputs=inputs,
+            address=address,
+            locations=tuple(each for each in wanted if each not in stored),
+            all_locations=wanted,
+            batch_size=8,
+            num_workers=0,
+            start_method=None,
+            device="cpu",
+            plan=(),
+            patient={},
+            intent={},
+        )
+        return run_embed.Prepared(None, job, locations, locations, 0)  # type: ignore[arg-type]
+
+    run_embed.prepare = prepare
+    return cli.main(["run-embed", "--dependencies-dir", str(folder), "--locations", "-"])
+
+
+def start(folder: Path, locations: int, **options: object) -> subprocess.Popen[bytes]:
+    """Start it, in a session of its own; `options` are those of Popen, and `variables`."""
+    variables = options.pop("variables", {})
+    assert isinstance(variables, dict)
+    root = str(Path(__file__).parents[1])
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": root, **variables}
+    return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
+        [sys.executable, __file__, str(folder), str(locations)],
+        env=environment,
+        start_new_session=True,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+    )
+
+
+def record(folder: Path) -> dict[str, object]:
+    """run.json; empty where there is none yet."""
+    for path in (folder / "dna_embeddings").rglob("*.run.json"):
+        return dict(json.loads(path.read_text()))
+    return {}
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
