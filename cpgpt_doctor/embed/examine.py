@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import json
 import os
@@ -9,7 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cpgpt_doctor.embed import metadata
-from cpgpt_doctor.embed.genome import Genome, Index, Sequence, index
+from cpgpt_doctor.embed.genome import (
+    Genome,
+    Index,
+    IndexWrong,
+    Sequence,
+    build_index,
+    check_index,
+    check_same,
+    index,
+)
 from cpgpt_doctor.embed.locations import Locations
 from cpgpt_doctor.errors import InputError
 
@@ -115,6 +125,24 @@ def find_genome(dependencies: Path, species: str, assembly: str, given: Path | N
     raise InputError(
         f"{path}: the genome is missing; put it there, or name one with --genome FASTA"
     )
+
+
+def prove_index(given: Inputs, names: set[str]) -> tuple[Inputs, str]:
+    """Hold the index's entries of `names` against the genome; build a kept one that lies again.
+
+    Returns what to say about it, empty where it was right. Raises IndexWrong where an index just
+    built is wrong too: then the genome changes.
+    """
+    try:
+        check_index(given.genome, given.sequences, names)
+    except IndexWrong as wrong:
+        built = build_index(given.genome)
+        check_same(given.genome, given.index.identity, "while it was read")
+        check_index(given.genome, built, names)
+        told = f"the kept index was thrown away and built again: {wrong}"
+        fresh = Index(given.index.identity, built)
+        return dataclasses.replace(given, index=fresh), told
+    return given, ""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,13 @@ from cpgpt_doctor.errors import InputError
 
 BLOCK = 1 << 23  # bytes of a genome in memory at once, about
 INDEX_SCHEMA = "cpgpt-doctor/genome-index/v1"
+CHECKED_LINES = 16  # of each sequence, besides its first ones and its last
+CHECKED_BYTES = 4096  # at either end of a line, and after a sequence
 LONE_CR = re.compile(rb"\r(?!\n)")
+
+
+class IndexWrong(InputError):
+    """An index that does not say what stands in the genome."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,11 @@ class Sequence:
         """The line of a .fai."""
         numbers = self.length, self.offset, self.line_bases, self.line_bytes
         return "\t".join([self.name, *map(str, numbers)]) + "\n"
+
+    def at(self, base: int) -> int:
+        """Where a base stands in the file."""
+        line, column = divmod(base, self.line_bases)
+        return self.offset + line * self.line_bytes + column
 
 
 @dataclass(frozen=True)
@@ -288,12 +299,16 @@ def write_whole(path: Path, text: str) -> None:
 
 
 class Genome:
-    """A FASTA file whose windows are read by position; each read names its own offset."""
+    """A FASTA file whose windows are read by position; each read names its own offset.
+
+    An entry of the index is held against the file before it is used: IndexWrong.
+    """
 
     def __init__(self, path: Path, sequences: tuple[Sequence, ...]) -> None:
         self.path = path
         self.sequences = {each.name: each for each in sequences}
         self._stream = open_genome(path)
+        self._checked: set[str] = set()
 
     def close(self) -> None:
         self._stream.close()
@@ -305,23 +320,119 @@ class Genome:
         https://pypi.org/project/CpGPT/ 0.0.1 to 0.0.13, GenomicSequenceDataset.
         """
         sequence = self.sequences[name]
+        if name not in self._checked:
+            check_entry(self._stream, sequence, self.path)
+            self._checked.add(name)
         start = max(0, position - context_len // 2)
         end = min(sequence.length - 1, position + context_len // 2)
         return self.read(sequence, start, end)
 
     def read(self, sequence: Sequence, start: int, end: int) -> str:
-        """Bases start (0-based) to end (not included)."""
+        """Bases start (0-based) to end (not included). Raises IndexWrong where there are fewer."""
         if end <= start:
             return ""
-        first = self._at(sequence, start)
-        self._stream.seek(first)
-        data = self._stream.read(self._at(sequence, end - 1) + 1 - first)
-        return data.translate(None, b"\r\n").decode("ascii", "replace")
+        first = sequence.at(start)
+        data = read_at(self._stream, first, sequence.at(end - 1) + 1 - first)
+        bases = data.translate(None, b"\r\n")
+        if len(bases) != end - start:
+            raise IndexWrong(
+                f"{self.path}: the index of the genome is wrong about sequence {sequence.name!r}:"
+                f" bases {start} to {end - 1} are not where it has them"
+            )
+        return bases.decode("ascii", "replace")
 
-    @staticmethod
-    def _at(sequence: Sequence, base: int) -> int:
-        line, column = divmod(base, sequence.line_bases)
-        return sequence.offset + line * sequence.line_bytes + column
+
+def check_index(path: Path, sequences: Iterable[Sequence], names: Iterable[str]) -> None:
+    """Hold the entries of `names` against the genome itself; those it does not have are passed by.
+
+    Raises IndexWrong where one does not say what stands in the file.
+    """
+    entries = {each.name: each for each in sequences}
+    with open_genome(path) as stream:
+        for name in set(names) & set(entries):
+            check_entry(stream, entries[name], path)
+
+
+def check_entry(stream: BinaryIO, entry: Sequence, path: Path) -> None:
+    wrong = mismatch(stream, entry)
+    if wrong:
+        raise IndexWrong(
+            f"{path}: the index of the genome is wrong about sequence {entry.name!r}: {wrong}"
+        )
+
+
+def mismatch(stream: BinaryIO, entry: Sequence) -> str:
+    """How an entry differs from what stands in the file; empty where all that is looked at fits.
+
+    Looked at are the header, the first lines, some in the middle, the last, and what follows.
+    """
+    size = os.fstat(stream.fileno()).st_size
+    if not (0 < entry.offset <= size and 0 <= entry.length <= size):
+        return "its numbers contradict each other"
+    header = line_before(stream, entry.offset)
+    if not header.startswith(b">") or header_name(header) != entry.name:
+        return f"its header does not end at byte {entry.offset}"
+    end = entry.offset
+    if entry.length:
+        full, left = divmod(entry.length, entry.line_bases) if entry.line_bases > 0 else (0, 0)
+        line_end = entry.line_bytes - entry.line_bases
+        if not full or line_end not in ((0, 1, 2) if (full, left) == (1, 0) else (1, 2)):
+            return "its numbers contradict each other"
+        for line in {0, 1, 2, *range(0, full, full // CHECKED_LINES + 1), full - 1}:
+            if line < full and not line_fits(stream, entry, line, closed=(line < full - 1 or left)):
+                return f"line {line + 1} is not one of {entry.line_bases} bases"
+        if left and not all_bases(stream, entry.at(full * entry.line_bases), left):
+            return f"its last line is not one of {left} bases"
+        end = entry.at(entry.length - 1) + 1
+    return "" if ends_at(stream, end, entry.length) else f"it does not end at byte {end}"
+
+
+def line_before(stream: BinaryIO, offset: int) -> bytes:
+    """The line that ends directly before `offset`; empty where no line does."""
+    for length in (CHECKED_BYTES, BLOCK):
+        start = max(0, offset - length)
+        data = read_at(stream, start, offset - start)
+        begin = data[:-1].rfind(b"\n") + 1
+        if not data.endswith(b"\n") or len(data) < offset - start:
+            return b""
+        if begin or not start:
+            return data[begin:]
+    return b""
+
+
+def line_fits(stream: BinaryIO, entry: Sequence, line: int, closed: object) -> bool:
+    """Whether a full line holds bases alone and, where it is closed, ends as the first one does."""
+    start = entry.offset + line * entry.line_bytes
+    line_end = b"\r\n"[-(entry.line_bytes - entry.line_bases) :]
+    return all_bases(stream, start, entry.line_bases) and (
+        not closed or read_at(stream, start + entry.line_bases, len(line_end)) == line_end
+    )
+
+
+def all_bases(stream: BinaryIO, start: int, length: int) -> bool:
+    """Whether there are `length` bytes with no line end; a long line is read at both ends."""
+    part = min(length, CHECKED_BYTES)
+    return all(
+        len(data) == part and not re.search(rb"[\r\n]", data)
+        for data in (read_at(stream, at, part) for at in (start, start + length - part))
+    )
+
+
+def ends_at(stream: BinaryIO, end: int, length: int) -> bool:
+    """Whether nothing but line ends stands between `end` and the next header or the file's end."""
+    closed = not length
+    while data := read_at(stream, end, CHECKED_BYTES):
+        after = data.lstrip(b"\r\n")
+        closed = closed or after != data
+        if after:
+            return closed and after.startswith(b">")
+        end += len(data)
+    return True
+
+
+def read_at(stream: BinaryIO, start: int, length: int) -> bytes:
+    stream.seek(start)
+    return stream.read(length)
 
 
 def sample_digests(genome: Genome, locations: Iterable[str], context_len: int) -> dict[str, str]:
@@ -365,6 +476,12 @@ def keep_index(kept: Index, path: Path, cache: Path) -> Path:
         write_index(kept.sequences, fai)
         write_whole(digests_file(fai), json.dumps(digests(kept, fai)) + "\n")
     return fai
+
+
+def check_kept(kept: Index, fai: Path) -> None:
+    """Raise IndexWrong where the index kept in the file `fai` is no longer `kept`."""
+    if read_index(fai, kept.identity) != kept.sequences:
+        raise IndexWrong(f"{fai}: the index of the genome was changed by something else")
 
 
 def cached_index(path: Path, cache: Path, state: Identity) -> Path:
