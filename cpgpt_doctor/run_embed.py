@@ -40,6 +40,8 @@ class Asked:
     device: str
     python: str
     allow_all_n: bool
+    allow_non_cpg: bool
+    positions: str | None
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,6 @@ class Prepared:
 
     report: Report
     job: Job | None
-    locations: int
     seen: Seen
     told: tuple[str, ...]
 
@@ -63,7 +64,7 @@ def prepare(asked: Asked) -> Prepared:
     """
     if asked.context_len < SMALLEST_CONTEXT:
         raise InputError(f"--context-len {asked.context_len}: CpGPT takes {SMALLEST_CONTEXT} up")
-    given = locations.read(asked.locations)
+    given = locations.read(asked.locations, asked.positions)
     inputs = examine.inputs(asked.dependencies, asked.species, asked.genome)
     names = {location.partition(":")[0] for location in given.places}
     inputs, rebuilt = examine.prove_index(inputs, names)
@@ -78,14 +79,16 @@ def prepare(asked: Asked) -> Prepared:
             f" {seen.all_n[0]} (line {given.places[seen.all_n[0]]}): their embedding means nothing;"
             " leave them out, or allow them by name with --allow-all-n"
         )
+    decided = examine.check_cpgs(given, seen, asked.allow_non_cpg)
     told = tuple(filter(None, [rebuilt]))
     # What workers would do to CpGPT's own dataset is of no matter: they get another (CPG202).
     facts = collect(asked.python, folder=str(asked.dependencies), leave_out=("workers",))
     report = judged(facts, asked)
     if report.exit_code:
-        return Prepared(report, None, len(given.places), seen, told)
-    job = make_job(asked, facts, report, given, inputs)
-    return Prepared(report, job, len(given.places), seen, told)
+        return Prepared(report, None, seen, told)
+    positions = plan.positions(given, seen, decided)
+    job = make_job(asked, facts, report, given, inputs, positions)
+    return Prepared(report, job, seen, told)
 
 
 def judged(facts: Facts, asked: Asked) -> Report:
@@ -134,6 +137,7 @@ def make_job(
     report: Report,
     given: locations.Locations,
     inputs: examine.Inputs,
+    positions: plan.Setting,
 ) -> Job:
     assert facts.embedder is not None
     assert facts.embedder.examined is not None
@@ -168,6 +172,7 @@ def make_job(
             facts,
             given,
             address,
+            positions=positions,
             stored=len(given.places) - len(missing),
             batch_size=asked.batch_size,
             num_workers=asked.num_workers,

@@ -29,6 +29,7 @@ def embed(world: World, release: str, folder: Path, locations: list[str], **opti
         "--python", PATIENTS[release],
         "--device", "cpu",
         "--allow-all-n",
+        "--allow-non-cpg",
         *extra,
     )  # fmt: skip
 
