@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import os
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,6 +90,66 @@ def test_half_of_a_kept_index_counts_as_none(file, tmp_path: Path, lost: str) ->
     (kept if lost == "fai" else genome.digests_file(kept)).unlink()
     assert genome.read_index(kept, built.identity) == ()
     assert genome.index(path, tmp_path) == built
+
+
+@pytest.mark.parametrize("which", ["fai", "digests"])
+@pytest.mark.parametrize("kind", ["FIFO", "folder", "endless", "dangling", "huge"])
+def test_what_is_no_kept_index_is_passed_by_at_once(
+    file, tmp_path: Path, which: str, kind: str
+) -> None:
+    path = file(GENOMES["several"])
+    built = genome.index(path, tmp_path)
+    fai = genome.keep_index(built, path, tmp_path)
+    kept = fai if which == "fai" else genome.digests_file(fai)
+    kept.unlink()
+    if kind == "FIFO":
+        os.mkfifo(kept)
+    elif kind == "folder":
+        kept.mkdir()
+    elif kind == "endless":
+        kept.symlink_to("/dev/zero")
+    elif kind == "dangling":
+        kept.symlink_to(tmp_path / "none")
+    else:
+        with kept.open("wb") as stream:
+            stream.truncate(1 << 40)
+    assert genome.index(path, tmp_path) == built
+    if kind != "folder":
+        assert genome.read_index(genome.keep_index(built, path, tmp_path), built.identity)
+    assert not (tmp_path / "none").exists()
+
+
+def test_an_index_is_not_written_through_a_link(file, tmp_path: Path) -> None:
+    path = file(GENOMES["several"])
+    built = genome.index(path, tmp_path)
+    fai = genome.cached_index(path, tmp_path, built.identity)
+    other = tmp_path / "another's file"
+    other.write_text("kept")
+    for kept in (fai, genome.digests_file(fai)):
+        kept.symlink_to(other)
+        kept.with_name(kept.name + ".tmp").symlink_to(other)
+    genome.keep_index(built, path, tmp_path)
+    assert other.read_text() == "kept"
+    assert genome.read_index(fai, built.identity) == built.sequences
+
+
+def test_a_changed_digest_is_damage(file, tmp_path: Path) -> None:
+    path = file(GENOMES["several"])
+    built = genome.index(path, tmp_path)
+    beside = genome.digests_file(genome.keep_index(built, path, tmp_path))
+    digest = built.sequences[0].digest
+    beside.write_text(beside.read_text().replace(digest, digest[::-1]))
+    assert genome.index(path, tmp_path) == built
+
+
+def test_an_index_changed_during_a_run_is_no_longer_the_one_kept(file, tmp_path: Path) -> None:
+    path = file(GENOMES["several"])
+    built = genome.index(path, tmp_path)
+    fai = genome.keep_index(built, path, tmp_path)
+    genome.check_kept(built, fai)
+    fai.write_bytes(fai.read_bytes().replace(b"\t6\t", b"\t5\t"))
+    with pytest.raises(genome.IndexWrong, match="was changed by something else"):
+        genome.check_kept(built, fai)
 
 
 def test_the_digests_of_one_index_do_not_serve_another(file, tmp_path: Path) -> None:
@@ -417,6 +478,25 @@ def test_a_genome_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing.fa"):
         with pytest.raises(InputError, match=f"{path}: the genome cannot be read"):
             genome.build_index(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file of Linux whose bytes cannot be read")
+def test_a_genome_whose_bytes_cannot_be_read_is_refused() -> None:
+    with pytest.raises(InputError, match="/proc/self/mem: the genome cannot be read: "):
+        genome.build_index(Path("/proc/self/mem"))
+
+
+def test_a_users_own_index_is_neither_trusted_nor_touched(file, tmp_path: Path) -> None:
+    path = file(GENOMES["several"])
+    own = tmp_path / "genome.fa.fai"
+    genome.write_index(lying(path, offset=1), own)
+    before = own.read_bytes(), own.stat().st_mtime_ns
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    found = genome.index(path, cache)
+    assert found.sequences == genome.build_index(path)
+    genome.keep_index(found, path, cache)
+    assert (own.read_bytes(), own.stat().st_mtime_ns) == before
 
 
 def test_reading_windows_writes_nothing_beside_the_genome(file, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ it too; it is never written beside the user's genome.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ from typing import Any, BinaryIO
 from cpgpt_doctor.errors import InputError
 
 BLOCK = 1 << 23  # bytes of a genome in memory at once, about
+LARGEST_INDEX = 1 << 30
 INDEX_SCHEMA = "cpgpt-doctor/genome-index/v1"
 CHECKED_LINES = 16  # of each sequence, besides its first ones and its last
 CHECKED_BYTES = 4096  # at either end of a line, and after a sequence
@@ -82,7 +84,7 @@ def identity(path: Path) -> Identity:
     try:
         status = path.stat()
     except OSError as error:
-        raise InputError(f"{path}: the genome cannot be read: {error.strerror}") from error
+        raise unreadable(path, error) from error
     return Identity(status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev)
 
 
@@ -94,11 +96,14 @@ def build_index(path: Path) -> tuple[Sequence, ...]:
     reading = Reading(path)
     rest = b""
     with open_genome(path) as stream:
-        while block := stream.read(BLOCK):
-            if block.endswith(b"\r"):
-                block += stream.read(1)  # CR and LF stay together
-            data = rest + block
-            rest = data[reading.take(data) :]
+        try:
+            while block := stream.read(BLOCK):
+                if block.endswith(b"\r"):
+                    block += stream.read(1)  # CR and LF stay together
+                data = rest + block
+                rest = data[reading.take(data) :]
+        except OSError as error:
+            raise unreadable(path, error) from error
     if rest or reading.begun:
         reading.line(rest)
     reading.close()
@@ -260,21 +265,11 @@ def header_name(header: bytes) -> str:
 def open_genome(path: Path) -> BinaryIO:
     """Open a file that can be read by position; a pipe or a device is refused without waiting."""
     try:
-        # Without O_NONBLOCK, opening a FIFO waits for its writer.
-        descriptor = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        )
+        stream = open_regular(path)
+        packed = read_at(stream, 0, 2) == b"\x1f\x8b"
     except OSError as error:
-        raise InputError(f"{path}: the genome cannot be read: {error.strerror}") from error
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(descriptor)
-        what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-        raise InputError(
-            f"{path}: the genome cannot be read: it is {what}; CpGPT reads a file by position"
-        )
-    stream = os.fdopen(descriptor, "rb")
-    if stream.read(2) == b"\x1f\x8b":
+        raise unreadable(path, error) from error
+    if packed:
         stream.close()
         raise InputError(
             f"{path}: the genome is compressed, which CpGPT cannot read by position; decompress it"
@@ -284,6 +279,23 @@ def open_genome(path: Path) -> BinaryIO:
     return stream
 
 
+def unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path}: the genome cannot be read: {error.strerror}")
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading. Raises OSError, at once, for what is no regular file."""
+    # Without O_NONBLOCK, opening a FIFO waits for its writer.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise OSError(errno.EINVAL, f"it is {what}, which has no bytes by position", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
 def write_index(sequences: tuple[Sequence, ...], path: Path) -> None:
     write_whole(path, "".join(each.fai() for each in sequences))
 
@@ -291,7 +303,8 @@ def write_index(sequences: tuple[Sequence, ...], path: Path) -> None:
 def write_whole(path: Path, text: str) -> None:
     """Write a file that has its name only once it is on the disk whole."""
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", encoding="utf-8", newline="\n") as out:
+    temporary.unlink(missing_ok=True)  # a link with this name would lead to another's file
+    with temporary.open("x", encoding="utf-8", newline="\n") as out:
         out.write(text)
         out.flush()
         os.fsync(out.fileno())
@@ -468,13 +481,13 @@ def check_same(path: Path, before: Identity, when: str) -> None:
 def keep_index(kept: Index, path: Path, cache: Path) -> Path:
     """Keep an index in the folder `cache`, for the next run and for pyfaidx; return its path.
 
-    Our digests stand in a file beside it, which names the state of the genome and the index's own
-    digest: one without the other counts as none.
+    Our digests stand in a file beside it, which names the state of the genome and holds a digest
+    over both files: one without the other counts as none.
     """
     fai = cached_index(path, cache, kept.identity)
     if read_index(fai, kept.identity) != kept.sequences:
         write_index(kept.sequences, fai)
-        write_whole(digests_file(fai), json.dumps(digests(kept, fai)) + "\n")
+        write_whole(digests_file(fai), json.dumps(digests(kept, fai.read_bytes())) + "\n")
     return fai
 
 
@@ -493,28 +506,38 @@ def digests_file(fai: Path) -> Path:
     return fai.with_name(fai.name + ".json")
 
 
-def digests(kept: Index, fai: Path) -> dict[str, Any]:
+def digests(kept: Index, fai: bytes) -> dict[str, Any]:
+    """What is kept beside the index whose file holds `fai`."""
+    own = [each.digest for each in kept.sequences]
     return {
         "schema": INDEX_SCHEMA,
         "genome": str(kept.identity),
-        "fai": hashlib.sha256(fai.read_bytes()).hexdigest(),
-        "sequences": [each.digest for each in kept.sequences],
+        "whole": hashlib.sha256(b"\n".join([fai, *(each.encode() for each in own)])).hexdigest(),
+        "sequences": own,
     }
 
 
 def read_index(fai: Path, state: Identity) -> tuple[Sequence, ...]:
     """A kept index of this state of a genome; empty where there is none, or a damaged one."""
     try:
-        lines = fai.read_text(encoding="utf-8").split("\n")[:-1]
-        stored = json.loads(digests_file(fai).read_text(encoding="utf-8"))
-        split = [line.split("\t") for line in lines]
+        content = read_kept(fai)
+        stored = json.loads(read_kept(digests_file(fai)))
+        split = [line.split("\t") for line in content.decode().split("\n")[:-1]]
         sequences = tuple(
             Sequence(name, int(length), int(offset), int(bases), int(width), digest)
             for (name, length, offset, bases, width), digest in zip(
                 split, stored["sequences"], strict=True
             )
         )
-        whole = stored == digests(Index(state, sequences), fai)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        whole = stored == digests(Index(state, sequences), content)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return ()
     return sequences if whole else ()
+
+
+def read_kept(path: Path) -> bytes:
+    """A file of ours. Raises OSError where it is something else, or larger than any index."""
+    with open_regular(path) as stream:
+        if os.fstat(stream.fileno()).st_size > LARGEST_INDEX:
+            raise OSError(errno.EFBIG, "larger than any index", str(path))
+        return stream.read()
