@@ -265,8 +265,11 @@ def test_a_genome_that_cannot_be_read_by_position_is_refused_at_once(
         path.mkdir()
     else:
         path.symlink_to("/dev/zero")
-    line = refused_run(world, dependencies, "1:5\n", "--genome", path)
-    assert line.startswith(f"{path}: the genome cannot be read: it is a")
+    for line in (
+        refused_run(world, dependencies, "1:5\n", "--genome", path),
+        refused(world, "check", "--genome", path),
+    ):
+        assert line.startswith(f"{path}: the genome cannot be read: it is a")
 
 
 def test_locations_one_base_off_are_refused_with_the_option_that_mends_them(
