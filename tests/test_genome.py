@@ -380,7 +380,13 @@ def test_a_right_index_is_right(file, content: bytes) -> None:
 
 
 def test_a_right_index_of_an_empty_sequence_is_right(file) -> None:
-    for content in (b">1\n>2\nAC\n", b">1\nAC\n>2\n", b">1\n\n>2\nAC", b">1\r\n>2\r\nAC\r\n"):
+    for content in (
+        b">1\n>2\nAC\n",
+        b">1\nAC\n>2\n",
+        b">1\nAC\n>2",
+        b">1\n\n>2\nAC",
+        b">1\r\n>2\r\nAC\r\n",
+    ):
         path = file(content)
         built = genome.build_index(path)
         assert [each.name for each in built] == ["1", "2"]

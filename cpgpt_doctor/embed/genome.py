@@ -401,12 +401,12 @@ def mismatch(stream: BinaryIO, entry: Sequence) -> str:
 
 
 def line_before(stream: BinaryIO, offset: int) -> bytes:
-    """The line that ends directly before `offset`; empty where no line does."""
+    """The line that ends directly before `offset`, or with the file; empty where none does."""
     for length in (CHECKED_BYTES, BLOCK):
         start = max(0, offset - length)
         data = read_at(stream, start, offset - start)
         begin = data[:-1].rfind(b"\n") + 1
-        if not data.endswith(b"\n") or len(data) < offset - start:
+        if len(data) < offset - start or (not data.endswith(b"\n") and stream.read(1)):
             return b""
         if begin or not start:
             return data[begin:]
