@@ -26,7 +26,7 @@ def observe(
     if recorded is not None:
         return recorded_facts.read(recorded)
     if genome is not None:
-        if not genome.is_file():
+        if not genome.exists():
             raise InputError(f"--genome {genome}: no such file")
         open_genome(genome).close()  # refuses what CpGPT could not read by position
     if dataset is not None and not re.fullmatch(r"[\w.]+:\w+", dataset):

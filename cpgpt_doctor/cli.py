@@ -249,8 +249,14 @@ def add_run_embed(commands: Commands) -> None:
     embed.add_argument(
         "--locations",
         metavar="FILE",
-        help="chrom:pos lines, BED, or CSV/TSV with named columns; positions are the 0-based"
-        " start of the CpG; - for standard input",
+        help="chrom:pos lines, BED, VCF, or CSV/TSV with named columns; positions are the 0-based"
+        " start of the CpG, a VCF's are converted; - for standard input",
+    )
+    embed.add_argument(
+        "--positions",
+        choices=("0-based", "1-based"),
+        help="what the file's positions count from; one is subtracted from 1-based ones"
+        " (default: 0-based, a VCF's 1-based)",
     )
     embed.add_argument("--species", default="homo_sapiens", metavar="NAME")
     embed.add_argument("--dna-llm", metavar="NAME", help="default: CpGPT's own")
@@ -274,6 +280,11 @@ def add_run_embed(commands: Commands) -> None:
     embed.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     embed.add_argument(
         "--allow-all-n", action="store_true", help="embed windows of nothing but N, too"
+    )
+    embed.add_argument(
+        "--allow-non-cpg",
+        action="store_true",
+        help="embed locations of which under half say CG in the genome, too",
     )
     embed.add_argument("--dry-run", action="store_true", help="examine, show the plan, and stop")
     embed.add_argument(
@@ -523,6 +534,8 @@ def embed(args: argparse.Namespace) -> int:
             device=args.device,
             python=args.python,
             allow_all_n=args.allow_all_n,
+            allow_non_cpg=args.allow_non_cpg,
+            positions=args.positions,
         )
     )
     if prepared.job is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cpgpt_doctor.embed import binding, examine, locations, plan, record, store
+from cpgpt_doctor.embed.examine import Seen
 from cpgpt_doctor.embed.genome import Genome
 from cpgpt_doctor.embed.run import Job, free_bytes, needed_bytes
 from cpgpt_doctor.embed.store import Address
@@ -39,17 +40,21 @@ class Asked:
     device: str
     python: str
     allow_all_n: bool
+    allow_non_cpg: bool
+    positions: str | None
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A job with the report on its environment, and what was seen in the locations."""
+    """A job with the report on its environment, and what was seen in the locations.
+
+    told: what else the user is to know, a sentence each.
+    """
 
     report: Report
     job: Job | None
-    locations: int
-    cg: int
-    all_n: int
+    seen: Seen
+    told: tuple[str, ...]
 
 
 def prepare(asked: Asked) -> Prepared:
@@ -59,8 +64,10 @@ def prepare(asked: Asked) -> Prepared:
     """
     if asked.context_len < SMALLEST_CONTEXT:
         raise InputError(f"--context-len {asked.context_len}: CpGPT takes {SMALLEST_CONTEXT} up")
-    given = locations.read(asked.locations)
+    given = locations.read(asked.locations, asked.positions)
     inputs = examine.inputs(asked.dependencies, asked.species, asked.genome)
+    names = {location.partition(":")[0] for location in given.places}
+    inputs, rebuilt = examine.prove_index(inputs, names)
     genome = Genome(inputs.genome, inputs.sequences)
     try:
         seen = examine.check_locations(given, genome, asked.context_len)
@@ -72,13 +79,16 @@ def prepare(asked: Asked) -> Prepared:
             f" {seen.all_n[0]} (line {given.places[seen.all_n[0]]}): their embedding means nothing;"
             " leave them out, or allow them by name with --allow-all-n"
         )
+    decided = examine.check_cpgs(given, seen, asked.allow_non_cpg)
+    told = tuple(filter(None, [rebuilt]))
     # What workers would do to CpGPT's own dataset is of no matter: they get another (CPG202).
     facts = collect(asked.python, folder=str(asked.dependencies), leave_out=("workers",))
     report = judged(facts, asked)
     if report.exit_code:
-        return Prepared(report, None, len(given.places), seen.cg, len(seen.all_n))
-    job = make_job(asked, facts, report, given, inputs)
-    return Prepared(report, job, len(given.places), seen.cg, len(seen.all_n))
+        return Prepared(report, None, seen, told)
+    positions = plan.positions(given, seen, decided)
+    job = make_job(asked, facts, report, given, inputs, positions)
+    return Prepared(report, job, seen, told)
 
 
 def judged(facts: Facts, asked: Asked) -> Report:
@@ -127,6 +137,7 @@ def make_job(
     report: Report,
     given: locations.Locations,
     inputs: examine.Inputs,
+    positions: plan.Setting,
 ) -> Job:
     assert facts.embedder is not None
     assert facts.embedder.examined is not None
@@ -161,6 +172,7 @@ def make_job(
             facts,
             given,
             address,
+            positions=positions,
             stored=len(given.places) - len(missing),
             batch_size=asked.batch_size,
             num_workers=asked.num_workers,

@@ -239,8 +239,10 @@ def test_a_folder_that_cannot_be_written_to_is_refused_at_once(
         (b">1\nACGT\nAC\nACGT\n", ":3: shorter than the other lines"),
         (b">1\nACGT\n>1\nACGT\n", ":3: the name '1' stands twice"),
         (gzip.compress(b">1\nACGT\n"), "gzip -dk"),
+        (b">1\nAC\0GT\n", ":2: holds a zero byte"),
+        (b">1\rACGT\r", ":1: a line ends in CR without LF"),
     ],
-    ids=["empty", "not FASTA", "ragged", "twice", "gzip"],
+    ids=["empty", "not FASTA", "ragged", "twice", "gzip", "zero", "CR"],
 )
 def test_a_wrong_genome_is_named_with_the_line(
     world: World, dependencies: Path, content: bytes, said: str
@@ -250,6 +252,38 @@ def test_a_wrong_genome_is_named_with_the_line(
     line = refused_run(world, dependencies, "1:5\n", "--genome", genome)
     assert line.startswith(str(genome))
     assert said in line
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "folder", "device"])
+def test_a_genome_that_cannot_be_read_by_position_is_refused_at_once(
+    world: World, dependencies: Path, kind: str
+) -> None:
+    path = world.folder / "given.fa"
+    if kind == "FIFO":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero")
+    for line in (
+        refused_run(world, dependencies, "1:5\n", "--genome", path),
+        refused(world, "check", "--genome", path),
+    ):
+        assert line.startswith(f"{path}: the genome cannot be read: it is a")
+
+
+def test_locations_one_base_off_are_refused_with_the_option_that_mends_them(
+    world: World, dependencies: Path
+) -> None:
+    bases = "".join(world.genome.read_text().split(">")[1].split("\n")[1:])
+    starts = [at for at in range(len(bases)) if bases[at : at + 2] == "CG"][:50]
+    content = "CHR,MAPINFO\n" + "".join(f"1,{at + 1}\n" for at in starts)
+    line = refused_run(world, dependencies, content)
+    assert line.startswith(f"{world.folder / 'given.txt'}: the genome says CG at ")
+    assert "--positions 1-based" in line
+    assert "one base to the left at 100.0%" in refused_run(
+        world, dependencies, content.replace("CHR,MAPINFO", "chrom,position")
+    )
 
 
 def test_a_missing_genome_is_named(world: World, dependencies: Path) -> None:

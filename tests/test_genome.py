@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
 import os
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,6 +90,66 @@ def test_half_of_a_kept_index_counts_as_none(file, tmp_path: Path, lost: str) ->
     (kept if lost == "fai" else genome.digests_file(kept)).unlink()
     assert genome.read_index(kept, built.identity) == ()
     assert genome.index(path, tmp_path) == built
+
+
+@pytest.mark.parametrize("which", ["fai", "digests"])
+@pytest.mark.parametrize("kind", ["FIFO", "folder", "endless", "dangling", "huge"])
+def test_what_is_no_kept_index_is_passed_by_at_once(
+    file, tmp_path: Path, which: str, kind: str
+) -> None:
+    path = file(GENOMES["several"])
+    built = genome.index(path, tmp_path)
+    fai = genome.keep_index(built, path, tmp_path)
+    kept = fai if which == "fai" else genome.digests_file(fai)
+    kept.unlink()
+    if kind == "FIFO":
+        os.mkfifo(kept)
+    elif kind == "folder":
+        kept.mkdir()
+    elif kind == "endless":
+        kept.symlink_to("/dev/zero")
+    elif kind == "dangling":
+        kept.symlink_to(tmp_path / "none")
+    else:
+        with kept.open("wb") as stream:
+            stream.truncate(1 << 40)
+    assert genome.index(path, tmp_path) == built
+    if kind != "folder":
+        assert genome.read_index(genome.keep_index(built, path, tmp_path), built.identity)
+    assert not (tmp_path / "none").exists()
+
+
+def test_an_index_is_not_written_through_a_link(file, tmp_path: Path) -> None:
+    path = file(GENOMES["several"])
+    built = genome.index(path, tmp_path)
+    fai = genome.cached_index(path, tmp_path, built.identity)
+    other = tmp_path / "another's file"
+    other.write_text("kept")
+    for kept in (fai, genome.digests_file(fai)):
+        kept.symlink_to(other)
+        kept.with_name(kept.name + ".tmp").symlink_to(other)
+    genome.keep_index(built, path, tmp_path)
+    assert other.read_text() == "kept"
+    assert genome.read_index(fai, built.identity) == built.sequences
+
+
+def test_a_changed_digest_is_damage(file, tmp_path: Path) -> None:
+    path = file(GENOMES["several"])
+    built = genome.index(path, tmp_path)
+    beside = genome.digests_file(genome.keep_index(built, path, tmp_path))
+    digest = built.sequences[0].digest
+    beside.write_text(beside.read_text().replace(digest, digest[::-1]))
+    assert genome.index(path, tmp_path) == built
+
+
+def test_an_index_changed_during_a_run_is_no_longer_the_one_kept(file, tmp_path: Path) -> None:
+    path = file(GENOMES["several"])
+    built = genome.index(path, tmp_path)
+    fai = genome.keep_index(built, path, tmp_path)
+    genome.check_kept(built, fai)
+    fai.write_bytes(fai.read_bytes().replace(b"\t6\t", b"\t5\t"))
+    with pytest.raises(genome.IndexWrong, match="was changed by something else"):
+        genome.check_kept(built, fai)
 
 
 def test_the_digests_of_one_index_do_not_serve_another(file, tmp_path: Path) -> None:
@@ -253,6 +315,126 @@ def test_windows_of_tiny_sequences_are_those_of_cpgpt(dataset: type, file) -> No
     assert our_windows(path, locations, 101) == cpgpt_windows(dataset, path, locations, 101)
 
 
+def lying(path: Path, **lies: int) -> tuple[genome.Sequence, ...]:
+    """The index of a genome with each number of each entry changed by that much."""
+    return tuple(
+        dataclasses.replace(each, **{name: getattr(each, name) + by for name, by in lies.items()})
+        for each in genome.build_index(path)
+    )
+
+
+def test_cpgpt_reads_other_windows_with_an_index_that_lies_by_seven_bytes(
+    dataset: type, tmp_path: Path
+) -> None:
+    path = tmp_path / "genome.fa"
+    write_genome(path)
+    locations = [f"1:{position}" for position in range(1000, 41_000, 400)]
+    right = cpgpt_windows(dataset, path, locations, 201)
+    genome.write_index(lying(path, offset=7), path.with_name("index"))
+    wrong = cpgpt_windows(dataset, path, locations, 201)
+    assert all(one != other for one, other in zip(right, wrong, strict=True))
+
+
+NUMBERS = ("length", "offset", "line_bases", "line_bytes")
+LIES = [-(10**30), -1000, -71, -70, -8, -7, -5, -4, -2, -1, 1, 2, 4, 5, 7, 8, 70, 71, 1000, 10**30]
+
+
+@pytest.mark.parametrize("content", [*GENOMES.values(), None], ids=[*GENOMES, "lambda"])
+@pytest.mark.parametrize("number", NUMBERS)
+def test_an_index_that_lies_is_refused_or_reads_every_base_right(
+    file, tmp_path: Path, content: bytes | None, number: str
+) -> None:
+    path = file(content or b"")
+    if content is None:
+        write_genome(path)
+    right = bases(path.read_bytes())
+    refused = 0
+    for by in LIES:
+        for entry in lying(path, **{number: by}):
+            try:
+                genome.check_index(path, [entry], [entry.name])
+            except genome.IndexWrong:
+                refused += 1
+            else:
+                reader = Genome(path, (entry,))
+                assert reader.read(entry, 0, entry.length).encode() == right[entry.name]
+                reader.close()
+    assert refused >= len(LIES) - 3
+
+
+def test_names_that_were_exchanged_are_refused(file) -> None:
+    path = file(b">1\nACGT\n>2\nGGGG\n")
+    one, two = genome.build_index(path)
+    exchanged = dataclasses.replace(one, name="2"), dataclasses.replace(two, name="1")
+    for name in ("1", "2"):
+        with pytest.raises(genome.IndexWrong, match="its header does not end at byte"):
+            genome.check_index(path, exchanged, [name])
+    genome.check_index(path, exchanged, ["3"])
+
+
+@pytest.mark.parametrize("content", GENOMES.values(), ids=GENOMES)
+def test_a_right_index_is_right(file, content: bytes) -> None:
+    path = file(content)
+    built = genome.build_index(path)
+    genome.check_index(path, built, [each.name for each in built])
+
+
+def test_a_right_index_of_an_empty_sequence_is_right(file) -> None:
+    for content in (
+        b">1\n>2\nAC\n",
+        b">1\nAC\n>2\n",
+        b">1\nAC\n>2",
+        b">1\n\n>2\nAC",
+        b">1\r\n>2\r\nAC\r\n",
+    ):
+        path = file(content)
+        built = genome.build_index(path)
+        assert [each.name for each in built] == ["1", "2"]
+        assert sum(each.length for each in built) == 2
+        genome.check_index(path, built, ["1", "2"])
+
+
+def test_a_window_is_not_read_with_an_index_that_lies(tmp_path: Path) -> None:
+    path = tmp_path / "genome.fa"
+    write_genome(path)
+    reader = Genome(path, lying(path, offset=7))
+    with pytest.raises(genome.IndexWrong):
+        reader.window("1", 5000, 201)
+    reader.close()
+
+
+def test_line_ends_within_a_window_are_where_the_index_has_them(tmp_path: Path) -> None:
+    path = tmp_path / "genome.fa"
+    write_genome(path)
+    reader = Genome(path, genome.build_index(path))
+    reader.window("1", 40_000, 201)
+    text = bytearray(path.read_bytes())
+    moved = reader.sequences["1"].at(5005)
+    text[moved : moved + 1] = b"\n"  # a line that no sample of lines looks at
+    path.write_bytes(text)
+    with pytest.raises(genome.IndexWrong, match="bases 4900 to 5099 are not where it has them"):
+        reader.window("1", 5000, 201)
+    reader.close()
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "link to a FIFO", "folder", "device"])
+def test_what_cannot_be_read_by_position_is_refused_without_waiting(
+    tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "genome.fa"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path = Path("/dev/zero")
+    elif kind == "FIFO":
+        os.mkfifo(path)
+    else:
+        os.mkfifo(tmp_path / "fifo")
+        path.symlink_to(tmp_path / "fifo")
+    with pytest.raises(InputError, match="cannot be read: it is a"):
+        genome.index(path, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("content", "line", "said"),
     [
@@ -266,6 +448,14 @@ def test_windows_of_tiny_sequences_are_those_of_cpgpt(dataset: type, file) -> No
         (b">1\nACGT\n>2\nACGT\n>1\nACGT\n", 5, "'1' stands twice"),
         (b">1\nACGT\n>\nACGT\n", 3, "without a name"),
         (b"> 1\nACGT\n", 1, "without a name"),
+        (b">1\nACGT\nAC\0T\n", 3, "holds a zero byte"),
+        (b">1\nACGT\nACGT\n" + b"\0" * 5000, 4, "holds a zero byte"),
+        (b">1 \0\nACGT\n", 1, "holds a zero byte"),
+        (b">1\rACGT\rACGT\r", 1, "ends in CR without LF"),
+        (b">1\nACGT\nACGT\rACGT\n", 3, "ends in CR without LF"),
+        (b">1\r\nACGT\r\nACGT\r", 3, "ends in CR without LF"),
+        (b">1\nACGT\r\r\n", 2, "ends in CR without LF"),
+        (b">1\nACGTA\nACGT\r\nACGTA\n", 3, "shorter"),
     ],
 )
 def test_a_malformed_genome_is_refused_with_the_line(
@@ -294,6 +484,25 @@ def test_a_genome_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing.fa"):
         with pytest.raises(InputError, match=f"{path}: the genome cannot be read"):
             genome.build_index(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file of Linux whose bytes cannot be read")
+def test_a_genome_whose_bytes_cannot_be_read_is_refused() -> None:
+    with pytest.raises(InputError, match="/proc/self/mem: the genome cannot be read: "):
+        genome.build_index(Path("/proc/self/mem"))
+
+
+def test_a_users_own_index_is_neither_trusted_nor_touched(file, tmp_path: Path) -> None:
+    path = file(GENOMES["several"])
+    own = tmp_path / "genome.fa.fai"
+    genome.write_index(lying(path, offset=1), own)
+    before = own.read_bytes(), own.stat().st_mtime_ns
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    found = genome.index(path, cache)
+    assert found.sequences == genome.build_index(path)
+    genome.keep_index(found, path, cache)
+    assert (own.read_bytes(), own.stat().st_mtime_ns) == before
 
 
 def test_reading_windows_writes_nothing_beside_the_genome(file, tmp_path: Path) -> None:

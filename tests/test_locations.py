@@ -11,6 +11,7 @@ import pytest
 from cpgpt_doctor.embed import locations
 from cpgpt_doctor.errors import InputError
 
+VCF = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\n"
 CSV = "probe,CpG_chrm,CpG_beg,note\n"
 
 
@@ -50,10 +51,85 @@ def file(tmp_path: Path):
         "# from a manifest\n" + CSV + "cg1,1,5,a\n\ncg2,X,70,b\n",
         "   \n" + CSV + "cg1,1,5,a\n   \ncg2,X,70,b\n",
         "track_id,chrom,pos\nt,1,5\nt,X,70\n",
+        "IlmnID,CHR,MAPINFO\ncg1,1,5\ncg2,X,70\n",
+        "#chrom\tchromStart\tchromEnd\n1\t5\t7\nX\t70\t72\n",
+        VCF + "1\t6\t.\tC\tT\t.\nX\t71\tcg2\tC\tT\t.\n",
+        "##fileformat=VCFv4.2\n" + VCF + "1\t6\t.\tC\tT\t.\r\nX\t71\t72\tC\tT\t.\n",
+        "##fileformat=VCFv4.2\n##contig=<ID=1>\n1\t6\t7\tC\tT\nX\t71\t72\tC\tT\n",
+        VCF.lower() + "1\t6\t.\tC\tT\t.\nX\t71\tcg2\tC\tT\t.\n",
     ],
 )
 def test_each_form_gives_the_same_locations_in_order(file, content: str) -> None:
     assert list(locations.read(file(content)).places) == ["1:5", "X:70"]
+
+
+@pytest.mark.parametrize(
+    ("content", "positions", "found", "converted"),
+    [
+        ("1:5\n", None, "1:5", ""),
+        ("1:5\n", "0-based", "1:5", ""),
+        ("1:5\n", "1-based", "1:4", "--positions 1-based"),
+        ("1\t5\t7\n", None, "1:5", ""),
+        ("1\t5\t7\n", "1-based", "1:4", "--positions 1-based"),
+        ("chrom,pos\n1,5\n", None, "1:5", ""),
+        ("CHR,MAPINFO\n1,5\n", "1-based", "1:4", "--positions 1-based"),
+        (VCF + "1\t5\t.\tC\tT\n", None, "1:4", "a VCF counts from 1"),
+        (VCF + "1\t5\t.\tC\tT\n", "1-based", "1:4", "--positions 1-based"),
+        (VCF + "1\t5\t.\tC\tT\n", "0-based", "1:5", ""),
+        (VCF + "1\t1\t.\tC\tT\n", None, "1:0", "a VCF counts from 1"),
+        (VCF + "1\t100000\t.\tC\tT\n", None, "1:99999", "a VCF counts from 1"),
+    ],
+)
+def test_one_is_subtracted_from_positions_that_count_from_1(
+    file, content: str, positions: str | None, found: str, converted: str
+) -> None:
+    given = locations.read(file(content), positions)
+    assert (list(given.places), given.converted) == ([found], converted)
+
+
+@pytest.mark.parametrize(
+    ("content", "positions", "column"),
+    [
+        ("chrom,pos\n1,5\n", None, "pos"),
+        ("CHROM\tPOS\n1\t5\n", None, "POS"),
+        ("CHR,MAPINFO\n1,5\n", None, "MAPINFO"),
+        ("CHR,MAPINFO\n1,5\n", "0-based", ""),
+        ("chrom,position\n1,5\n", None, ""),
+        ("location,pos\n1:5,8\n", None, ""),
+        (CSV + "cg1,1,5,\n", None, ""),
+        (VCF + "1\t5\t.\tC\tT\n", None, ""),
+        ("1\t5\t7\n", None, ""),
+    ],
+)
+def test_a_column_that_often_counts_from_1_is_named_unless_the_user_said(
+    file, content: str, positions: str | None, column: str
+) -> None:
+    assert locations.read(file(content), positions).column == column
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [("1:5\n1:0\n", 2), ("chrom,pos\n1,0\n", 2), ("1\t5\t7\n\n1\t0\t2\n", 3)],
+)
+def test_position_0_among_positions_that_count_from_1_is_refused(
+    file, content: str, line: int
+) -> None:
+    path = file(content)
+    with pytest.raises(InputError, match="position 0, where positions count from 1") as caught:
+        locations.read(path, "1-based")
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+    assert len(locations.read(path).places) >= 1
+
+
+def test_position_0_in_a_vcf_is_refused(file) -> None:
+    path = file(VCF + "1\t0\t.\tC\tT\n")
+    with pytest.raises(InputError, match=":2: '1:0': position 0"):
+        locations.read(path)
+
+
+def test_the_same_place_counted_both_ways_is_one_location(file) -> None:
+    vcf = locations.read(file(VCF + "1\t6\t.\tC\tT\n1\t6\t.\tC\tA\n"))
+    assert (list(vcf.places), vcf.duplicates) == (["1:5"], 1)
 
 
 def test_a_sequence_named_like_a_bed_keyword_is_not_left_out(file) -> None:
@@ -125,6 +201,15 @@ def test_a_file_that_cannot_be_read_is_named(source: str) -> None:
         ("1\t5\t7\n1\t1_000\t7\n", 2),
         ("1\t5\t7\n1\t9\n", 2),
         ("1\t5\t7\n\t9\t10\n", 2),
+        ("1\t5\t7\n1\t9\t9\n", 2),
+        ("1\t5\t7\n1\t9\t8\n", 2),
+        ("1\t5\t5\n", 1),
+        ("1\t5\t7\n1\t9\t\n", 2),
+        ("1\t5\t7\n1\t9\t-11\n", 2),
+        ("#chrom\tstart\tend\n1\t9\t9\n", 2),
+        (VCF + "1\t5\t.\tC\n", 2),
+        (VCF + "1\t-5\t.\tC\tT\n", 2),
+        (VCF + "1:5\n", 2),
         (CSV + "cg1,1,5,\ncg2,1,NA,\n", 3),
         (CSV + "cg1,NA,,\n", 2),
         (CSV + "cg1,,5,\n", 2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cpgpt_doctor.embed import genome
 from tests.conftest import CONTEXT, DNA_LLM, PATIENTS, World
 
 # A new interpreter for each worker takes seconds of CPU: 8 of them only where it is asked for.
@@ -27,6 +29,7 @@ def embed(world: World, release: str, folder: Path, locations: list[str], **opti
         "--python", PATIENTS[release],
         "--device", "cpu",
         "--allow-all-n",
+        "--allow-non-cpg",
         *extra,
     )  # fmt: skip
 
@@ -86,6 +89,29 @@ def test_locations_added_to_a_finished_store_leave_every_old_row(
     assert "10 locations embedded" in ran.stdout
     assert path.read_bytes()[: len(before)] == before
     assert np.array_equal(stored(world, release, folder, locations), reference(release))
+
+
+def test_a_kept_index_that_lies_is_built_again_and_each_row_is_the_reference_row(
+    world: World, locations: list[str], reference
+) -> None:
+    """By 7 bytes, and whole: with the digests that belong to it."""
+    folder = world.dependencies("lying")
+    path = folder / "genomes" / "homo_sapiens.Lambda.dna.toplevel.fa"
+    right = genome.index(path, folder)
+    lying = dataclasses.replace(
+        right,
+        sequences=tuple(
+            dataclasses.replace(each, offset=each.offset + 7) for each in right.sequences
+        ),
+    )
+    (folder / ".cpgpt-doctor").mkdir()
+    genome.keep_index(lying, path, folder / ".cpgpt-doctor")
+    assert genome.index(path, folder / ".cpgpt-doctor") == lying
+    ran = embed(world, "0.0.13", folder, locations)
+    assert ran.returncode == 0, ran.stderr
+    assert "the kept index was thrown away and built again" in ran.stdout
+    assert genome.index(path, folder / ".cpgpt-doctor") == right
+    assert np.array_equal(stored(world, "0.0.13", folder, locations), reference("0.0.13"))
 
 
 def test_unmodified_cpgpt_changes_a_row_for_its_neighbour(

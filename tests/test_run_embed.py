@@ -39,7 +39,8 @@ class Running:
         self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, "-m", "cpgpt_doctor", "run-embed"]
-            + ["--dependencies-dir", str(folder), "--locations", str(path), "--allow-all-n"]
+            + ["--dependencies-dir", str(folder), "--locations", str(path)]
+            + ["--allow-all-n", "--allow-non-cpg"]
             + ["--context-len", str(CONTEXT), "--python", str(PATIENTS[RELEASE])]
             + [str(word) for word in extra],
             env={**os.environ, **world.variables},
@@ -219,7 +220,14 @@ def test_dry_run_shows_the_plan_and_writes_nothing(world: World, locations: list
     path = world.folder / "dry.txt"
     path.write_text("\n".join(locations) + "\n")
     ran = world.doctor(
-        "run-embed", "--dependencies-dir", folder, "--locations", path, "--allow-all-n", "--dry-run"
+        "run-embed",
+        "--dependencies-dir",
+        folder,
+        "--locations",
+        path,
+        "--allow-all-n",
+        "--allow-non-cpg",
+        "--dry-run",
     )
     assert ran.returncode == 0, ran.stderr
     assert "CPG514" in ran.stdout

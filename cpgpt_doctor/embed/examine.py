@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import json
 import os
@@ -9,13 +10,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cpgpt_doctor.embed import metadata
-from cpgpt_doctor.embed.genome import Genome, Index, Sequence, index
+from cpgpt_doctor.embed.genome import (
+    Genome,
+    Index,
+    IndexWrong,
+    Sequence,
+    build_index,
+    check_index,
+    check_same,
+    index,
+)
 from cpgpt_doctor.embed.locations import Locations
 from cpgpt_doctor.errors import InputError
 
 ENSEMBL = "species_metadata_EnsemblVertebrates.json"
 WORK = ".cpgpt-doctor"
 EXAMPLES = 3
+# IUPAC's nucleotide codes: https://doi.org/10.1093/nar/13.9.3021
+NUCLEOTIDES = b"ACGTURYSWKMBDHVNacgturyswkmbdhvn"
+FEW = 20  # locations, of which no share is judged
+HALF = 0.5
+MOST = 0.9
 
 
 @dataclass(frozen=True)
@@ -117,24 +132,55 @@ def find_genome(dependencies: Path, species: str, assembly: str, given: Path | N
     )
 
 
+def prove_index(given: Inputs, names: set[str]) -> tuple[Inputs, str]:
+    """Hold the index's entries of `names` against the genome; build a kept one that lies again.
+
+    Returns what to say about it, empty where it was right. Raises IndexWrong where an index just
+    built is wrong too: then the genome changes.
+    """
+    try:
+        check_index(given.genome, given.sequences, names)
+    except IndexWrong as wrong:
+        built = build_index(given.genome)
+        check_same(given.genome, given.index.identity, "while it was read")
+        check_index(given.genome, built, names)
+        told = f"the kept index was thrown away and built again: {wrong}"
+        fresh = Index(given.index.identity, built)
+        return dataclasses.replace(given, index=fresh), told
+    return given, ""
+
+
 @dataclass(frozen=True)
 class Seen:
-    """What the windows of the locations are: how many have `CG` at the position, and all N."""
+    """What the windows of the locations are: how many of `total` have `CG` in either case at the
+    position, one base to the left of it and one to the right, and which are all N."""
 
+    total: int
     cg: int
+    left: int
+    right: int
     all_n: tuple[str, ...]
+
+    def __str__(self) -> str:
+        cg, left, right = (f"{each / self.total:.1%}" for each in (self.cg, self.left, self.right))
+        return (
+            f"the genome says CG at {cg} of the locations, one base to the left at {left}, to the"
+            f" right at {right}"
+        )
 
 
 def check_locations(given: Locations, genome: Genome, context_len: int) -> Seen:
     """Hold every location against the genome.
 
-    Raises InputError, with counts and examples, for names that the genome does not have and
-    positions outside it; CpGPT would store a window of N, or of another length, for them.
+    Raises InputError, with counts and examples, for names that the genome does not have,
+    positions outside it, for which CpGPT would store a window of N or of another length, and
+    windows with digits or letters of proteins.
     """
     unknown: list[str] = []
     outside: list[str] = []
     all_n: list[str] = []
-    cg = 0
+    foreign: dict[str, str] = {}
+    cg = [0, 0, 0]
     for location in given.places:
         name, _, digits = location.partition(":")
         position = int(digits)
@@ -147,24 +193,69 @@ def check_locations(given: Locations, genome: Genome, context_len: int) -> Seen:
             window = genome.window(name, position, context_len)
             if not window.strip("Nn"):
                 all_n.append(location)
+            if others := window.encode().translate(None, NUCLEOTIDES).decode():
+                foreign[location] = others[0]
             at = min(position, context_len // 2)
-            cg += window[at : at + 2].upper() == "CG"
+            around = f" {window}"[at : at + 4].upper()
+            for shift in range(3):
+                cg[shift] += around[shift : shift + 2] == "CG"
     problems = []
     if unknown:
         hint = name_hint(unknown, genome)
         problems.append(f"{len(unknown)} name a sequence that the genome does not have{hint}")
     if outside:
         problems.append(f"{len(outside)} are past the end of their sequence")
+    if foreign:
+        other = next(iter(foreign.values()))
+        problems.append(
+            f"{len(foreign)} have a window with what is no code of a nucleotide, such as {other!r}"
+        )
     if problems:
         lines = ", ".join(
             f"{location} (line {given.places[location]})"
-            for location in [*unknown[:EXAMPLES], *outside[:EXAMPLES]]
+            for location in [*unknown[:EXAMPLES], *outside[:EXAMPLES], *list(foreign)[:EXAMPLES]]
         )
         raise InputError(
             f"{given.source}: of {len(given.places)} locations, {' and '.join(problems)}"
             f" ({genome.path.name}): {lines}"
         )
-    return Seen(cg, tuple(all_n))
+    left, here, right = cg
+    return Seen(len(given.places), here, left, right, tuple(all_n))
+
+
+def check_cpgs(given: Locations, seen: Seen, allowed: bool) -> str:
+    """Whether the positions are those of CpGs; returns what was decided, empty where they are.
+
+    Raises InputError where they are not and that was not `allowed`, and where a column that often
+    counts from 1 does.
+    """
+    here, left, right = (each / seen.total for each in (seen.cg, seen.left, seen.right))
+    if here >= HALF:
+        return ""
+    if given.column and left >= MOST:
+        raise InputError(
+            f"{given.source}: {seen}: the column {given.column} counts from 1, and CpGPT from 0, as"
+            " the manifests' CpG_beg does: give --positions 1-based; where they are right as they"
+            " are, --positions 0-based and --allow-non-cpg (CPG517)"
+        )
+    if seen.total < FEW:
+        return f"with fewer than {FEW} locations, that alone does not stop a run"
+    if allowed:
+        return "allowed with --allow-non-cpg"
+    if left >= HALF and not given.converted:
+        what = (
+            "they count from 1, and CpGPT from 0, as the manifests' CpG_beg does: give --positions"
+            " 1-based"
+        )
+    elif right >= HALF and given.converted:
+        what = "they count from 0 as they are given: give --positions 0-based"
+    elif right >= HALF:
+        what = "they are one too small: add one to each"
+    else:
+        what = "they are of another assembly, or no CpGs: name their genome with --genome"
+    raise InputError(
+        f"{given.source}: {seen}: {what}; or embed them as they are with --allow-non-cpg (CPG517)"
+    )
 
 
 def name_hint(unknown: list[str], genome: Genome) -> str:

@@ -6,6 +6,7 @@ it too; it is never written beside the user's genome.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -19,8 +20,15 @@ from typing import Any, BinaryIO
 from cpgpt_doctor.errors import InputError
 
 BLOCK = 1 << 23  # bytes of a genome in memory at once, about
+LARGEST_INDEX = 1 << 30
 INDEX_SCHEMA = "cpgpt-doctor/genome-index/v1"
+CHECKED_LINES = 16  # of each sequence, besides its first ones and its last
+CHECKED_BYTES = 4096  # at either end of a line, and after a sequence
 LONE_CR = re.compile(rb"\r(?!\n)")
+
+
+class IndexWrong(InputError):
+    """An index that does not say what stands in the genome."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,11 @@ class Sequence:
         """The line of a .fai."""
         numbers = self.length, self.offset, self.line_bases, self.line_bytes
         return "\t".join([self.name, *map(str, numbers)]) + "\n"
+
+    def at(self, base: int) -> int:
+        """Where a base stands in the file."""
+        line, column = divmod(base, self.line_bases)
+        return self.offset + line * self.line_bytes + column
 
 
 @dataclass(frozen=True)
@@ -71,7 +84,7 @@ def identity(path: Path) -> Identity:
     try:
         status = path.stat()
     except OSError as error:
-        raise InputError(f"{path}: the genome cannot be read: {error.strerror}") from error
+        raise unreadable(path, error) from error
     return Identity(status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev)
 
 
@@ -83,11 +96,14 @@ def build_index(path: Path) -> tuple[Sequence, ...]:
     reading = Reading(path)
     rest = b""
     with open_genome(path) as stream:
-        while block := stream.read(BLOCK):
-            if block.endswith(b"\r"):
-                block += stream.read(1)  # CR and LF stay together
-            data = rest + block
-            rest = data[reading.take(data) :]
+        try:
+            while block := stream.read(BLOCK):
+                if block.endswith(b"\r"):
+                    block += stream.read(1)  # CR and LF stay together
+                data = rest + block
+                rest = data[reading.take(data) :]
+        except OSError as error:
+            raise unreadable(path, error) from error
     if rest or reading.begun:
         reading.line(rest)
     reading.close()
@@ -249,21 +265,11 @@ def header_name(header: bytes) -> str:
 def open_genome(path: Path) -> BinaryIO:
     """Open a file that can be read by position; a pipe or a device is refused without waiting."""
     try:
-        # Without O_NONBLOCK, opening a FIFO waits for its writer.
-        descriptor = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        )
+        stream = open_regular(path)
+        packed = read_at(stream, 0, 2) == b"\x1f\x8b"
     except OSError as error:
-        raise InputError(f"{path}: the genome cannot be read: {error.strerror}") from error
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(descriptor)
-        what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-        raise InputError(
-            f"{path}: the genome cannot be read: it is {what}; CpGPT reads a file by position"
-        )
-    stream = os.fdopen(descriptor, "rb")
-    if stream.read(2) == b"\x1f\x8b":
+        raise unreadable(path, error) from error
+    if packed:
         stream.close()
         raise InputError(
             f"{path}: the genome is compressed, which CpGPT cannot read by position; decompress it"
@@ -273,6 +279,23 @@ def open_genome(path: Path) -> BinaryIO:
     return stream
 
 
+def unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path}: the genome cannot be read: {error.strerror}")
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading. Raises OSError, at once, for what is no regular file."""
+    # Without O_NONBLOCK, opening a FIFO waits for its writer.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise OSError(errno.EINVAL, f"it is {what}, which has no bytes by position", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
 def write_index(sequences: tuple[Sequence, ...], path: Path) -> None:
     write_whole(path, "".join(each.fai() for each in sequences))
 
@@ -280,7 +303,8 @@ def write_index(sequences: tuple[Sequence, ...], path: Path) -> None:
 def write_whole(path: Path, text: str) -> None:
     """Write a file that has its name only once it is on the disk whole."""
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", encoding="utf-8", newline="\n") as out:
+    temporary.unlink(missing_ok=True)  # a link with this name would lead to another's file
+    with temporary.open("x", encoding="utf-8", newline="\n") as out:
         out.write(text)
         out.flush()
         os.fsync(out.fileno())
@@ -288,12 +312,16 @@ def write_whole(path: Path, text: str) -> None:
 
 
 class Genome:
-    """A FASTA file whose windows are read by position; each read names its own offset."""
+    """A FASTA file whose windows are read by position; each read names its own offset.
+
+    An entry of the index is held against the file before it is used: IndexWrong.
+    """
 
     def __init__(self, path: Path, sequences: tuple[Sequence, ...]) -> None:
         self.path = path
         self.sequences = {each.name: each for each in sequences}
         self._stream = open_genome(path)
+        self._checked: set[str] = set()
 
     def close(self) -> None:
         self._stream.close()
@@ -305,23 +333,119 @@ class Genome:
         https://pypi.org/project/CpGPT/ 0.0.1 to 0.0.13, GenomicSequenceDataset.
         """
         sequence = self.sequences[name]
+        if name not in self._checked:
+            check_entry(self._stream, sequence, self.path)
+            self._checked.add(name)
         start = max(0, position - context_len // 2)
         end = min(sequence.length - 1, position + context_len // 2)
         return self.read(sequence, start, end)
 
     def read(self, sequence: Sequence, start: int, end: int) -> str:
-        """Bases start (0-based) to end (not included)."""
+        """Bases start (0-based) to end (not included). Raises IndexWrong where there are fewer."""
         if end <= start:
             return ""
-        first = self._at(sequence, start)
-        self._stream.seek(first)
-        data = self._stream.read(self._at(sequence, end - 1) + 1 - first)
-        return data.translate(None, b"\r\n").decode("ascii", "replace")
+        first = sequence.at(start)
+        data = read_at(self._stream, first, sequence.at(end - 1) + 1 - first)
+        bases = data.translate(None, b"\r\n")
+        if len(bases) != end - start:
+            raise IndexWrong(
+                f"{self.path}: the index of the genome is wrong about sequence {sequence.name!r}:"
+                f" bases {start} to {end - 1} are not where it has them"
+            )
+        return bases.decode("ascii", "replace")
 
-    @staticmethod
-    def _at(sequence: Sequence, base: int) -> int:
-        line, column = divmod(base, sequence.line_bases)
-        return sequence.offset + line * sequence.line_bytes + column
+
+def check_index(path: Path, sequences: Iterable[Sequence], names: Iterable[str]) -> None:
+    """Hold the entries of `names` against the genome itself; those it does not have are passed by.
+
+    Raises IndexWrong where one does not say what stands in the file.
+    """
+    entries = {each.name: each for each in sequences}
+    with open_genome(path) as stream:
+        for name in set(names) & set(entries):
+            check_entry(stream, entries[name], path)
+
+
+def check_entry(stream: BinaryIO, entry: Sequence, path: Path) -> None:
+    wrong = mismatch(stream, entry)
+    if wrong:
+        raise IndexWrong(
+            f"{path}: the index of the genome is wrong about sequence {entry.name!r}: {wrong}"
+        )
+
+
+def mismatch(stream: BinaryIO, entry: Sequence) -> str:
+    """How an entry differs from what stands in the file; empty where all that is looked at fits.
+
+    Looked at are the header, the first lines, some in the middle, the last, and what follows.
+    """
+    size = os.fstat(stream.fileno()).st_size
+    if not (0 < entry.offset <= size and 0 <= entry.length <= size):
+        return "its numbers contradict each other"
+    header = line_before(stream, entry.offset)
+    if not header.startswith(b">") or header_name(header) != entry.name:
+        return f"its header does not end at byte {entry.offset}"
+    end = entry.offset
+    if entry.length:
+        full, left = divmod(entry.length, entry.line_bases) if entry.line_bases > 0 else (0, 0)
+        line_end = entry.line_bytes - entry.line_bases
+        if not full or line_end not in ((0, 1, 2) if (full, left) == (1, 0) else (1, 2)):
+            return "its numbers contradict each other"
+        for line in {0, 1, 2, *range(0, full, full // CHECKED_LINES + 1), full - 1}:
+            if line < full and not line_fits(stream, entry, line, closed=(line < full - 1 or left)):
+                return f"line {line + 1} is not one of {entry.line_bases} bases"
+        if left and not all_bases(stream, entry.at(full * entry.line_bases), left):
+            return f"its last line is not one of {left} bases"
+        end = entry.at(entry.length - 1) + 1
+    return "" if ends_at(stream, end, entry.length) else f"it does not end at byte {end}"
+
+
+def line_before(stream: BinaryIO, offset: int) -> bytes:
+    """The line that ends directly before `offset`, or with the file; empty where none does."""
+    for length in (CHECKED_BYTES, BLOCK):
+        start = max(0, offset - length)
+        data = read_at(stream, start, offset - start)
+        begin = data[:-1].rfind(b"\n") + 1
+        if len(data) < offset - start or (not data.endswith(b"\n") and stream.read(1)):
+            return b""
+        if begin or not start:
+            return data[begin:]
+    return b""
+
+
+def line_fits(stream: BinaryIO, entry: Sequence, line: int, closed: object) -> bool:
+    """Whether a full line holds bases alone and, where it is closed, ends as the first one does."""
+    start = entry.offset + line * entry.line_bytes
+    line_end = b"\r\n"[-(entry.line_bytes - entry.line_bases) :]
+    return all_bases(stream, start, entry.line_bases) and (
+        not closed or read_at(stream, start + entry.line_bases, len(line_end)) == line_end
+    )
+
+
+def all_bases(stream: BinaryIO, start: int, length: int) -> bool:
+    """Whether there are `length` bytes with no line end; a long line is read at both ends."""
+    part = min(length, CHECKED_BYTES)
+    return all(
+        len(data) == part and not re.search(rb"[\r\n]", data)
+        for data in (read_at(stream, at, part) for at in (start, start + length - part))
+    )
+
+
+def ends_at(stream: BinaryIO, end: int, length: int) -> bool:
+    """Whether nothing but line ends stands between `end` and the next header or the file's end."""
+    closed = not length
+    while data := read_at(stream, end, CHECKED_BYTES):
+        after = data.lstrip(b"\r\n")
+        closed = closed or after != data
+        if after:
+            return closed and after.startswith(b">")
+        end += len(data)
+    return True
+
+
+def read_at(stream: BinaryIO, start: int, length: int) -> bytes:
+    stream.seek(start)
+    return stream.read(length)
 
 
 def sample_digests(genome: Genome, locations: Iterable[str], context_len: int) -> dict[str, str]:
@@ -357,14 +481,20 @@ def check_same(path: Path, before: Identity, when: str) -> None:
 def keep_index(kept: Index, path: Path, cache: Path) -> Path:
     """Keep an index in the folder `cache`, for the next run and for pyfaidx; return its path.
 
-    Our digests stand in a file beside it, which names the state of the genome and the index's own
-    digest: one without the other counts as none.
+    Our digests stand in a file beside it, which names the state of the genome and holds a digest
+    over both files: one without the other counts as none.
     """
     fai = cached_index(path, cache, kept.identity)
     if read_index(fai, kept.identity) != kept.sequences:
         write_index(kept.sequences, fai)
-        write_whole(digests_file(fai), json.dumps(digests(kept, fai)) + "\n")
+        write_whole(digests_file(fai), json.dumps(digests(kept, fai.read_bytes())) + "\n")
     return fai
+
+
+def check_kept(kept: Index, fai: Path) -> None:
+    """Raise IndexWrong where the index kept in the file `fai` is no longer `kept`."""
+    if read_index(fai, kept.identity) != kept.sequences:
+        raise IndexWrong(f"{fai}: the index of the genome was changed by something else")
 
 
 def cached_index(path: Path, cache: Path, state: Identity) -> Path:
@@ -376,28 +506,38 @@ def digests_file(fai: Path) -> Path:
     return fai.with_name(fai.name + ".json")
 
 
-def digests(kept: Index, fai: Path) -> dict[str, Any]:
+def digests(kept: Index, fai: bytes) -> dict[str, Any]:
+    """What is kept beside the index whose file holds `fai`."""
+    own = [each.digest for each in kept.sequences]
     return {
         "schema": INDEX_SCHEMA,
         "genome": str(kept.identity),
-        "fai": hashlib.sha256(fai.read_bytes()).hexdigest(),
-        "sequences": [each.digest for each in kept.sequences],
+        "whole": hashlib.sha256(b"\n".join([fai, *(each.encode() for each in own)])).hexdigest(),
+        "sequences": own,
     }
 
 
 def read_index(fai: Path, state: Identity) -> tuple[Sequence, ...]:
     """A kept index of this state of a genome; empty where there is none, or a damaged one."""
     try:
-        lines = fai.read_text(encoding="utf-8").split("\n")[:-1]
-        stored = json.loads(digests_file(fai).read_text(encoding="utf-8"))
-        split = [line.split("\t") for line in lines]
+        content = read_kept(fai)
+        stored = json.loads(read_kept(digests_file(fai)))
+        split = [line.split("\t") for line in content.decode().split("\n")[:-1]]
         sequences = tuple(
             Sequence(name, int(length), int(offset), int(bases), int(width), digest)
             for (name, length, offset, bases, width), digest in zip(
                 split, stored["sequences"], strict=True
             )
         )
-        whole = stored == digests(Index(state, sequences), fai)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        whole = stored == digests(Index(state, sequences), content)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return ()
     return sequences if whole else ()
+
+
+def read_kept(path: Path) -> bytes:
+    """A file of ours. Raises OSError where it is something else, or larger than any index."""
+    with open_regular(path) as stream:
+        if os.fstat(stream.fileno()).st_size > LARGEST_INDEX:
+            raise OSError(errno.EFBIG, "larger than any index", str(path))
+        return stream.read()

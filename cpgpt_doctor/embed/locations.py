@@ -1,7 +1,7 @@
 """Read genomic locations from a user's file.
 
 A location is "chromosome:position", the position being the 0-based start of the CpG, as CpGPT and
-the manifests' CpG_beg have it.
+the manifests' CpG_beg have it. Public advice that calls them 1-indexed names windows one base off.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from cpgpt_doctor.errors import InputError
 LOCATION = re.compile(r"([^\s:\x00-\x1f\x7f-\x9f]+):(0|[1-9][0-9]{0,17})")
 POSITION = re.compile(r"0|[1-9][0-9]{0,17}")
 CHROMOSOME_COLUMNS = ("chrom", "chromosome", "chr", "cpg_chrm", "seqname", "#chrom")
-POSITION_COLUMNS = ("pos", "position", "start", "cpg_beg", "chromstart")
+POSITION_COLUMNS = ("pos", "position", "start", "cpg_beg", "chromstart", "mapinfo")
+OFTEN_ONE_BASED = ("pos", "mapinfo")  # tables made of a VCF, and Illumina's manifests
+BED_COLUMNS = [["#chrom", "start", "end"], ["#chrom", "chromstart", "chromend"]]
+VCF_COLUMNS = ["#chrom", "pos", "id", "ref", "alt"]
 LOCATION_COLUMNS = ("location", "genomic_location")
 BED_NOT_DATA = re.compile(r"#|(track|browser)(\s|$)")
 LINE_END = re.compile("\r\n|\r|\n")
@@ -32,30 +35,61 @@ class Locations:
 
     places: each location with the line that gave it first.
     duplicates: how many lines repeated one.
+    converted: why one was subtracted from every position; empty where none was.
+    column: the name of the position column, where such a one often counts from 1 and nobody said
+    how this one does.
     """
 
     source: str
     places: dict[str, int]
     duplicates: int
+    converted: str
+    column: str
 
 
-def read(source: str) -> Locations:
-    """Read a file ("-": standard input): chrom:pos lines, BED, or CSV/TSV with named columns.
+@dataclass(frozen=True)
+class Form:
+    """How a file was read: its (line, location) pairs as written, and what tells where it counts
+    from."""
+
+    pairs: Iterator[tuple[int, str]]
+    vcf: bool = False
+    column: str = ""
+
+
+def read(source: str, positions: str | None = None) -> Locations:
+    """Read a file ("-": standard input): chrom:pos lines, BED, VCF, or CSV/TSV with named columns.
+
+    positions: "0-based", "1-based" (then one is subtracted), or None: as the form has it, VCF from
+    1 and every other from 0.
 
     Raises InputError, with the file and line, for anything that is not clearly a location.
     """
     name = "standard input" if source == "-" else source
-    lines = LINE_END.split(text(source, name))  # splitlines() also splits at \x1c, \x85 and others
+    form = parse(LINE_END.split(text(source, name)), name)  # splitlines() also splits at \x1c
+    converted = ""
+    if positions == "1-based":
+        converted = "--positions 1-based"
+    elif positions is None and form.vcf:
+        converted = "a VCF counts from 1"
     places: dict[str, int] = {}
     duplicates = 0
-    for number, location in parse(lines, name):
+    for number, written in form.pairs:
+        location = zero_based(written, name, number) if converted else written
         if location in places:
             duplicates += 1
         else:
             places[location] = number
     if not places:
         raise InputError(f"{name}: holds no location")
-    return Locations(name, places, duplicates)
+    return Locations(name, places, duplicates, converted, "" if positions else form.column)
+
+
+def zero_based(location: str, name: str, number: int) -> str:
+    chromosome, _, position = location.partition(":")
+    if position == "0":
+        raise InputError(f"{name}:{number}: {location!r}: position 0, where positions count from 1")
+    return f"{chromosome}:{int(position) - 1}"
 
 
 def text(source: str, name: str) -> str:
@@ -76,30 +110,42 @@ def text(source: str, name: str) -> str:
     return decoded
 
 
-def parse(lines: Sequence[str], name: str) -> Iterator[tuple[int, str]]:
-    """Yield (line, location); the first line with data decides the form of all of them."""
+def parse(lines: Sequence[str], name: str) -> Form:
+    """The first line with data decides the form of all of them."""
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     number, first = next((each for each in numbered if not is_comment(each[1])), (1, ""))
     fields = first.split("\t")
-    if len(fields) >= 3 and POSITION.fullmatch(fields[1]) and POSITION.fullmatch(fields[2]):
-        yield from bed(numbered, name)
-        return
+    columns = [column.strip().lower() for column in fields]
+    if columns[:5] == VCF_COLUMNS or any(
+        line.startswith("##fileformat=VCF") for _, line in numbered[:1]
+    ):
+        return Form(vcf(numbered, name), vcf=True)
+    if (
+        len(fields) >= 3 and POSITION.fullmatch(fields[1]) and POSITION.fullmatch(fields[2])
+    ) or columns[:3] in BED_COLUMNS:
+        return Form(bed(numbered, name))
     delimiter = "\t" if "\t" in first else ","
     header = split(first, delimiter, name, number)
-    reader = column_reader([column.strip().lower() for column in header], name, number)
+    columns = [column.strip().lower() for column in header]
+    reader = column_reader(columns, name, number)
     if reader is not None:
         after = [each for each in numbered if each[0] > number]
-        yield from table(after, delimiter, reader, name)
-    elif delimiter in first:
+        often = [header[at].strip() for at, each in enumerate(columns) if each in OFTEN_ONE_BASED]
+        whole = any(column in LOCATION_COLUMNS for column in columns)
+        return Form(
+            table(after, delimiter, reader, name), column="".join(often[:1]) if not whole else ""
+        )
+    if delimiter in first:
         raise InputError(
             f"{name}:{number}: has neither BED's columns nor a header that names them; name a"
             f" chromosome column ({', '.join(CHROMOSOME_COLUMNS[:4])}) and a position column"
             f" ({', '.join(POSITION_COLUMNS[:4])}), or one column 'location'"
         )
-    else:
-        for number, line in numbered:
-            if not is_comment(line):
-                yield number, checked(line.strip(), name, number)
+    return Form(
+        (number, checked(line.strip(), name, number))
+        for number, line in numbered
+        if not is_comment(line)
+    )
 
 
 def is_comment(line: str) -> bool:
@@ -128,13 +174,32 @@ def checked(location: str, name: str, number: int) -> str:
 
 
 def bed(lines: Sequence[tuple[int, str]], name: str) -> Iterator[tuple[int, str]]:
-    for number, line in lines:
-        if is_comment(line) or line.lower().startswith("#chrom"):
-            continue
-        fields = line.split("\t")
+    for number, fields in data_fields(lines):
         if len(fields) < 3:
             raise InputError(f"{name}:{number}: a BED line has at least 3 columns with tabs")
+        chromosome, start, end = fields[:3]
+        location = checked(f"{chromosome}:{start}", name, number)
+        if not POSITION.fullmatch(end):
+            raise InputError(f"{name}:{number}: {end[:60]!r} is not the end of an interval")
+        if int(end) <= int(start):
+            raise InputError(
+                f"{name}:{number}: the interval from {start} to {end} is empty or reversed; BED"
+                " counts from 0 and leaves the end out: a CpG's is START to START + 2"
+            )
+        yield number, location
+
+
+def vcf(lines: Sequence[tuple[int, str]], name: str) -> Iterator[tuple[int, str]]:
+    for number, fields in data_fields(lines):
+        if len(fields) < 5:
+            raise InputError(f"{name}:{number}: a VCF line has at least 5 columns with tabs")
         yield number, checked(f"{fields[0]}:{fields[1]}", name, number)
+
+
+def data_fields(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+    for number, line in lines:
+        if not is_comment(line) and not line.lower().startswith("#chrom"):
+            yield number, line.split("\t")
 
 
 def column_reader(columns: list[str], name: str, number: int) -> Callable[[list[str]], str] | None:

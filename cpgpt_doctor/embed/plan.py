@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cpgpt_doctor.embed.examine import Seen
 from cpgpt_doctor.embed.locations import Locations
 from cpgpt_doctor.embed.store import Address
 from cpgpt_doctor.errors import InputError
@@ -40,6 +41,7 @@ def settings(
     locations: Locations,
     address: Address,
     *,
+    positions: Setting,
     stored: int,
     batch_size: int,
     num_workers: int,
@@ -57,6 +59,7 @@ def settings(
             f"{stored} are in the store already"
             + (f", {locations.duplicates} were given twice" if locations.duplicates else ""),
         ),
+        positions,
         Setting(
             "num_workers",
             str(num_workers),
@@ -117,6 +120,17 @@ def settings(
             )
         )
     return tuple(lines)
+
+
+def positions(given: Locations, seen: Seen, decided: str) -> Setting:
+    """Where the positions count from, and what tells that they are those of CpGs."""
+    return Setting(
+        "positions",
+        "1-based" if given.converted else "0-based",
+        "0-based",
+        "CPG517" if given.converted or decided else "",
+        "; ".join(filter(None, [given.converted, str(seen), decided])),
+    )
 
 
 def device_reason(facts: Facts, asked: str, device: str) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from cpgpt_doctor.embed import admission, signals, store
 from cpgpt_doctor.embed.admission import Refused
 from cpgpt_doctor.embed.binding import Model, Proof, bind
 from cpgpt_doctor.embed.examine import Inputs
-from cpgpt_doctor.embed.genome import Genome, identity, keep_index
+from cpgpt_doctor.embed.genome import Genome, check_index, check_kept, identity, keep_index
 from cpgpt_doctor.embed.plan import Setting
 from cpgpt_doctor.embed.record import Found, Part, Record, earlier, now, record_path
 from cpgpt_doctor.embed.store import Address
@@ -486,6 +486,11 @@ class Run:
         apart: list[float] = []
         if self.sample:
             assert self.worker is not None
+            # The sample is read with the index of the run: where that lies, so does the sample.
+            inputs = self.job.inputs
+            check_kept(inputs.index, self.index)
+            names = {each.partition(":")[0] for each in self.job.all_locations}
+            check_index(inputs.genome, inputs.sequences, names)
             staged = self.stage(self.worker, self.sample, alone=True)
             apart = admission.differences(address, rows, staged, self.sample)
         self.check_genome()

@@ -39,10 +39,12 @@ def show_plan(prepared: Prepared, console: Console) -> None:
         table.add_row("", Text(line.why, "dim"))
     console.print(table)
     console.print(f"store: {job.address.rows}", soft_wrap=True)
-    share = prepared.cg / prepared.locations
-    console.print(f"at {share:.1%} of the locations the genome says CG", soft_wrap=True)
-    if prepared.all_n:
-        console.print(f"{prepared.all_n} windows are nothing but N (allowed)", soft_wrap=True)
+    if prepared.seen.all_n:
+        console.print(
+            f"{len(prepared.seen.all_n)} windows are nothing but N (allowed)", soft_wrap=True
+        )
+    for sentence in prepared.told:
+        console.print(sentence, soft_wrap=True)
 
 
 class Shown:
