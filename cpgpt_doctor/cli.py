@@ -275,6 +275,11 @@ def add_run_embed(commands: Commands) -> None:
     embed.add_argument(
         "--allow-all-n", action="store_true", help="embed windows of nothing but N, too"
     )
+    embed.add_argument(
+        "--set-aside-unnamed",
+        action="store_true",
+        help="move rows that the index does not name into a file of their own, and go on",
+    )
     embed.add_argument("--dry-run", action="store_true", help="examine, show the plan, and stop")
     embed.add_argument(
         "--demo",
@@ -509,6 +514,7 @@ def run_run_embed(args: argparse.Namespace) -> int:
             device=args.device,
             python=args.python,
             allow_all_n=args.allow_all_n,
+            set_aside_unnamed=args.set_aside_unnamed,
         )
     )
     if prepared.job is None:

@@ -24,7 +24,7 @@ PLAIN = {
     "vocab": {"1": 0, "MT": 1},
     "reverse_vocab": {0: "1", 1: "MT"},
     "model": {2001: {"1:5": 0, "1:7": 1}},
-    "others": [None, True, 2.5, (1, b"2"), -(2**70), {"a", "b"}],
+    "others": [None, True, 2.5, (1, b"2"), -(2**63), {"a", "b"}],
 }
 PROTOCOLS = range(3, pickle.HIGHEST_PROTOCOL + 1)
 

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from cpgpt_doctor.embed import metadata
+from cpgpt_doctor.embed import metadata, places
 from cpgpt_doctor.embed.genome import Genome, Index, Sequence, index
 from cpgpt_doctor.embed.locations import Locations
 from cpgpt_doctor.errors import InputError
@@ -47,6 +47,7 @@ def inputs(dependencies: Path, species: str, genome: Path | None) -> Inputs:
         raise InputError(f"--dependencies-dir {dependencies}: no such folder")
     if not os.access(dependencies, os.W_OK | os.X_OK):
         raise InputError(f"--dependencies-dir {dependencies}: cannot be written to")
+    places.check_work(dependencies / WORK)
     database = dependencies / metadata.FILE
     assembly = (
         assembly_in_database(database, species)
