@@ -217,7 +217,7 @@ def check_same_root(address: Address) -> None:
         database.parent != address.dependencies.resolve()
         and database.name == metadata.FILE
         and home.is_dir()
-        and home.resolve() != (address.dependencies / "dna_embeddings").resolve()
+        and (database.parent / address.rows.relative_to(address.dependencies)).resolve() != rows
     ):
         raise InputError(
             f"{address.database}: leads to {database}, whose rows are in {home}: new ones would be"
