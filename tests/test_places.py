@@ -218,23 +218,28 @@ def test_a_disk_that_is_read_only_is_refused_before_anything(
         subprocess.run(["umount", disk], check=True)
 
 
-@pytest.mark.parametrize("what", ["database", "rows", "dependencies", "folder"])
+@pytest.mark.parametrize("what", ["database", "rows", "dependencies", "folder", "work", "log"])
 def test_what_belongs_to_somebody_else_is_refused(address: Address, what: str) -> None:
     """Looked at as a user who may not write it: root may write anything."""
     if os.geteuid() != 0:
         pytest.skip("needs root, to become somebody else")
     with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are root's alone
+        (address.dependencies / WORK).mkdir()
+        (address.dependencies / WORK / "run-embed.log").touch()
         shutil.copytree(address.dependencies, f"{folder}/dependencies")
         there = replace(address, dependencies=Path(folder) / "dependencies")
         for path in (Path(folder), *Path(folder).rglob("*")):
             path.chmod(0o777 if path.is_dir() else 0o666)
-        path = getattr(there, what)
+        work = there.dependencies / WORK
+        ours = {"work": work, "log": work / "run-embed.log"}
+        path = ours[what] if what in ours else getattr(there, what)
         path.chmod(0o555 if path.is_dir() else 0o444)
         child = os.fork()
         if child == 0:
             code = 9
             try:
                 os.setuid(65534)
+                places.check_work(work)
                 places.check_places(there)
             except InputError as error:
                 code = 7 if f"{path}: cannot be written to" in str(error) else 8

@@ -634,6 +634,23 @@ def test_the_journal_and_new_folders_reach_the_disk(
     assert {address.folder, *list(address.folder.parents)[:3]} <= set(flushed)
 
 
+def test_sqlite_is_told_to_bring_the_end_of_its_journal_onto_the_disk(
+    address: Address, second: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    real = metadata.connect
+
+    def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
+        connection = real(path, write=write)
+        connection.set_trace_callback(said.append)
+        return connection
+
+    monkeypatch.setattr(metadata, "connect", connect)
+    store.commit(address, second, SECOND)
+    begun = said.index("BEGIN IMMEDIATE")
+    assert {"PRAGMA synchronous = EXTRA", "PRAGMA fullfsync = ON"} < set(said[:begun])
+
+
 def test_a_mac_is_told_to_empty_the_drives_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,7 +120,7 @@ class Record:
             "verification": self.verification,
             "problem": self.problem,
         }
-        make_folder(self.path.parent)
+        make_folder(self.path.parent, within=self.path.parents[3])  # the dependencies folder
         temporary = self.path.with_name(self.path.name + ".tmp")
         temporary.unlink(missing_ok=True)  # it may be a link
         with temporary.open("x", encoding="utf-8") as stream:

@@ -172,6 +172,9 @@ class Run:
 
     def explained(self, error: Exception) -> str:
         """An error in one line; where the disk is full, that, since it shows in many ways."""
+        for path in (self.job.inputs.genome, self.staging):
+            if not path.exists():  # CpGPT then says anything
+                return f"{path}: was removed while the run was at work"
         free = free_bytes(self.job.inputs.dependencies)
         if free < self.job.address.row_bytes * FIRST_PART:
             return f"{self.job.inputs.dependencies}: the disk is full ({free} bytes are free)"

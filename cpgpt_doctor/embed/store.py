@@ -318,7 +318,7 @@ def append(address: Address, after: int, rows: list[bytes]) -> None:
     A note of them is there before. Where that fails, the file is left as long as it was; a new one
     is removed, since CpGPT cannot open an empty one.
     """
-    make_folder(address.folder)
+    make_folder(address.folder, address.dependencies)
     remove_own_tail(address, after)
     size = address.rows.stat().st_size if address.rows.exists() else None
     try:
@@ -519,11 +519,16 @@ def copy_tail(source: Path, start: int, target: Path) -> None:
             raise
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder and those above it, each on the disk when this returns."""
+def make_folder(path: Path, within: Path) -> None:
+    """Make a folder and those above it, up to one that must be there; all are on the disk then.
+
+    Raises OSError, such as where `within` was removed: it is not made again.
+    """
     if path.is_dir():
         return
-    make_folder(path.parent)
+    if path == within:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    make_folder(path.parent, within)
     with contextlib.suppress(FileExistsError):
         path.mkdir()
     flush_folder(path.parent)
