@@ -191,7 +191,7 @@ def test_a_disk_that_cannot_lock_is_refused_in_one_line(
 
     monkeypatch.setattr(fcntl, "flock", flock)
     inputs = SimpleNamespace(work=tmp_path / WORK, dependencies=tmp_path)
-    with pytest.raises(InputError, match="this disk does not lock files") as said:
+    with pytest.raises(InputError, match="lock: cannot be locked") as said:
         run(SimpleNamespace(inputs=inputs), None)  # type: ignore[arg-type]
     assert os.strerror(number) in str(said.value)
 

@@ -169,6 +169,10 @@ def file_for_folder(address: Address) -> None:
     address.folder.write_bytes(b"x")
 
 
+def hard_link(address: Address) -> None:
+    os.link(address.rows, address.dependencies / "backup")
+
+
 def journal_alone(address: Address) -> None:
     address.database.rename(address.database.with_name("index.bak"))
     address.database.with_name("ensembl_metadata.db-journal").write_bytes(b"x")
@@ -189,6 +193,7 @@ def journal_beside_link(address: Address) -> None:
         (fifo_database, "is not a regular file"),
         (folder_for_rows, "is not a regular file"),
         (file_for_folder, "is no folder"),
+        (hard_link, r"is one file of 2 names .*CPG521"),
         (journal_alone, "is the journal of a database that is not there"),
         (journal_beside_link, "a journal stands beside the link"),
     ],

@@ -777,3 +777,11 @@ def test_a_database_is_adopted_whole(tmp_path: Path) -> None:
 def test_a_store_that_is_not_there_names_no_rows(tmp_path: Path) -> None:
     assert store.named_rows(Address(tmp_path, "homo_sapiens", LLM, 201, WIDTH)) == {}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_entry_that_is_not_plain_is_not_added_to(address: Address, second: Address) -> None:
+    with sqlitedict.SqliteDict(address.database, autocommit=True) as table:
+        table["homo_sapiens"] = {**table["homo_sapiens"], "dtype": np.dtype("i8")}
+    with pytest.raises(InputError, match="no plain data; nothing was added"):
+        store.commit(address, second, SECOND)
+    assert holds(address, FIRST)

@@ -180,6 +180,13 @@ def check_kinds(address: Address) -> None:
             )
         if path.exists() and not path.is_file():
             raise InputError(f"{path}: is not a regular file")
+    for path in written(address):
+        if path.exists() and path.stat().st_nlink > 1:
+            raise InputError(
+                f"{path}: is one file of {path.stat().st_nlink} names (hard links), and writing"
+                " would change it under all of them: in a cache or a backup, maybe (CPG521);"
+                f" make it a file of its own: cp {path} {path}.own && mv {path}.own {path}"
+            )
     for ending in ("-journal", "-wal"):
         beside_link = address.database.with_name(address.database.name + ending)
         real = metadata.beside(address.database, ending)

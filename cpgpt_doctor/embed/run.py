@@ -98,8 +98,8 @@ def run(job: Job, progress: Progress) -> Result:
         # Network disks without locks: two runs on one store would not know of each other.
         why = error.strerror if isinstance(error, OSError) else error
         raise InputError(
-            f"{work / 'lock'}: this disk does not lock files ({why}), so two runs could not be kept"
-            " apart; put the dependencies folder on another disk"
+            f"{work / 'lock'}: cannot be locked ({why}), so two runs could not be kept apart; where"
+            " a disk does not lock files, put the dependencies folder on another"
         ) from None
     try:
         return Run(job, progress).go()

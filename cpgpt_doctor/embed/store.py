@@ -276,7 +276,7 @@ def transact(address: Address, data: list[bytes], locations: Sequence[str]) -> i
             append(address, len(rows), data)
             added = {location: len(rows) + at for at, location in enumerate(locations)}
             species.setdefault(address.dna_llm, {})[address.context_len] = {**rows, **added}
-            metadata.write_species(connection, address.species, species)
+            write_entry(connection, address, species)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             # SQLite says "readonly database" where the file is no longer at its path.
@@ -289,6 +289,16 @@ def transact(address: Address, data: list[bytes], locations: Sequence[str]) -> i
         address.note.unlink(missing_ok=True)
         flush_folder(address.folder)
     return len(rows)
+
+
+def write_entry(connection: sqlite3.Connection, address: Address, species: dict[Any, Any]) -> None:
+    try:
+        metadata.write_species(connection, address.species, species)
+    except metadata.RefusedPickle as error:
+        raise InputError(
+            f"{address.database}: the entry of {address.species!r} holds {error}, which is no plain"
+            " data; nothing was added"
+        ) from error
 
 
 def identity(path: Path) -> tuple[int, int] | None:
