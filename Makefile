@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TORCH := --retries 1 --timeout 30 --extra-index-url https://download.pytorch.org/whl/cpu torch==2.13.0
 FAMILIES := $(VENV)/families/0.0.3 $(VENV)/families/0.0.7
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-full lint clean
 
 demo: $(VENV)/ready
 	rm -rf cpgpt-doctor-demo
@@ -15,6 +15,9 @@ demo: $(VENV)/ready
 
 test: $(VENV)/ready $(FAMILIES) lint
 	$(BIN)/python -m pytest
+
+test-full: $(VENV)/ready $(FAMILIES) lint
+	$(BIN)/python -m pytest -m "full or not full"
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -286,6 +286,11 @@ def add_run_embed(commands: Commands) -> None:
         action="store_true",
         help="embed locations of which under half say CG in the genome, too",
     )
+    embed.add_argument(
+        "--set-aside-unnamed",
+        action="store_true",
+        help="move rows that the index does not name into a file of their own, and go on",
+    )
     embed.add_argument("--dry-run", action="store_true", help="examine, show the plan, and stop")
     embed.add_argument(
         "--demo",
@@ -536,6 +541,7 @@ def embed(args: argparse.Namespace) -> int:
             allow_all_n=args.allow_all_n,
             allow_non_cpg=args.allow_non_cpg,
             positions=args.positions,
+            set_aside_unnamed=args.set_aside_unnamed,
         )
     )
     if prepared.job is None:

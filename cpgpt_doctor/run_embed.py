@@ -7,7 +7,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from cpgpt_doctor.embed import binding, examine, locations, plan, record, store
+from cpgpt_doctor.embed import binding, examine, locations, places, plan, record, store
 from cpgpt_doctor.embed.examine import Seen
 from cpgpt_doctor.embed.genome import Genome
 from cpgpt_doctor.embed.run import Job, free_bytes, needed_bytes
@@ -42,6 +42,7 @@ class Asked:
     allow_all_n: bool
     allow_non_cpg: bool
     positions: str | None
+    set_aside_unnamed: bool
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,14 @@ def make_job(
         asked.context_len,
         facts.embedder.examined.models[dna_llm],
     )
+    links = places.check_places(address)
     rows = store.named_rows(address)
     store.check_health(address, rows)
+    known = record.read(record.record_path(address))
+    lost = record.lost_rows(known.parts, len(rows))
+    unnamed = store.unnamed_rows(address, len(rows))
+    if unnamed and not asked.set_aside_unnamed:
+        raise InputError(unnamed if not lost else f"{unnamed} ({plan.lost_words(lost)})")
     check_record(address, len(rows), inputs)
     missing = tuple(each for each in given.places if each not in rows)
     examine.check_disk(
@@ -178,7 +185,9 @@ def make_job(
             num_workers=asked.num_workers,
             device_asked=asked.device,
             device=device,
-        ),
+        )
+        + plan.store_lines(links, lost, bool(unnamed)),
         patient=patient(report),
         intent=dataclasses.asdict(report.call),
+        set_aside_unnamed=asked.set_aside_unnamed,
     )

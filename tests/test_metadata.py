@@ -24,7 +24,7 @@ PLAIN = {
     "vocab": {"1": 0, "MT": 1},
     "reverse_vocab": {0: "1", 1: "MT"},
     "model": {2001: {"1:5": 0, "1:7": 1}},
-    "others": [None, True, 2.5, (1, b"2"), -(2**70), {"a", "b"}],
+    "others": [None, True, 2.5, (1, b"2"), -(2**63), {"a", "b"}],
 }
 PROTOCOLS = range(3, pickle.HIGHEST_PROTOCOL + 1)
 
@@ -279,3 +279,194 @@ def test_a_database_whose_writer_was_killed_is_read_as_it_was_before(database) -
     assert path.with_name(path.name + "-journal").exists()
     assert metadata.species_names(path) == ["homo_sapiens"]
     assert read(path)["m"][9] == {f"1:{at}": at for at in range(100_000)}
+
+
+def raw(*parts: bytes) -> bytes:
+    return b"\x80\x04" + b"".join(parts) + b"."
+
+
+DEEP = 300_000
+DTYPE = b"cnumpy\ndtype\n" + b"\x8c\x02i8\x89\x88\x87R"
+SCALAR = b"cnumpy._core.multiarray\nscalar\n"
+STATE = b"(K\x03\x8c\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+EIGHT = b"C\x08" + b"\x05" + bytes(7)
+HOSTILE = {
+    "nested tuples": raw(b")", b"\x85" * DEEP),
+    "nested tuples as a key": raw(b"})", b"\x85" * DEEP, b"K\x01s"),
+    "nested tuples through the memo": raw(b")\x94", b"\x85q\x00h\x00" * DEEP),
+    "nested lists": raw(b"]" * DEEP, b"a" * (DEEP - 1)),
+    "nested dictionaries": raw(b"}" + b"K\x01}" * DEEP, b"s" * DEEP),
+    "nested tuples, paid for by calls": raw(
+        b"(" + b")" + b"\x85" * 900, (SCALAR + DTYPE + EIGHT + b"\x86R") * 2, b"\x85" * DEEP
+    ),
+    "a memo position of gigabytes": raw(b"Nr\xff\xff\xff\x3f"),
+    "bytes of gigabytes": raw(b"\x8e" + (1 << 33).to_bytes(8, "little")),
+    "text of gigabytes": raw(b"\x8d" + (1 << 40).to_bytes(8, "little")),
+    "a frame of gigabytes": raw(b"\x95" + (1 << 40).to_bytes(8, "little")),
+    "a bytearray of gigabytes": raw(b"\x96" + (1 << 40).to_bytes(8, "little")),
+    "a long integer": raw(b"\x8b\xff\xff\xff\x7f"),
+    "an integer of 255 bytes": raw(b"\x8a\xff" + b"\x01" * 255),
+    "digits": raw(b"I" + b"9" * 4000 + b"\n"),
+    "doubled": raw(b"N" + b"2\x86" * DEEP),
+    "a thousand empty sets": raw(b"(" + b"\x8f" * 100_000 + b"t"),
+    "a state for the function": raw(SCALAR + b"}\x8c\x04kindK\x01sb"),
+    "a state of slots for the function": raw(SCALAR + b"N}\x8c\x08__call__K\x01s\x86b"),
+    "a state for the type, of a dictionary": raw(DTYPE + b"}\x8c\x04kind\x8c\x01Usb"),
+    "a state for the type, of its slots": raw(DTYPE + b"N}\x8c\x04kind\x8c\x01Us\x86b"),
+    "a state with a tuple in it": raw(DTYPE + b"K\x03)\x86b"),
+    "a scalar of no type": raw(SCALAR + b"K\x01" + EIGHT + b"\x86R"),
+    "a scalar of a list": raw(SCALAR + DTYPE + b"]\x86R"),
+    "a scalar of too few bytes": raw(SCALAR + DTYPE + b"C\x01x\x86R"),
+    "a call of a class": raw(b"cnumpy\ndtype\n)\x81"),
+    "a type of a huge size": raw(b"cnumpy\ndtype\n\x8c\x0aU999999999\x89\x88\x87R"),
+    "an extension": raw(b"\x82\x01"),
+    "a persistent name": raw(b"Px\n"),
+    "an instance": raw(b"(i" + b"os\nsystem\n"),
+    "nothing": b"",
+    "no end": b"\x80\x04N",
+}
+LOADS = """
+import resource, sys
+from cpgpt_doctor.embed import metadata
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    metadata.load_plain(sys.stdin.buffer.read())
+except (metadata.RefusedPickle, metadata.pickle.UnpicklingError) as error:
+    print("refused", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, error)
+"""
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_pickle_that_is_made_to_harm_is_refused(name: str) -> None:
+    """In a process of its own: some of them end it, or take gigabytes, where they are read."""
+    ran = subprocess.run(
+        [sys.executable, "-c", LOADS], input=HOSTILE[name], capture_output=True, timeout=600
+    )
+    assert ran.returncode == 0, ran.stderr
+    word, kibibytes, _ = ran.stdout.decode().split(" ", 2)
+    assert word == "refused"
+    assert int(kibibytes) < 64 * 1024
+
+
+def test_what_a_hostile_pickle_admits_is_not_changed_by_it() -> None:
+    for name in HOSTILE:
+        if "state" in name:
+            with pytest.raises((metadata.RefusedPickle, pickle.UnpicklingError)):
+                metadata.load_plain(HOSTILE[name])
+    assert metadata.load_plain(pickle.dumps(np.int64(7))) == 7
+    assert metadata.load_plain(raw(SCALAR + DTYPE + STATE + EIGHT + b"\x86R")) == 5
+
+
+def test_nothing_but_plain_values_gets_into_a_database(database) -> None:
+    """A pickle may hold the stand-in for a NumPy type as a value; it is not written again."""
+    path = database({"homo_sapiens": pickle.dumps({"dtype": np.dtype("i8")})})
+    value = read(path)
+    before = path.read_bytes()
+    connection = metadata.connect(path, write=True)
+    with pytest.raises(metadata.RefusedPickle, match="ScalarType"):
+        metadata.write_species(connection, "homo_sapiens", value)
+    connection.close()
+    assert path.read_bytes() == before
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        [f"CREATE VIEW unnamed AS {ENDLESS} SELECT 'x' || i AS key, x'00' AS value FROM n"],
+        [f"CREATE VIEW unnamed AS {ENDLESS} SELECT count(*) AS key, 1 AS value FROM n"],
+        [
+            "CREATE TABLE unnamed (key TEXT, value BLOB AS (zeroblob(900000000)))",
+            "INSERT INTO unnamed VALUES ('homo_sapiens')",
+        ],
+        ["CREATE TABLE unnamed (key TEXT, value BLOB, more TEXT)"],
+        ["CREATE TABLE unnamed (value BLOB)"],
+        [
+            "CREATE TABLE unnamed (key TEXT PRIMARY KEY, value BLOB)",
+            "CREATE TABLE n (i)",
+            "CREATE TRIGGER t AFTER INSERT ON unnamed BEGIN INSERT INTO n VALUES (1); END",
+        ],
+    ],
+    ids=["endless view", "view that counts", "made-up column", "more", "fewer", "trigger"],
+)
+def test_a_table_that_computes_something_is_refused(tmp_path: Path, statements: list[str]) -> None:
+    path = tmp_path / metadata.FILE
+    connection = sqlite3.connect(path, isolation_level=None)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+    for look in (lambda: metadata.species_names(path), lambda: read(path)):
+        with pytest.raises(InputError, match="'unnamed' is not the plain table that CpGPT makes"):
+            look()
+
+
+def test_a_statement_that_does_not_end_is_ended(database) -> None:
+    connection = metadata.connect(database({"homo_sapiens": PLAIN}))
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        connection.execute(f"{ENDLESS} SELECT count(*) FROM n").fetchone()
+    connection.close()
+
+
+@pytest.mark.parametrize("value", [None, "text", 10**12, -1, 1.5])
+def test_a_value_that_is_no_pickle_is_refused(database, value: object) -> None:
+    path = database({"homo_sapiens": PLAIN})
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE unnamed SET value = ?", (value,))
+        connection.execute("INSERT INTO unnamed VALUES (NULL, NULL)")
+        connection.execute("INSERT INTO unnamed VALUES (?, NULL)", ("x" * 1_000_000,))
+    connection.close()
+    with pytest.raises(InputError, match="the entry of 'homo_sapiens' is no pickle"):
+        read(path)
+    assert metadata.species_names(path)[0] == "homo_sapiens"
+    assert len(metadata.species_names(path)) == 2
+
+
+def test_a_fifo_or_a_folder_in_place_of_a_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / metadata.FILE
+    for make in (os.mkfifo, os.mkdir):
+        make(path)
+        with pytest.raises(InputError, match="is not a regular file"):
+            metadata.species_names(path)
+        with pytest.raises(InputError, match="is not a regular file"):
+            metadata.connect(path, write=True)
+        path.unlink() if make is os.mkfifo else path.rmdir()
+
+
+def test_a_database_through_a_link_is_recovered_from_the_journal_beside_the_real_one(
+    database, tmp_path: Path
+) -> None:
+    real = database({"homo_sapiens": {"m": {9: {f"1:{at}": at for at in range(100_000)}}}})
+    (tmp_path / "linked").mkdir()
+    path = tmp_path / "linked" / metadata.FILE
+    path.symlink_to(real)
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from cpgpt_doctor.embed import metadata\n"
+        "connection = metadata.connect(Path(sys.argv[1]), write=True)\n"
+        "connection.execute('BEGIN IMMEDIATE')\n"
+        "rows = {f'2:{at}': at for at in range(400_000)}\n"
+        "metadata.write_species(connection, 'homo_sapiens', {'m': {9: rows}})\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script, path]).returncode == -9
+    assert real.with_name(real.name + "-journal").exists()
+    assert read(path)["m"][9] == {f"1:{at}": at for at in range(100_000)}
+
+
+def test_a_database_with_a_write_ahead_log_is_read_whole(database) -> None:
+    """A program that was killed leaves the log beside it, with what is not yet in the database."""
+    path = database({"homo_sapiens": PLAIN})
+    script = (
+        "import os, signal, sqlite3, sys\n"
+        "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "connection.execute('PRAGMA journal_mode = WAL')\n"
+        "connection.execute('UPDATE unnamed SET value = ?', (bytes.fromhex(sys.argv[2]),))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    new = pickle.dumps({**PLAIN, "assembly": "T2T"})
+    assert subprocess.run([sys.executable, "-c", script, path, new.hex()]).returncode == -9
+    assert path.with_name(path.name + "-wal").exists()
+    assert read(path)["assembly"] == "T2T"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import gc
 import hashlib
+import os
 import random
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tracemalloc
+import types
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +23,7 @@ import pytest
 import sqlitedict
 
 from cpgpt_doctor.embed import metadata, store
+from cpgpt_doctor.embed.record import Part, lost_rows
 from cpgpt_doctor.embed.store import Address
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.patient import upstream
@@ -148,11 +152,142 @@ def test_real_cpgpt_reads_a_store_and_one_that_it_staged_is_taken(tmp_path: Path
     assert np.array_equal(np.stack(read), values(FIRST))
 
 
-def test_rows_that_nobody_names_are_overwritten(address: Address, second: Address) -> None:
+@pytest.mark.parametrize("zeros", [7, 100 * 1024, 9_000 * 1024 + 7])
+def test_zeros_that_cpgpt_allocated_are_overwritten(
+    address: Address, second: Address, zeros: int
+) -> None:
     with address.rows.open("ab") as stream:
-        stream.write(b"\xff" * (100 * address.row_bytes + 7))
+        stream.truncate(40 * address.row_bytes + zeros)
     store.commit(address, second, SECOND)
     assert holds(address, FIRST + SECOND)
+
+
+@pytest.mark.parametrize("zeros", [0, 3 * 1024, 3_000_000])
+@pytest.mark.parametrize("others", [1, 1024, 5 * 1024 + 7])
+def test_rows_that_nobody_names_are_not_overwritten(
+    address: Address, second: Address, zeros: int, others: int
+) -> None:
+    """Published rows without their index, say; not even where they begin with zeros."""
+    with address.rows.open("ab") as stream:
+        stream.write(b"\0" * zeros + b"\x3f" * others)
+    before = content(address.dependencies)
+    with pytest.raises(
+        InputError, match=r"40 rows that .* names, \d+ more.*CPG519, CPG520"
+    ) as said:
+        store.commit(address, second, SECOND)
+    assert f"from byte {40 * 1024 + zeros} on" in str(said.value)
+    assert "--set-aside-unnamed" in str(said.value)
+    assert content(address.dependencies) == before
+
+
+def test_published_rows_without_their_index_are_named_with_the_folder_to_use(
+    address: Address, second: Address
+) -> None:
+    (address.dependencies / "human").mkdir()
+    shutil.copy(address.database, address.dependencies / "human")
+    set_rows(address, {})
+    with pytest.raises(InputError, match=f"--dependencies-dir {address.dependencies / 'human'}"):
+        store.commit(address, second, SECOND)
+
+
+@pytest.mark.parametrize("named", [0, 40])
+def test_rows_that_nobody_names_can_be_set_aside(
+    address: Address, second: Address, named: int
+) -> None:
+    others = address.rows.with_name(f"{address.rows.name}.unnamed-1")
+    others.write_bytes(b"of another time")
+    with address.rows.open("ab") as stream:
+        stream.write(b"\x3f" * (5 * 1024 + 7))
+    whole = address.rows.read_bytes()
+    if not named:
+        set_rows(address, {})
+    aside = store.set_aside_unnamed(address)
+    assert aside == address.rows.with_name(f"{address.rows.name}.unnamed-2")
+    assert aside.read_bytes() == whole[named * 1024 :]
+    assert others.read_bytes() == b"of another time"
+    assert store.set_aside_unnamed(address) is None
+    store.commit(address, second, SECOND)
+    assert holds(address, (FIRST if named else []) + SECOND)
+
+
+def test_rows_are_set_aside_where_there_is_no_index_at_all(address: Address) -> None:
+    whole = address.rows.read_bytes()
+    address.database.unlink()
+    aside = store.set_aside_unnamed(address)
+    assert aside is not None
+    assert aside.read_bytes() == whole
+    assert not address.rows.exists()
+
+
+def killed_in_append(address: Address, second: Address, part: float) -> bytes:
+    """Leave what a process killed in an append leaves: the note, and some of the rows."""
+    data = list(store.read_rows(second, [store.named_rows(second)[each] for each in SECOND]))
+    named = len(store.named_rows(address))
+    store.write_note(address, named, data)
+    written = b"".join(data)[: int(len(SECOND) * 1024 * part)]
+    with address.rows.open("r+b") as stream:
+        stream.seek(named * 1024)
+        stream.write(written)
+    return written
+
+
+@pytest.mark.parametrize("part", [0, 0.02, 0.5, 1])
+@pytest.mark.parametrize("allocated", [0, 9000])
+def test_what_a_killed_append_has_left_is_replaced(
+    address: Address, second: Address, part: float, allocated: int, tmp_path: Path
+) -> None:
+    if allocated:
+        os.truncate(address.rows, (40 + allocated) * 1024)
+    killed_in_append(address, second, part)
+    third = [f"3:{at}" for at in range(7)]
+    store.commit(address, stage(tmp_path / "third", third), third)
+    assert holds(address, FIRST + third)
+    assert not address.note.exists()
+
+
+@pytest.mark.parametrize(
+    "lie",
+    ["grown", "changed", "of another row", "no note", "not JSON", "nested", "a link", "a FIFO"],
+)
+def test_a_note_that_lies_explains_nothing(address: Address, second: Address, lie: str) -> None:
+    """The file was changed by somebody else after the kill, or the note is another's."""
+    killed_in_append(address, second, 1)
+    if lie == "grown":
+        with address.rows.open("ab") as stream:
+            stream.write(b"\x3f" * 1024)
+    elif lie == "changed":
+        with address.rows.open("r+b") as stream:
+            stream.seek(50 * 1024 + 99)
+            stream.write(b"\x99")
+    elif lie == "of another row":
+        address.note.write_text(address.note.read_text().replace("40", "39"))
+    elif lie == "not JSON":
+        address.note.write_bytes(b"\0" * 300)
+    elif lie == "nested":
+        address.note.write_text("[" * 100_000)
+    else:
+        whole = address.note.read_bytes()
+        address.note.unlink()
+        if lie == "a link":
+            other = address.dependencies / "note"
+            other.write_bytes(whole)
+            address.note.symlink_to(other)
+        if lie == "a FIFO":
+            os.mkfifo(address.note)
+    before = address.rows.read_bytes()
+    with pytest.raises(InputError, match="nobody names"):
+        store.commit(address, second, SECOND)
+    assert address.rows.read_bytes() == before
+    assert store.named_rows(address) == {location: row for row, location in enumerate(FIRST)}
+
+
+def test_looking_at_gigabytes_of_allocated_zeros_takes_no_memory(address: Address) -> None:
+    os.truncate(address.rows, 40 * 1024 + (8 << 30))
+    tracemalloc.start()
+    assert store.foreign_from(address, 40) is None
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 8 << 20
 
 
 @pytest.mark.parametrize(
@@ -353,17 +488,11 @@ def test_no_other_program_can_name_rows_during_a_commit(
     assert holds(address, FIRST + SECOND)
 
 
-def test_a_database_that_another_program_holds_is_an_error_of_the_system(
+def test_a_database_that_another_program_holds_for_long_is_an_error_of_the_system(
     address: Address, second: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = metadata.connect
-
-    def impatient(path: Path, *, write: bool = False) -> sqlite3.Connection:
-        connection = real(path, write=write)
-        connection.execute("PRAGMA busy_timeout = 50")
-        return connection
-
-    monkeypatch.setattr(metadata, "connect", impatient)
+    monkeypatch.setattr(store, "STEP_SECONDS", 0.05)
+    monkeypatch.setattr(store, "LOCKED_SECONDS", 0.2)
     before = content(address.dependencies)
     other = sqlite3.connect(address.database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -372,6 +501,193 @@ def test_a_database_that_another_program_holds_is_an_error_of_the_system(
     other.close()
     assert caught.value.filename == str(address.database)
     assert content(address.dependencies) == before
+
+
+HOLDS = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_finished_part_waits_for_a_locked_database_and_says_who_holds_it(
+    address: Address, second: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "STEP_SECONDS", 0.05)
+    told: list[str] = []
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS, address.database], stdin=-1, stdout=-1, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+
+        def tell(text: str) -> None:
+            told.append(text)
+            holder.kill()
+
+        store.commit(address, second, SECOND, tell)
+    assert holds(address, FIRST + SECOND)
+    assert "locked by another program" in told[0]
+    assert f"process {holder.pid}" in told[0]
+    assert len(told) == 2
+
+
+def test_a_reader_that_stands_in_the_way_of_the_commit_is_waited_for(
+    address: Address, second: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite then refuses COMMIT itself, and not BEGIN."""
+    monkeypatch.setattr(store, "STEP_SECONDS", 0.05)
+    reader = sqlite3.connect(address.database, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT key FROM unnamed").fetchone()
+    store.commit(address, second, SECOND, lambda text: reader.close())
+    assert holds(address, FIRST + SECOND)
+
+
+def saves(address: Address, rows: dict[str, int]) -> None:
+    """Save as CpGPT does from 0.0.8 on: a new file in the old one's place."""
+    other = address.database.with_suffix(".db.tmp")
+    with sqlitedict.SqliteDict(address.database, flag="r") as table:
+        entries = dict(table)
+    entries[address.species][address.dna_llm][address.context_len] = rows
+    with sqlitedict.SqliteDict(other, autocommit=True, flag="n") as table:
+        table.update(entries)
+    other.replace(address.database)
+
+
+@pytest.mark.parametrize("moment", ["after the rows", "after the names"])
+def test_a_database_that_cpgpt_replaces_in_a_commit_gets_the_part_as_well(
+    address: Address, second: Address, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    owner, name = (store, "append") if moment == "after the rows" else (metadata, "write_species")
+    real = getattr(owner, name)
+    told: list[str] = []
+
+    def once(*arguments: Any) -> None:
+        real(*arguments)
+        monkeypatch.setattr(owner, name, real)
+        saves(address, {location: row for row, location in enumerate(FIRST)})
+
+    monkeypatch.setattr(owner, name, once)
+    added = store.commit(address, second, SECOND, told.append)
+    assert "replaced" in told[0]
+    assert added.first_row == 40
+    assert holds(address, FIRST + SECOND)
+
+
+def test_a_database_replaced_right_after_the_commit_is_noticed(
+    address: Address, second: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite says nothing then: it committed, to a file that is at no path any more."""
+    real, moments = store.identity, []
+
+    def identity(path: Path) -> Any:
+        moments.append(path)
+        if len(moments) == 2:
+            saves(address, {location: row for row, location in enumerate(FIRST)})
+        return real(path)
+
+    monkeypatch.setattr(store, "identity", identity)
+    store.commit(address, second, SECOND)
+    assert holds(address, FIRST + SECOND)
+
+
+def test_a_saved_database_that_names_fewer_rows_is_not_built_upon(
+    address: Address, second: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = metadata.write_species
+
+    def replaced(*arguments: Any) -> None:
+        real(*arguments)
+        saves(address, {location: row for row, location in enumerate(FIRST[:30])})
+
+    monkeypatch.setattr(metadata, "write_species", replaced)
+    with pytest.raises(InputError, match=r"30 rows that .* names, 35 more hold numbers"):
+        store.commit(address, second, SECOND)
+    assert address.rows.read_bytes()[: 40 * 1024] == values(FIRST).tobytes()
+
+
+def test_rows_that_a_record_has_and_the_store_no_longer_names_are_counted() -> None:
+    parts = tuple(Part(at, 100, "", "", 1.0, "") for at in range(0, 700, 100))
+    assert lost_rows(parts, 700) == 0
+    assert lost_rows(parts, 300) == 400
+    assert lost_rows(parts, 250) == 450
+    assert lost_rows((), 0) == 0
+
+
+def test_the_journal_and_new_folders_reach_the_disk(
+    tmp_path: Path, second: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each folder that gained an entry is flushed, and after it nothing is left to be lost."""
+    address = new_store(tmp_path / "dependencies")
+    flushed: list[Path] = []
+    real = store.flush_folder
+
+    def flush_folder(path: Path) -> None:
+        flushed.append(path)
+        real(path)
+
+    monkeypatch.setattr(store, "flush_folder", flush_folder)
+    store.commit(address, second, SECOND)
+    assert {address.folder, *list(address.folder.parents)[:3]} <= set(flushed)
+
+
+def test_sqlite_is_told_to_bring_the_end_of_its_journal_onto_the_disk(
+    address: Address, second: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    real = metadata.connect
+
+    def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
+        connection = real(path, write=write)
+        connection.set_trace_callback(said.append)
+        return connection
+
+    monkeypatch.setattr(metadata, "connect", connect)
+    store.commit(address, second, SECOND)
+    begun = said.index("BEGIN IMMEDIATE")
+    assert {"PRAGMA synchronous = EXTRA", "PRAGMA fullfsync = ON"} < set(said[:begun])
+
+
+def test_a_mac_is_told_to_empty_the_drives_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in: there is no Mac here."""
+    calls: list[object] = []
+    fcntl = types.SimpleNamespace(F_FULLFSYNC=51, fcntl=lambda *call: calls.append(call))
+    monkeypatch.setattr(store.sys, "platform", "darwin")
+    monkeypatch.setitem(sys.modules, "fcntl", fcntl)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: calls.append("fsync"))
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+    store.flush(path)
+    assert [call[1:] if isinstance(call, tuple) else call for call in calls] == [(51,)]
+
+    def unknown(*call: object) -> None:
+        raise OSError(errno.ENOTSUP, "a network disk")
+
+    calls.clear()
+    fcntl.fcntl = unknown
+    store.flush(path)
+    assert calls == ["fsync"]
+
+
+def test_a_new_database_is_not_made_where_a_journal_stands(tmp_path: Path) -> None:
+    staged = new_store(tmp_path / "staged")
+    address = replace(staged, dependencies=tmp_path / "new")
+    (tmp_path / "far").mkdir()
+    address.dependencies.mkdir()
+    for name in ("new/ensembl_metadata.db-journal", "new/ensembl_metadata.db-wal"):
+        (tmp_path / name).write_bytes(b"of a database that is gone")
+        with pytest.raises(InputError, match="stands where the new"):
+            store.create_database(address, staged.database)
+        (tmp_path / name).unlink()
+    address.database.symlink_to(tmp_path / "far" / "index.db")  # which is not there
+    with pytest.raises(InputError, match="stands where the new"):
+        store.create_database(address, staged.database)
+    assert address.database.is_symlink()
 
 
 def test_a_database_that_is_gone_is_an_error_of_the_system(
@@ -461,3 +777,11 @@ def test_a_database_is_adopted_whole(tmp_path: Path) -> None:
 def test_a_store_that_is_not_there_names_no_rows(tmp_path: Path) -> None:
     assert store.named_rows(Address(tmp_path, "homo_sapiens", LLM, 201, WIDTH)) == {}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_entry_that_is_not_plain_is_not_added_to(address: Address, second: Address) -> None:
+    with sqlitedict.SqliteDict(address.database, autocommit=True) as table:
+        table["homo_sapiens"] = {**table["homo_sapiens"], "dtype": np.dtype("i8")}
+    with pytest.raises(InputError, match="no plain data; nothing was added"):
+        store.commit(address, second, SECOND)
+    assert holds(address, FIRST)

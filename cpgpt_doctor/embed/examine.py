@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from cpgpt_doctor.embed import metadata
+from cpgpt_doctor.embed import metadata, places
 from cpgpt_doctor.embed.genome import (
     Genome,
     Index,
@@ -62,6 +62,7 @@ def inputs(dependencies: Path, species: str, genome: Path | None) -> Inputs:
         raise InputError(f"--dependencies-dir {dependencies}: no such folder")
     if not os.access(dependencies, os.W_OK | os.X_OK):
         raise InputError(f"--dependencies-dir {dependencies}: cannot be written to")
+    places.check_work(dependencies / WORK)
     database = dependencies / metadata.FILE
     assembly = (
         assembly_in_database(database, species)

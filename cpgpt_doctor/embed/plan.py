@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cpgpt_doctor.embed.examine import Seen
 from cpgpt_doctor.embed.locations import Locations
+from cpgpt_doctor.embed.places import Link
 from cpgpt_doctor.embed.store import Address
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
@@ -131,6 +132,31 @@ def positions(given: Locations, seen: Seen, decided: str) -> Setting:
         "CPG517" if given.converted or decided else "",
         "; ".join(filter(None, [given.converted, str(seen), decided])),
     )
+
+
+def lost_words(lost: int) -> str:
+    return f"{lost} rows that were recorded are no longer named: another program saved the index"
+
+
+def store_lines(links: tuple[Link, ...], lost: int, unnamed: bool) -> tuple[Setting, ...]:
+    """What is to be known of the store itself; mostly nothing."""
+    lines = [
+        Setting("link", str(link.path), str(link.leads_to), "", "what it leads to is written")
+        for link in links
+    ]
+    if lost:
+        lines.append(Setting("recorded rows", "named", "not named", "CPG523", lost_words(lost)))
+    if unnamed:
+        lines.append(
+            Setting(
+                "unnamed rows",
+                "replaced (CpGPT)",
+                "set aside",
+                "CPG520",
+                "what the index does not name goes into a file of its own; nothing is overwritten",
+            )
+        )
+    return tuple(lines)
 
 
 def device_reason(facts: Facts, asked: str, device: str) -> tuple[str, str]:

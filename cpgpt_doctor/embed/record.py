@@ -14,9 +14,11 @@ import cattrs
 from cpgpt_doctor import __version__
 from cpgpt_doctor.embed.binding import Binding, Proof
 from cpgpt_doctor.embed.plan import Setting
-from cpgpt_doctor.embed.store import Address
+from cpgpt_doctor.embed.store import Address, flush, make_folder, open_regular
+from cpgpt_doctor.errors import InputError
 
 SCHEMA = "cpgpt-doctor/run/v1"
+LARGEST = 64 << 20  # bytes; a part is about 400
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,12 @@ class Record:
             "verification": self.verification,
             "problem": self.problem,
         }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent, within=self.path.parents[3])  # the dependencies folder
         temporary = self.path.with_name(self.path.name + ".tmp")
-        temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+        temporary.unlink(missing_ok=True)  # it may be a link
+        with temporary.open("x", encoding="utf-8") as stream:
+            stream.write(json.dumps(data, indent=2) + "\n")
+        flush(temporary)
         temporary.replace(self.path)
 
 
@@ -133,17 +138,53 @@ def record_path(address: Address) -> Path:
     return address.folder / f"{address.context_len}bp_dna_embeddings.run.json"
 
 
+def read(path: Path) -> Earlier:
+    """What a record of ours says; nothing where there is none.
+
+    Raises InputError where a file stands there that is none: it may be damaged, and what it said is
+    then to be looked at, not dropped.
+    """
+    try:
+        with open_regular(path) as stream:
+            text = stream.read(LARGEST + 1)
+        if len(text) > LARGEST:
+            raise ValueError("it is too long")
+        data = json.loads(text)
+        if data["schema"] != SCHEMA:
+            raise ValueError("it has another schema")
+        known = cattrs.structure(data, Earlier)
+        ranges = [(each.first_row, each.rows) for each in known.parts]
+        ranges += [(each.first_row, each.rows) for each in known.found]
+        if any(min(each) < 0 for each in ranges):
+            raise ValueError("a row's number is negative")
+        return known
+    except FileNotFoundError:
+        return Earlier()
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read as the record of a run: {error.strerror}; move it away, then"
+            " start again"
+        ) from error
+    except (
+        *(ValueError, KeyError, TypeError, OverflowError, RecursionError, MemoryError),
+        cattrs.BaseValidationError,
+    ) as error:
+        raise InputError(
+            f"{path}: is no record of a run ({str(error)[:80]}); move it away, then start again"
+        ) from None
+
+
+def lost_rows(parts: tuple[Part, ...], named: int) -> int:
+    """How many rows that were committed the store no longer names (CPG523)."""
+    return sum(max(0, part.first_row + part.rows - max(part.first_row, named)) for part in parts)
+
+
 def earlier(path: Path, named: int) -> Earlier:
     """What an earlier run noted of a store that now names `named` rows.
 
-    Nothing where there is no record of ours: it is a note, not the store. What it says of rows that
-    are no longer named is left out.
+    What it says of rows that are no longer named is left out. Raises InputError as `read` does.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        known = cattrs.structure(data, Earlier) if data["schema"] == SCHEMA else Earlier()
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, cattrs.BaseValidationError):
-        return Earlier()
+    known = read(path)
     return dataclasses.replace(
         known,
         parts=tuple(part for part in known.parts if part.first_row + part.rows <= named),

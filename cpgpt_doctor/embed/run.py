@@ -19,7 +19,7 @@ import cattrs
 import filelock
 import psutil
 
-from cpgpt_doctor.embed import admission, signals, store
+from cpgpt_doctor.embed import admission, places, signals, store
 from cpgpt_doctor.embed.admission import Refused
 from cpgpt_doctor.embed.binding import Model, Proof, bind
 from cpgpt_doctor.embed.examine import Inputs
@@ -68,6 +68,7 @@ class Job:
     plan: tuple[Setting, ...]
     patient: dict[str, Any]
     intent: dict[str, Any]
+    set_aside_unnamed: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def run(job: Job, progress: Progress) -> Result:
     the record says why.
     """
     work = job.inputs.work
-    work.mkdir(exist_ok=True)
+    places.make_work(work)
     lock = filelock.FileLock(work / "lock")
     try:
         lock.acquire(timeout=0)
@@ -98,11 +99,18 @@ def run(job: Job, progress: Progress) -> Result:
             f"{job.inputs.dependencies}: another run-embed is at work on this folder"
             f" (it holds {work / 'lock'})"
         ) from None
+    except (OSError, NotImplementedError) as error:
+        # Network disks without locks: two runs on one store would not know of each other.
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InputError(
+            f"{work / 'lock'}: cannot be locked ({why}), so two runs could not be kept apart; where"
+            " a disk does not lock files, put the dependencies folder on another"
+        ) from None
     try:
         return Run(job, progress).go()
     finally:
         with signals.held():
-            shutil.rmtree(work / "staging", ignore_errors=True)
+            places.remove_stagings(work)
             lock.release()
 
 
@@ -114,9 +122,7 @@ class Run:
     def __init__(self, job: Job, progress: Progress) -> None:
         self.job = job
         self.progress = progress
-        self.staging = (job.inputs.work / "staging").resolve()  # the worker has its own folder
-        shutil.rmtree(self.staging, ignore_errors=True)
-        self.staging.mkdir()
+        self.staging = places.new_staging(job.inputs.work)  # the worker has its own folder
         self.log = job.inputs.work / "run-embed.log"
         self.worker: Worker | None = None
         self.index: Path  # of the genome; set when the work begins
@@ -201,6 +207,9 @@ class Run:
 
     def explained(self, error: Exception) -> str:
         """An error in one line; where the disk is full, that, since it shows in many ways."""
+        for path in (self.job.inputs.genome, self.staging):
+            if not path.exists():  # CpGPT then says anything
+                return f"{path}: was removed while the run was at work"
         free = free_bytes(self.job.inputs.dependencies)
         if free < self.job.address.row_bytes * FIRST_PART:
             return f"{self.job.inputs.dependencies}: the disk is full ({free} bytes are free)"
@@ -288,6 +297,10 @@ class Run:
             self.record.bound = bind(
                 bound, model, genome, [*stored, *job.locations], job.address.context_len
             )
+        if job.set_aside_unnamed:
+            aside = store.set_aside_unnamed(job.address)
+            if aside is not None:
+                self.progress.phase(f"the rows that nobody names are now in {aside}")
         if not job.address.database.exists():
             self.create_database(worker)
         set_aside(job.address.checkpoint)
@@ -359,7 +372,7 @@ class Run:
         staged = self.stage(worker, part, lambda done: self.progress.advance(before + done))
         self.check_genome()
         with signals.held():
-            added = store.commit(self.job.address, staged, part)
+            added = store.commit(self.job.address, staged, part, self.waiting)
             seconds = time.monotonic() - started
             locations_digest = hashlib.sha256("".join(f"{each}\n" for each in part).encode())
             self.record.parts.append(
@@ -377,6 +390,11 @@ class Run:
             self.done += len(part)
         self.progress.advance(self.done)
         return seconds
+
+    def waiting(self, text: str) -> None:
+        """Told by a commit that waits for another program; a signal does not wait with it."""
+        self.progress.phase(text)
+        signals.give_way()
 
     def stage(
         self,
@@ -539,10 +557,14 @@ def without_batches(plan: tuple[Setting, ...], measured: dict[str, Any]) -> tupl
 def set_aside(checkpoint: Path) -> None:
     """Rename CpGPT's stale checkpoint, so that its next run does not drop finished rows (510)."""
     if checkpoint.exists():
-        checkpoint.replace(checkpoint.with_name(checkpoint.name + ".set-aside"))
+        aside = checkpoint.with_name(checkpoint.name + ".set-aside")
+        checkpoint.rename(places.free_name(aside))
 
 
 def free_bytes(folder: Path) -> int:
+    """Free bytes of the folder's disk; of the one above, where the folder was removed."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
     return int(psutil.disk_usage(str(folder)).free)
 
 

@@ -201,6 +201,12 @@ def held() -> Iterator[None]:
         handling.interrupt()
 
 
+def give_way() -> None:
+    """Raise, inside a held section that only waits, what that section keeps waiting."""
+    if _handling is not None and _handling.first is not None and not _handling.raised:
+        _handling.interrupt()
+
+
 @contextlib.contextmanager
 def at_once(last_words: Callable[[], None]) -> Iterator[None]:
     """What is done last where the process has to be ended at once during this section."""

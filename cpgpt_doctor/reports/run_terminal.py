@@ -52,6 +52,7 @@ class Shown:
 
     def __init__(self, total: int, console: Console) -> None:
         self.console = console
+        self.last = ""
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -79,8 +80,9 @@ class Shown:
 
     def phase(self, text: str) -> None:
         self.bar.update(self.task, description=text)
-        if not self.console.is_terminal:
+        if not self.console.is_terminal and text != self.last:
             self.console.print(text)
+        self.last = text
 
     def advance(self, done: int) -> None:
         task = self.bar.tasks[self.task]
