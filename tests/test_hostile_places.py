@@ -16,6 +16,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests.environment import clean_environment
+
 SCHEMA = json.loads(
     resources.files("cpgpt_doctor.reports").joinpath("check.schema.json").read_text()
 )
@@ -48,7 +50,7 @@ def start(
     without: tuple[str, ...] = (),
     variables: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.CompletedProcess[bytes]:
-    kept = {name: value for name, value in os.environ.items() if name not in without}
+    kept = {name: value for name, value in clean_environment().items() if name not in without}
     return subprocess.run(
         [*map(str, command)],
         cwd=folder,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from cpgpt_doctor import facts as facts_module
 from cpgpt_doctor import redact
 from cpgpt_doctor.facts import ProbeFailure
 from tests import recorded
+from tests.environment import clean_environment
 
 FACTS = Path(recorded.__file__).parent / "linux-py313-cpgpt0.0.7.json"
 
@@ -25,10 +25,10 @@ def check(
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "cpgpt_doctor", "check", *map(str, arguments)],
-        env={**os.environ, "LC_ALL": "en_US.UTF-8", **variables},
+        env=clean_environment(**{"LC_ALL": "en_US.UTF-8", **variables}),
         cwd=cwd,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
 
 
@@ -224,7 +224,9 @@ def test_a_log_is_answered_as_a_document_with_what_is_known_and_what_is_not(
     (tmp_path / "run.log").write_text(LOG)
     explain = [sys.executable, "-m", "cpgpt_doctor", "explain", "--lang", language]
     explain += ["--log", "run.log", "--format", "markdown"]
-    ran = subprocess.run(explain, cwd=tmp_path, capture_output=True, text=True)
+    ran = subprocess.run(
+        explain, cwd=tmp_path, env=clean_environment(), capture_output=True, encoding="utf-8"
+    )
     assert ran.returncode == 1, ran.stderr
     headings = [line for line in ran.stdout.splitlines() if line.startswith(("# ", "## "))]
     assert len(headings) == 3
