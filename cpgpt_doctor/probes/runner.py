@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import psutil
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import ProbeFailure
 from cpgpt_doctor.patient import boot
+from cpgpt_doctor.probes.ending import ending
 
 BOOT = str(Path(boot.__file__).resolve())
 KEPT_OUTPUT = 2000  # characters of a failed probe's output that go into the facts
@@ -50,10 +50,9 @@ def run(
         end(process)
         said, printed = process.communicate()
         return failure(probe, "timeout", f"{seconds:.0f} s", printed)
-    if process.returncode < 0:
-        return failure(probe, "killed", signal.Signals(-process.returncode).name, printed)
     if process.returncode != 0:
-        return failure(probe, "exited", f"status {process.returncode}", printed)
+        ended = ending(process.returncode)
+        return failure(probe, ended.kind, ended.detail, printed)
     try:
         answer = json.loads(said.decode())
     except ValueError:
