@@ -19,6 +19,7 @@ from cpgpt_doctor import __version__, config
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import Intent, resolve
+from cpgpt_doctor.reports import stream
 from cpgpt_doctor.words import Language, from_locale
 
 if TYPE_CHECKING:
@@ -391,7 +392,7 @@ def show_report(
     """Write the report in its form; a form is imported where it is asked for."""
     today = datetime.date.today().isoformat()
     if args.format == "terminal":
-        from cpgpt_doctor.reports import stream, terminal
+        from cpgpt_doctor.reports import terminal
 
         if args.output is None:
             shown = stream.console(stream.standard_output(), language, ascii_only=args.ascii)
@@ -440,11 +441,7 @@ def writable(path: Path | None) -> None:
 def write(text: str, path: Path | None) -> None:
     """Write a report: to standard output as UTF-8, or whole to the file, or not at all."""
     if path is None:
-        from cpgpt_doctor.reports.stream import standard_output
-
-        output = standard_output().buffer
-        output.write(text.encode("utf-8", "backslashreplace"))
-        output.flush()
+        stream.write_utf8(text)
         return
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -458,14 +455,15 @@ def write(text: str, path: Path | None) -> None:
 
 def run_explain(args: argparse.Namespace) -> int:
     from cpgpt_doctor import explain
-    from cpgpt_doctor.reports.stream import console, standard_output
 
     language: Language = args.lang or from_locale()
     writable(args.output)
     if args.log is not None and args.code is not None:
         raise InputError("explain takes a CODE or --log FILE, not both")
     plain = args.format == "terminal" and not args.output
-    shown = console(standard_output(), language, ascii_only=args.ascii) if plain else None
+    shown = None
+    if plain:
+        shown = stream.console(stream.standard_output(), language, ascii_only=args.ascii)
     if args.log is not None:
         read = explain.read_log(args.log)
         if shown is not None:
@@ -484,11 +482,11 @@ def run_explain(args: argparse.Namespace) -> int:
 def run_run_embed(args: argparse.Namespace) -> int:
     from cpgpt_doctor.embed import demo
     from cpgpt_doctor.embed.run import run
-    from cpgpt_doctor.reports import run_terminal, stream, terminal
+    from cpgpt_doctor.reports import run_terminal, terminal
     from cpgpt_doctor.run_embed import Asked, prepare
 
-    console = Console(highlight=False)
-    notes = Console(stderr=True, highlight=False)
+    console = stream.console(stream.standard_output(), "en")
+    notes = stream.console(sys.stderr, "en")
     if args.demo:
         args.dependencies_dir, args.locations = demo.make(args.python, args.dependencies_dir, notes)
     for option in ("dependencies_dir", "locations"):
@@ -539,7 +537,8 @@ def run_bench(args: argparse.Namespace) -> int:
 
     if args.plot:
         bench_plot.check(args.plot)
-    notes = Console(stderr=True, highlight=False)
+    output = stream.standard_output()
+    notes = stream.console(sys.stderr, "en")
     notes.print("measuring (a minute or two; let the machine do nothing else)")
     measured = bench.measure(
         python=args.python,
@@ -552,16 +551,32 @@ def run_bench(args: argparse.Namespace) -> int:
     if args.plot:
         bench_plot.save(measured, args.plot)
     if args.format == "json":
-        sys.stdout.write(bench.to_json(measured))
+        stream.write_utf8(bench.to_json(measured))
     else:
-        bench_terminal.render(measured, Console(highlight=False))
+        bench_terminal.render(measured, stream.console(output, "en"))
     return 0
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code (0, 1, 2, 3 or 130)."""
+    with stream.guarded() as output:
+        code = command(argv)
+        if output is None:
+            return code
+        output.flush()
+        lost = output.lost()
+        if lost is not None and code in (0, 1):
+            complain(f"standard output cannot be written: {lost}")
+            return 3
+        return code
+
+
+def command(argv: list[str] | None) -> int:
     top = parser()
-    args = top.parse_args(argv)
+    try:
+        args = top.parse_args(argv)
+    except SystemExit as ended:  # after --help, --version, or an error
+        return int(ended.code or 0)
     try:
         if args.command == "check":
             args.parser.set_defaults(**config.settings(Path.cwd(), args.parser))
@@ -576,8 +591,6 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         caught = error
         code, line = 130, "interrupted"
-    except BrokenPipeError:
-        return 0  # the reader of our output, such as `head`, has seen enough
     except Exception as error:
         caught = error
         code = 3
