@@ -7,10 +7,12 @@ import contextlib
 import datetime
 import io
 import os
+import signal
 import sys
 import time
 import traceback
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from rich.console import Console
@@ -557,8 +559,25 @@ def run_bench(args: argparse.Namespace) -> int:
     return 0
 
 
+class Terminated(KeyboardInterrupt):
+    """A signal asked us to end; what Ctrl-C would have ended is to be ended, too."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated(number)
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code (0, 1, 2, 3 or 130)."""
+    """Run the command line; returns the exit code (0 to 3, or from 129 on for a signal)."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        # What the caller ignores, as nohup does, stays ignored.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, terminate)
     with stream.guarded() as output:
         code = command(argv)
         if output is None:
@@ -590,7 +609,8 @@ def command(argv: list[str] | None) -> int:
         code, line = 3, str(error)
     except KeyboardInterrupt as error:
         caught = error
-        code, line = 130, "interrupted"
+        number = error.number if isinstance(error, Terminated) else signal.SIGINT
+        code, line = 128 + number, "interrupted"
     except Exception as error:
         caught = error
         code = 3
