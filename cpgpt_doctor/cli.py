@@ -330,15 +330,30 @@ def positive(text: str) -> int:
 
 
 def codes(text: str) -> tuple[str, ...]:
+    from cpgpt_doctor import pages
     from cpgpt_doctor.rules.registry import RULES
 
     prefixes = tuple(part.strip().upper() for part in text.split(",") if part.strip())
     for prefix in prefixes:
         if not any(rule.code.startswith(prefix) for rule in RULES):
+            if any(code.startswith(prefix) for code in pages.codes()):
+                raise argparse.ArgumentTypeError(
+                    f"check does not look for {prefix}: such failures are recognised in logs:"
+                    " cpgpt-doctor explain --log FILE"
+                )
             raise argparse.ArgumentTypeError(
                 f"no rule's code begins with {prefix!r}; they are listed by: cpgpt-doctor explain"
             )
     return prefixes
+
+
+def refuse_beside_facts(option: str, pyproject: Path | None) -> NoReturn:
+    """An option that chooses what is looked at, where nothing is; pyproject: where it stands."""
+    where = f" (it stands in [tool.cpgpt-doctor] of {pyproject})" if pyproject else ""
+    raise InputError(
+        f"--facts: what another machine saw is judged as it is, so --{option} has no effect;"
+        f" leave one of the two out{where}"
+    )
 
 
 def run_check(args: argparse.Namespace) -> int:
@@ -598,8 +613,14 @@ def command(argv: list[str] | None) -> int:
         return int(ended.code or 0)
     try:
         if args.command == "check":
-            args.parser.set_defaults(**config.settings(Path.cwd(), args.parser))
+            said = args
+            values, path = config.settings(Path.cwd(), args.parser)
+            args.parser.set_defaults(**values)
             args = top.parse_args(argv)
+            if args.facts is not None:
+                for each in ("genome", "quick", "deep", "dataset"):
+                    if getattr(args, each):
+                        refuse_beside_facts(each, None if getattr(said, each) else path)
         return int(args.run(args))
     except InputError as error:
         caught: BaseException = error
