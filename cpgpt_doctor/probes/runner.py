@@ -109,6 +109,7 @@ def run(
         )
     except OSError as error:
         raise InputError(f"--python {python}: cannot be started: {error.strerror}") from error
+    assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
     has_ended = watched(process)
@@ -124,7 +125,7 @@ def run(
     said = Reader(process.stdout, line=True, kept=LARGEST_ANSWER)
     printed = Reader(process.stderr, line=False, kept=4 * KEPT_OUTPUT)
     try:
-        hand_over(process, request)
+        hand_over(process.stdin, request)
         in_time = wait(lambda: said.done or has_ended(), seconds)
         if in_time:
             wait(has_ended, GRACE)
@@ -135,6 +136,8 @@ def run(
         end(process, mark)
         with contextlib.suppress(subprocess.TimeoutExpired):  # SIGKILL waits for a disk that hangs
             process.wait(GRACE)
+        with contextlib.suppress(OSError):
+            process.stdin.close()
     for reader in (said, printed):
         reader.join(SETTLE)
         if reader.done:
@@ -165,13 +168,14 @@ def stopped_with_us() -> Iterator[threading.Event]:
         raise
 
 
-def hand_over(process: subprocess.Popen[bytes], request: dict[str, Any]) -> None:
-    """Write the request; a process that has ended already says so by its exit code."""
-    assert process.stdin is not None
+def hand_over(pipe: IO[bytes], request: dict[str, Any]) -> None:
+    """Write the request; a process that has ended already says so by its exit code.
+
+    The pipe stays open: a probe can tell by its end that we are gone.
+    """
     with contextlib.suppress(OSError):  # EPIPE, and EINVAL on Windows
-        process.stdin.write((json.dumps(request) + "\n").encode())
-    with contextlib.suppress(OSError):
-        process.stdin.close()
+        pipe.write((json.dumps(request) + "\n").encode())
+        pipe.flush()
 
 
 def watched(process: subprocess.Popen[bytes]) -> Callable[[], bool]:
