@@ -27,6 +27,11 @@ KEPT_PREFIXES = (
 LOCALE = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
 
 
+def on_disk(name: str) -> str:
+    """A file's name as these bytes of UTF-8, whatever the encoding of this process."""
+    return os.fsdecode(name.encode())
+
+
 def clean_environment(**extra: str) -> dict[str, str]:
     """What the machine needs, a UTF-8 locale, and `extra`, which goes before both."""
     kept = {

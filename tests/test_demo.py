@@ -20,7 +20,7 @@ from cpgpt_doctor.embed import demo
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.facts import ProbeFailure
 from cpgpt_doctor.probes import runner
-from tests.environment import clean_environment
+from tests.environment import clean_environment, on_disk
 from tests.test_hostile_places import ASCII_ONLY
 
 HANG = 600.0
@@ -60,7 +60,7 @@ def test_a_demo_whose_making_was_killed_is_made_whole_by_the_next_run(
     """Where the folder's name and the terminal are of different encodings, too."""
     monkeypatch.setenv("HF_HOME", "")  # both are set by make()
     monkeypatch.setenv("HF_HUB_OFFLINE", "")
-    (place := tmp_path / "数据").mkdir()
+    (place := tmp_path / on_disk("数据")).mkdir()
     partial = place / "cpgpt-doctor-demo.partial"
     started = subprocess.Popen(
         DEMO, cwd=place, env=clean_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE

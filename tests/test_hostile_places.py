@@ -20,7 +20,7 @@ import pytest
 
 from cpgpt_doctor.reports.stream import Guarded
 from tests import recorded
-from tests.environment import clean_environment
+from tests.environment import clean_environment, on_disk
 
 SCHEMA = json.loads(
     resources.files("cpgpt_doctor.reports").joinpath("check.schema.json").read_text()
@@ -392,7 +392,7 @@ def test_a_check_under_lang_c_is_complete(usual: dict[str, str], tmp_path: Path)
 
 def test_names_with_other_letters_under_lang_c(usual: dict[str, str], tmp_path: Path) -> None:
     """A folder's name that the locale cannot write is no reason to fail."""
-    (place := tmp_path / "数据 é").mkdir()
+    (place := tmp_path / on_disk("数据 é")).mkdir()
     assert quick(folder=place, variables=ASCII_ONLY) == usual
     ran = start(*DOCTOR, "check", "--quick", "--verbose", folder=place, variables=ASCII_ONLY)
     assert ran.returncode in (0, 1), ran.stderr

@@ -123,7 +123,7 @@ def test_output_is_written_whole_or_refused_in_one_line(tmp_path: Path) -> None:
     assert ran.returncode == 2
     assert "there is no folder" in ran.stderr
     check("--facts", FACTS, "--output", target, "--lang", "zh", "--ascii")
-    assert "环境" in target.read_text()
+    assert "环境" in target.read_text(encoding="utf-8")
 
 
 def test_ascii_is_plain_and_chinese_stays_readable() -> None:

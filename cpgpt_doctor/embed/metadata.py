@@ -8,6 +8,7 @@ nothing else. Text: CpGPT given an array of locations stores them as numpy.str_.
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import sqlite3
 import urllib.parse
@@ -76,7 +77,7 @@ def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
     """
     journal = path.with_name(path.name + "-journal")
     mode = "rw" if write or journal.exists() else "ro"
-    uri = f"file:{urllib.parse.quote(str(path.resolve()))}?mode={mode}"
+    uri = f"file:{urllib.parse.quote(os.fsencode(path.resolve()))}?mode={mode}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
 
 
