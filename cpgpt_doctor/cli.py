@@ -7,10 +7,12 @@ import contextlib
 import datetime
 import io
 import os
+import signal
 import sys
 import time
 import traceback
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from rich.console import Console
@@ -19,6 +21,7 @@ from cpgpt_doctor import __version__, config
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import Intent, resolve
+from cpgpt_doctor.reports import stream
 from cpgpt_doctor.words import Language, from_locale
 
 if TYPE_CHECKING:
@@ -343,15 +346,30 @@ def positive(text: str) -> int:
 
 
 def codes(text: str) -> tuple[str, ...]:
+    from cpgpt_doctor import pages
     from cpgpt_doctor.rules.registry import RULES
 
     prefixes = tuple(part.strip().upper() for part in text.split(",") if part.strip())
     for prefix in prefixes:
         if not any(rule.code.startswith(prefix) for rule in RULES):
+            if any(code.startswith(prefix) for code in pages.codes()):
+                raise argparse.ArgumentTypeError(
+                    f"check does not look for {prefix}: such failures are recognised in logs:"
+                    " cpgpt-doctor explain --log FILE"
+                )
             raise argparse.ArgumentTypeError(
                 f"no rule's code begins with {prefix!r}; they are listed by: cpgpt-doctor explain"
             )
     return prefixes
+
+
+def refuse_beside_facts(option: str, pyproject: Path | None) -> NoReturn:
+    """An option that chooses what is looked at, where nothing is; pyproject: where it stands."""
+    where = f" (it stands in [tool.cpgpt-doctor] of {pyproject})" if pyproject else ""
+    raise InputError(
+        f"--facts: what another machine saw is judged as it is, so --{option} has no effect;"
+        f" leave one of the two out{where}"
+    )
 
 
 def run_check(args: argparse.Namespace) -> int:
@@ -407,7 +425,7 @@ def show_report(
     """Write the report in its form; a form is imported where it is asked for."""
     today = datetime.date.today().isoformat()
     if args.format == "terminal":
-        from cpgpt_doctor.reports import stream, terminal
+        from cpgpt_doctor.reports import terminal
 
         if args.output is None:
             shown = stream.console(stream.standard_output(), language, ascii_only=args.ascii)
@@ -456,11 +474,7 @@ def writable(path: Path | None) -> None:
 def write(text: str, path: Path | None) -> None:
     """Write a report: to standard output as UTF-8, or whole to the file, or not at all."""
     if path is None:
-        from cpgpt_doctor.reports.stream import standard_output
-
-        output = standard_output().buffer
-        output.write(text.encode("utf-8", "backslashreplace"))
-        output.flush()
+        stream.write_utf8(text)
         return
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -474,14 +488,15 @@ def write(text: str, path: Path | None) -> None:
 
 def run_explain(args: argparse.Namespace) -> int:
     from cpgpt_doctor import explain
-    from cpgpt_doctor.reports.stream import console, standard_output
 
     language: Language = args.lang or from_locale()
     writable(args.output)
     if args.log is not None and args.code is not None:
         raise InputError("explain takes a CODE or --log FILE, not both")
     plain = args.format == "terminal" and not args.output
-    shown = console(standard_output(), language, ascii_only=args.ascii) if plain else None
+    shown = None
+    if plain:
+        shown = stream.console(stream.standard_output(), language, ascii_only=args.ascii)
     if args.log is not None:
         read = explain.read_log(args.log)
         if shown is not None:
@@ -498,27 +513,27 @@ def run_explain(args: argparse.Namespace) -> int:
 
 
 def run_run_embed(args: argparse.Namespace) -> int:
-    """Run it under signals; what happens to its output is no reason to end it."""
+    """Run it under signals; what happens to its output does not change how it ended."""
     from cpgpt_doctor.embed import signals
-    from cpgpt_doctor.reports.unbreakable import unbreakable_output
 
-    with contextlib.nullcontext() if args.dry_run else unbreakable_output():
-        try:
-            with signals.handled():
-                return embed(args)
-        except signals.Interrupted as error:
-            complain(f"interrupted ({error}); what is finished is kept, start it again to go on")
-            return error.exit_code
+    if not args.dry_run:
+        stream.needed(False)
+    try:
+        with signals.handled():
+            return embed(args)
+    except signals.Interrupted as error:
+        complain(f"interrupted ({error}); what is finished is kept, start it again to go on")
+        return error.exit_code
 
 
 def embed(args: argparse.Namespace) -> int:
     from cpgpt_doctor.embed import demo
     from cpgpt_doctor.embed.run import run
-    from cpgpt_doctor.reports import run_terminal, stream, terminal
+    from cpgpt_doctor.reports import run_terminal, terminal
     from cpgpt_doctor.run_embed import Asked, prepare
 
-    console = Console(highlight=False)
-    notes = Console(stderr=True, highlight=False)
+    console = stream.console(stream.standard_output(), "en")
+    notes = stream.console(sys.stderr, "en")
     if args.demo:
         args.dependencies_dir, args.locations = demo.make(args.python, args.dependencies_dir, notes)
     for option in ("dependencies_dir", "locations"):
@@ -568,7 +583,8 @@ def run_bench(args: argparse.Namespace) -> int:
 
     if args.plot:
         bench_plot.check(args.plot)
-    notes = Console(stderr=True, highlight=False)
+    output = stream.standard_output()
+    notes = stream.console(sys.stderr, "en")
     notes.print("measuring (a minute or two; let the machine do nothing else)")
     measured = bench.measure(
         python=args.python,
@@ -581,20 +597,59 @@ def run_bench(args: argparse.Namespace) -> int:
     if args.plot:
         bench_plot.save(measured, args.plot)
     if args.format == "json":
-        sys.stdout.write(bench.to_json(measured))
+        stream.write_utf8(bench.to_json(measured))
     else:
-        bench_terminal.render(measured, Console(highlight=False))
+        bench_terminal.render(measured, stream.console(output, "en"))
     return 0
+
+
+class Terminated(KeyboardInterrupt):
+    """A signal asked us to end; what Ctrl-C would have ended is to be ended, too."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated(number)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code (0 to 3, or from 129 on for a signal)."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        # What the caller ignores, as nohup does, stays ignored.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, terminate)
+    with stream.guarded() as output:
+        code = command(argv)
+        if output is None:
+            return code
+        output.flush()
+        lost = output.lost()
+        if lost is not None and code in (0, 1):
+            complain(f"standard output cannot be written: {lost}")
+            return 3 if output.needed else code
+        return code
+
+
+def command(argv: list[str] | None) -> int:
     top = parser()
-    args = top.parse_args(argv)
+    try:
+        args = top.parse_args(argv)
+    except SystemExit as ended:  # after --help, --version, or an error
+        return int(ended.code or 0)
     try:
         if args.command == "check":
-            args.parser.set_defaults(**config.settings(Path.cwd(), args.parser))
+            said = args
+            values, path = config.settings(Path.cwd(), args.parser)
+            args.parser.set_defaults(**values)
             args = top.parse_args(argv)
+            if args.facts is not None:
+                for each in ("genome", "quick", "deep", "dataset"):
+                    if getattr(args, each):
+                        refuse_beside_facts(each, None if getattr(said, each) else path)
         return int(args.run(args))
     except InputError as error:
         caught: BaseException = error
@@ -604,9 +659,8 @@ def main(argv: list[str] | None = None) -> int:
         code, line = 3, str(error)
     except KeyboardInterrupt as error:
         caught = error
-        code, line = 130, "interrupted"
-    except BrokenPipeError:
-        return 0  # the reader of our output, such as `head`, has seen enough
+        number = error.number if isinstance(error, Terminated) else signal.SIGINT
+        code, line = 128 + number, "interrupted"
     except Exception as error:
         caught = error
         code = 3

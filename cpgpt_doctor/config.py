@@ -19,17 +19,17 @@ else:
 ONE_CALL = ("help", "debug", "facts", "save-facts", "output")
 
 
-def settings(folder: Path, command: argparse.ArgumentParser) -> dict[str, Any]:
+def settings(folder: Path, command: argparse.ArgumentParser) -> tuple[dict[str, Any], Path | None]:
     """What our table in the nearest pyproject.toml that has one says, from `folder` upwards, by the
-    destination of the option. InputError names a key that is not one, and a value that its option
-    does not take."""
+    destination of the option; and that file. InputError names a key that is not one, and a value
+    that its option does not take."""
     for parent in (folder, *folder.parents):
         path = parent / "pyproject.toml"
         if path.is_file():
             tool = load(path).get("tool", {})
             if "cpgpt-doctor" in tool:
-                return converted(tool["cpgpt-doctor"], path, command)
-    return {}
+                return converted(tool["cpgpt-doctor"], path, command), path
+    return {}, None
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -52,10 +52,24 @@ def converted(table: object, path: Path, command: argparse.ArgumentParser) -> di
         if option.startswith("--") and option.removeprefix("--") not in ONE_CALL
     }
     return {
-        options[key].dest: convert(options[key], value, f"{path}: tool.cpgpt-doctor.{key}")
+        options[key].dest: from_its_folder(
+            options[key], convert(options[key], value, f"{path}: tool.cpgpt-doctor.{key}"), path
+        )
         for key, value in table.items()
         if known(key, options, path)
     }
+
+
+def from_its_folder(action: argparse.Action, value: Any, path: Path) -> Any:
+    """A path in the file is meant from the file's folder, wherever check runs.
+
+    An interpreter's name without a folder is looked up on the PATH, as a shell does.
+    """
+    if isinstance(value, Path):
+        return path.parent / value
+    if action.dest == "python" and Path(value).name != value:
+        return str(path.parent / value)
+    return value
 
 
 def known(key: str, options: dict[str, argparse.Action], path: Path) -> bool:

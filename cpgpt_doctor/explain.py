@@ -65,6 +65,8 @@ def show(text: str, console: Console) -> None:
 def read_log(name: str) -> LogRead:
     """Read a log, `-` for standard input, as a stream of bounded memory; InputError if it fails."""
     try:
+        if name == "-" and sys.stdin is None:
+            raise InputError("--log -: standard input is closed")
         if name == "-":
             log = logs.read(sys.stdin.buffer, failures.WATCH)
         else:

@@ -15,6 +15,12 @@ import numpy as np
 import pytest
 
 from cpgpt_doctor.patient import demo
+from tests.environment import clean_environment
+
+# Children without variables of their own, and what reads them in this process, get these too.
+for _name in os.environ.keys() - clean_environment():
+    del os.environ[_name]
+os.environ.update(clean_environment())
 
 HERE = Path(__file__).parent
 LAMBDA = HERE / "data" / "lambda_phage.fa"
@@ -71,7 +77,7 @@ class World:
         subprocess.run(
             [PATIENTS[release], HERE / script, path],
             check=True,
-            env={**os.environ, **self.variables},
+            env=clean_environment(**self.variables),
             capture_output=True,
         )
         return np.load(out)
@@ -80,9 +86,9 @@ class World:
         """Run cpgpt-doctor as a user does."""
         return subprocess.run(
             [sys.executable, "-m", "cpgpt_doctor", *map(str, arguments)],
-            env={**os.environ, **self.variables},
+            env=clean_environment(**self.variables),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             **options,  # type: ignore[call-overload]
         )
 

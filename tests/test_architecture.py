@@ -45,7 +45,7 @@ SHOWN = (
 def imports(path: Path) -> set[str]:
     """Modules imported anywhere in a file, inside functions too."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -85,7 +85,7 @@ def test_only_one_file_knows_where_cpgpts_names_are() -> None:
             for text in ("cpgpt.data", "dna_llm_embedder"):
                 code = [
                     node.value
-                    for node in ast.walk(ast.parse(path.read_text()))
+                    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
                     if isinstance(node, ast.Constant) and isinstance(node.value, str)
                 ]
                 for shown in SHOWN:

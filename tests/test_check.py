@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import subprocess
 import sys
 import venv
@@ -16,6 +15,7 @@ import jsonschema
 import pytest
 
 from tests.conftest import PATIENTS
+from tests.environment import clean_environment
 
 CULPRITS = {
     f"dataset.genome.faidx.{name}" for name in ("file", "lock", "key_function", "filt_function")
@@ -28,9 +28,9 @@ SCHEMA = json.loads(
 def doctor(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "cpgpt_doctor", *map(str, arguments)],
-        env={**os.environ, **variables},
+        env=clean_environment(**variables),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
 
 
@@ -171,7 +171,8 @@ def test_an_environment_without_the_doctor_and_without_anything_is_examined(
     python = tmp_path / "bare" / "bin" / "python"
     for package in ("cpgpt_doctor", "rich", "torch"):
         imported = [python, "-c", f"import {package}"]
-        assert subprocess.run(imported, capture_output=True, cwd=tmp_path).returncode == 1
+        ran = subprocess.run(imported, capture_output=True, cwd=tmp_path, env=clean_environment())
+        assert ran.returncode == 1
     data = report("--python", python)
     assert data["patient"]["executable"] == str(python)
     assert findings(data)["CPG401"]["title"] == "torch is not installed"
@@ -202,8 +203,9 @@ def test_a_dataset_of_the_users_and_cpgpts_data_module_are_examined(tmp_path: Pa
             *("--dataset", "mine:Dataset", "--save-facts", "facts.json"),
         ],
         cwd=tmp_path,
+        env=clean_environment(),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     assert ran.returncode == 1, ran.stderr
     forked = findings(json.loads(ran.stdout))

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.environment import clean_environment
+
 REPOSITORY = Path(__file__).parents[1]
 ACTION = yaml.safe_load((REPOSITORY / "action.yml").read_text(encoding="utf-8"))
 MANIFEST = REPOSITORY / ".pre-commit-hooks.yaml"
@@ -55,7 +57,7 @@ def run_step(step: dict[str, Any], known: dict[str, str], folder: Path, temporar
         [*BASH, fill(step["run"])],
         cwd=folder / fill(step.get("working-directory", ".")),
         env={
-            **os.environ,
+            **clean_environment(),
             **{name: fill(value) for name, value in step.get("env", {}).items()},
             "GITHUB_ACTIONS": "true",
             "GITHUB_ACTION_PATH": str(REPOSITORY),
@@ -240,8 +242,7 @@ def git(*arguments: object, folder: Path) -> str:
 
 
 def without_git() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return {**kept, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    return clean_environment(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_SYSTEM=os.devnull)
 
 
 def pre_commit(*arguments: object, folder: Path, cache: Path) -> subprocess.CompletedProcess[str]:

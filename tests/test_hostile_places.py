@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import subprocess
@@ -15,6 +17,10 @@ from typing import Any
 
 import jsonschema
 import pytest
+
+from cpgpt_doctor.reports.stream import Guarded
+from tests import recorded
+from tests.environment import clean_environment, on_disk
 
 SCHEMA = json.loads(
     resources.files("cpgpt_doctor.reports").joinpath("check.schema.json").read_text()
@@ -48,7 +54,7 @@ def start(
     without: tuple[str, ...] = (),
     variables: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.CompletedProcess[bytes]:
-    kept = {name: value for name, value in os.environ.items() if name not in without}
+    kept = {name: value for name, value in clean_environment().items() if name not in without}
     return subprocess.run(
         [*map(str, command)],
         cwd=folder,
@@ -199,26 +205,144 @@ def test_no_terminal_and_no_streams(usual: dict[str, str], tmp_path: Path, close
     assert statuses((tmp_path / "report.json").read_bytes()) == usual
 
 
+# Python ends with 120 where its own last flush fails, which PYTHONUNBUFFERED hides.
+BUFFERED = ({}, {"PYTHONUNBUFFERED": "1"})
+# `bench` without its minutes of measuring.
+BENCH = (
+    *(sys.executable, "-c"),
+    "import sys\nfrom cpgpt_doctor import bench, cli\nfrom tests.test_bench import USUAL\n"
+    "bench.measure = lambda **asked: USUAL\nsys.exit(cli.main(sys.argv[1:]))",
+    "bench",
+)
+RECORDED = Path(recorded.__file__).with_name("linux-py313-cpgpt0.0.7.json")
+SHOWN = {
+    **{
+        f"check, {style}": (
+            *(*DOCTOR, "check", "--facts", str(RECORDED), "--fail-on", "never"),
+            *("--format", style),
+        )
+        for style in FORMATS
+    },
+    "explain": (*DOCTOR, "explain", "CPG201"),
+    "explain, markdown": (*DOCTOR, "explain", "CPG201", "--format", "markdown"),
+    "explain --log": (*DOCTOR, "explain", "--log", str(Path(__file__).resolve())),
+    "bench": BENCH,
+    "bench, json": (*BENCH, "--format", "json"),
+    "run-embed": (*DOCTOR, "run-embed", "--demo", "--dry-run"),
+    "--help": (*DOCTOR, "--help"),
+}
+
+
 @posix
-@pytest.mark.parametrize("lost", [">&-", ">/dev/full"])
-@pytest.mark.parametrize("style", ["terminal", "json"])
-def test_a_report_that_is_lost_is_no_success(tmp_path: Path, lost: str, style: str) -> None:
-    if lost == ">/dev/full" and not Path("/dev/full").exists():
+@pytest.mark.parametrize("variables", BUFFERED, ids=["", "unbuffered"])
+@pytest.mark.parametrize("shown", sorted(SHOWN.keys() - {"run-embed"}))
+def test_a_report_that_a_full_disk_lost_is_no_success(
+    tmp_path: Path, shown: str, variables: dict[str, str]
+) -> None:
+    if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
-    asked = ("check", "--quick", "--fail-on", "never", "--format", style)
-    ran = start("sh", "-c", f'exec "$@" {lost}', "sh", *DOCTOR, *asked, folder=tmp_path)
+    ran = started(SHOWN[shown], ">/dev/full", tmp_path, variables)
+    assert ran.returncode == 3
+    notes = [line for line in ran.stderr.decode().splitlines() if "measuring" not in line]
+    assert notes == ["cpgpt-doctor: standard output cannot be written: No space left on device"]
+
+
+@posix
+@pytest.mark.parametrize("shown", sorted(SHOWN.keys() - {"--help"}))
+def test_a_report_that_has_nowhere_to_go_is_refused(tmp_path: Path, shown: str) -> None:
+    ran = started(SHOWN[shown], ">&-", tmp_path)
     assert ran.returncode == 3
     (line,) = ran.stderr.decode().splitlines()
-    assert line.startswith("cpgpt-doctor: ")
-    assert ("closed" if lost == ">&-" else "No space left on device") in line
+    assert line == "cpgpt-doctor: standard output is closed; send it to a file: > FILE"
+    assert list(tmp_path.iterdir()) == []
 
 
 @posix
-def test_a_reader_that_leaves_early(tmp_path: Path) -> None:
+@pytest.mark.parametrize("variables", BUFFERED, ids=["", "unbuffered"])
+@pytest.mark.parametrize("lost", ["2>&-", "2>/dev/full"])
+def test_words_that_cannot_be_said_change_neither_report_nor_exit_code(
+    tmp_path: Path, lost: str, variables: dict[str, str]
+) -> None:
+    if lost == "2>/dev/full" and not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    refused = started((*DOCTOR, "explain", "CPG999"), lost, tmp_path, variables)
+    assert (refused.returncode, refused.stdout) == (2, b"")
+    no_option = started((*DOCTOR, "explain", "--none"), lost, tmp_path, variables)
+    assert (no_option.returncode, no_option.stdout) == (2, b"")
+    heard = started(BENCH, lost, tmp_path, variables)
+    assert heard.returncode == 0
+    assert heard.stdout == started(BENCH, "", tmp_path, variables).stdout
+
+
+def started(
+    command: tuple[str, ...],
+    redirected: str,
+    folder: Path,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> subprocess.CompletedProcess[bytes]:
+    """Run by a shell that redirects; this package's tests can be imported."""
+    repository = str(Path(__file__).parents[1])
+    script = f'exec "$@" {redirected}'
+    variables = {"PYTHONPATH": repository, **variables}
+    return start("sh", "-c", script, "sh", *command, folder=folder, variables=variables)
+
+
+@posix
+@pytest.mark.parametrize("variables", BUFFERED, ids=["", "unbuffered"])
+def test_a_reader_that_leaves_early_changes_no_exit_code(
+    tmp_path: Path, facts: Path, variables: dict[str, str]
+) -> None:
+    """Under pipefail, as in many CI jobs, it is that of the whole line."""
     script = 'set -o pipefail; "$@" | head -n 1'
-    ran = start("bash", "-c", script, "bash", *DOCTOR, "check", "--quick", folder=tmp_path)
-    assert ran.stderr == b""
-    assert len(ran.stdout.splitlines()) == 1
+    for style in ("terminal", "json"):
+        asked = ("check", "--facts", facts, "--verbose", "--format", style)
+        ran = start(
+            *("bash", "-c", script, "bash", *DOCTOR, *asked), folder=tmp_path, variables=variables
+        )
+        assert ran.stderr == b""
+        assert len(ran.stdout.splitlines()) == 1
+        assert ran.returncode == 1
+    page = ("explain", "CPG201")
+    ran = start("bash", "-c", script, "bash", *DOCTOR, *page, folder=tmp_path, variables=variables)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+class Failing(io.StringIO):
+    """A pipe that fails with an error of the platform's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def write(self, text: str) -> int:
+        raise OSError(self.number, os.strerror(self.number))
+
+
+def test_a_pipe_without_a_reader_is_known_on_windows_too() -> None:
+    """Windows says EINVAL, not EPIPE."""
+    stream = Guarded(Failing(errno.EINVAL))
+    stream.write("text")
+    assert stream.lost("win32") is None
+    assert stream.lost("linux") == os.strerror(errno.EINVAL)
+    stream = Guarded(Failing(errno.ENOSPC))
+    stream.write("text")
+    assert stream.lost("win32") == os.strerror(errno.ENOSPC)
+    assert Guarded(Failing(errno.EPIPE)).lost() is None  # nothing was written yet
+    stream = Guarded(Failing(errno.EPIPE))
+    stream.write("text")
+    assert stream.lost("linux") is None
+
+
+@posix
+def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
+    """What a library prints to descriptor 1 or 2 would go into that file."""
+    script = (
+        "from cpgpt_doctor.reports.stream import guarded\n"
+        "with guarded():\n"
+        "    with open('opened', 'w') as file: file.write(str(file.fileno()))\n"
+    )
+    started((sys.executable, "-c", script), "<&- >&- 2>&-", tmp_path)
+    assert int((tmp_path / "opened").read_text()) > 2
 
 
 @pytest.fixture(scope="module")
@@ -253,13 +377,22 @@ def test_standard_output_that_knows_only_ascii(
         assert ran.stdout.decode("utf-8")  # these are files, whatever the terminal
 
 
+def test_a_bench_on_a_terminal_that_knows_only_ascii(tmp_path: Path) -> None:
+    ran = started(BENCH, "", tmp_path, ASCII_ONLY)
+    assert ran.returncode == 0, ran.stderr
+    assert b'"under 5 %"' in ran.stdout
+    assert ran.stdout.isascii()
+    data = started((*BENCH, "--format", "json"), "", tmp_path, ASCII_ONLY)
+    assert json.loads(data.stdout.decode("utf-8"))["schema"] == "cpgpt-doctor/bench/v1"
+
+
 def test_a_check_under_lang_c_is_complete(usual: dict[str, str], tmp_path: Path) -> None:
     assert quick(folder=tmp_path, variables=ASCII_ONLY) == usual
 
 
 def test_names_with_other_letters_under_lang_c(usual: dict[str, str], tmp_path: Path) -> None:
     """A folder's name that the locale cannot write is no reason to fail."""
-    (place := tmp_path / "数据 é").mkdir()
+    (place := tmp_path / on_disk("数据 é")).mkdir()
     assert quick(folder=place, variables=ASCII_ONLY) == usual
     ran = start(*DOCTOR, "check", "--quick", "--verbose", folder=place, variables=ASCII_ONLY)
     assert ran.returncode in (0, 1), ran.stderr

@@ -429,7 +429,7 @@ def test_in_a_browser_one_language_is_shown_and_nothing_is_wider_than_the_screen
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     found = re.search(r"<title>(\d+) (\d+) ([\w,-]*) (\d+)</title>", ran.stdout)
     assert found, ran.stdout + ran.stderr

@@ -233,7 +233,9 @@ def test_a_missing_database_is_refused_and_not_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("folder", ["a b", "100%", "what?", "#1", "émile", "a'b", "a&mode=memory"])
+@pytest.mark.parametrize(
+    "folder", ["a b", "100%", "what?", "#1", os.fsdecode("émile".encode()), "a'b", "a&mode=memory"]
+)
 def test_any_path_can_hold_a_database(tmp_path: Path, folder: str) -> None:
     (tmp_path / folder).mkdir()
     path = tmp_path / folder / metadata.FILE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from cpgpt_doctor.rules.registry import RULES, judge
 from cpgpt_doctor.words import Language
 from tests import recorded
 from tests.conftest import HERE, PATIENTS, World
+from tests.environment import clean_environment
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 CODES = pages.codes()
@@ -189,9 +189,9 @@ def test_before_really_fails_and_after_really_works(
     (tmp_path / "request.json").write_text(json.dumps(request))
     ran = subprocess.run(
         [PATIENTS[release], HERE / "read_page_blocks.py", tmp_path / "request.json"],
-        env={**os.environ, **world.variables},
+        env=clean_environment(**world.variables),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
     results = json.loads((tmp_path / "raised.json").read_text())
@@ -215,9 +215,9 @@ def same_error(written: str, raised: str) -> bool:
 def doctor(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "cpgpt_doctor", *arguments],
-        env={**os.environ, **variables},
+        env=clean_environment(**variables),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
 
 

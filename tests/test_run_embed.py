@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import signal
 import subprocess
@@ -18,9 +17,11 @@ import psutil
 import pytest
 
 from tests.conftest import CONTEXT, DNA_LLM, PATIENTS, World
+from tests.environment import clean_environment
 from tests.test_reference_rows import embed, stored
 
 RELEASE = "0.0.13"
+HANG = 600.0  # seconds after which something is taken to hang
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +44,10 @@ class Running:
             + ["--allow-all-n", "--allow-non-cpg"]
             + ["--context-len", str(CONTEXT), "--python", str(PATIENTS[RELEASE])]
             + [str(word) for word in extra],
-            env={**os.environ, **world.variables},
+            env=clean_environment(**world.variables),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             # A shell's background jobs ignore SIGINT, and what they start inherits that.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
@@ -68,14 +69,14 @@ class Running:
         return None
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 600
+        deadline = time.monotonic() + HANG
         while not condition():
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.02)
 
     def end(self) -> tuple[int, str, str]:
-        out, err = self.process.communicate(timeout=600)
+        out, err = self.process.communicate(timeout=HANG)
         return self.process.returncode, out, err
 
 
@@ -184,7 +185,7 @@ def test_a_killed_supervisor_takes_its_worker_with_it_and_loses_nothing(
     assert worker is not None
     running.process.kill()
     running.end()
-    worker.wait(timeout=20)
+    worker.wait(timeout=HANG)
     kept = running.committed()
     again = embed(world, RELEASE, folder, many)
     assert again.returncode == 0, again.stderr

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import venv
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from cpgpt_doctor import facts as facts_module
 from cpgpt_doctor import redact
 from cpgpt_doctor.facts import ProbeFailure
 from tests import recorded
+from tests.environment import clean_environment
 
 FACTS = Path(recorded.__file__).parent / "linux-py313-cpgpt0.0.7.json"
 
@@ -25,10 +27,10 @@ def check(
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "cpgpt_doctor", "check", *map(str, arguments)],
-        env={**os.environ, "LC_ALL": "en_US.UTF-8", **variables},
+        env=clean_environment(**{"LC_ALL": "en_US.UTF-8", **variables}),
         cwd=cwd,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
 
 
@@ -121,7 +123,7 @@ def test_output_is_written_whole_or_refused_in_one_line(tmp_path: Path) -> None:
     assert ran.returncode == 2
     assert "there is no folder" in ran.stderr
     check("--facts", FACTS, "--output", target, "--lang", "zh", "--ascii")
-    assert "环境" in target.read_text()
+    assert "环境" in target.read_text(encoding="utf-8")
 
 
 def test_ascii_is_plain_and_chinese_stays_readable() -> None:
@@ -224,7 +226,9 @@ def test_a_log_is_answered_as_a_document_with_what_is_known_and_what_is_not(
     (tmp_path / "run.log").write_text(LOG)
     explain = [sys.executable, "-m", "cpgpt_doctor", "explain", "--lang", language]
     explain += ["--log", "run.log", "--format", "markdown"]
-    ran = subprocess.run(explain, cwd=tmp_path, capture_output=True, text=True)
+    ran = subprocess.run(
+        explain, cwd=tmp_path, env=clean_environment(), capture_output=True, encoding="utf-8"
+    )
     assert ran.returncode == 1, ran.stderr
     headings = [line for line in ran.stdout.splitlines() if line.startswith(("# ", "## "))]
     assert len(headings) == 3
@@ -235,3 +239,75 @@ def test_a_log_is_answered_as_a_document_with_what_is_known_and_what_is_not(
     assert "~/table.py:3" in ran.stdout
     assert "alice" not in ran.stdout
     assert "cpgpt-doctor check --save-facts facts.json" in ran.stdout
+
+
+def test_paths_in_pyproject_are_taken_from_its_folder(tmp_path: Path) -> None:
+    (project := tmp_path / "project").mkdir()
+    (below := project / "scripts").mkdir()
+    venv.create(project / "env", with_pip=False)
+    # One by the same names where `check` runs is another.
+    (below / "env" / "bin").mkdir(parents=True)
+    call = ("--facts", FACTS, "--format", "json", "--output", project / "accepted.json")
+    assert check(*call).returncode == 1
+    (project / "pyproject.toml").write_text(
+        '[tool.cpgpt-doctor]\npython = "env/bin/python"\nbaseline = "accepted.json"\n'
+    )
+    ran = check("--quick", "--format", "json", cwd=below)
+    assert ran.returncode in (0, 1), ran.stderr
+    assert json.loads(ran.stdout)["patient"]["executable"] == str(project / "env/bin/python")
+    ran = check("--facts", FACTS, "--quiet", cwd=below)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    (project / "pyproject.toml").write_text('[tool.cpgpt-doctor]\ngenome = "../none.fa"\n')
+    ran = check("--quick", cwd=below)
+    assert ran.returncode == 2
+    assert ran.stderr == f"cpgpt-doctor: --genome {project}/../none.fa: no such file\n"
+
+
+def test_an_interpreter_without_a_folder_in_pyproject_is_looked_up_on_the_path(
+    tmp_path: Path,
+) -> None:
+    venv.create(tmp_path / "env", with_pip=False)
+    (tmp_path / "env" / "bin" / "cpgpt-python").symlink_to("python")
+    (tmp_path / "pyproject.toml").write_text('[tool.cpgpt-doctor]\npython = "cpgpt-python"\n')
+    path = f"{tmp_path / 'env' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    ran = check("--quick", "--format", "json", cwd=tmp_path, PATH=path)
+    assert ran.returncode in (0, 1), ran.stderr
+    assert json.loads(ran.stdout)["patient"]["executable"] == str(tmp_path / "env/bin/cpgpt-python")
+    ran = check("--quick", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert "--python cpgpt-python: cannot be started" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        (("--genome", "genome.fa"), 'genome = "genome.fa"'),
+        (("--quick",), "quick = true"),
+        (("--deep",), "deep = true"),
+        (("--dataset", "mine:Dataset"), 'dataset = "mine:Dataset"'),
+    ],
+)
+def test_what_has_no_effect_beside_facts_is_refused(
+    tmp_path: Path, option: tuple[str, ...], line: str
+) -> None:
+    said = f"{option[0]} has no effect; leave one of the two out"
+    ran = check("--facts", FACTS, *option, cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.endswith(f"{said}\n")
+    (tmp_path / "pyproject.toml").write_text(f"[tool.cpgpt-doctor]\n{line}\n")
+    ran = check("--facts", FACTS, cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert said in ran.stderr
+    assert f"(it stands in [tool.cpgpt-doctor] of {tmp_path / 'pyproject.toml'})" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["--select", "--ignore"])
+def test_failures_of_logs_are_no_rules_of_check_and_the_line_says_where_they_are(
+    option: str,
+) -> None:
+    for asked in ("CPG7", "CPG701", "CPG2,cpg704"):
+        ran = check("--facts", FACTS, option, asked)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        (line,) = ran.stderr.splitlines()
+        assert "recognised in logs: cpgpt-doctor explain --log FILE" in line

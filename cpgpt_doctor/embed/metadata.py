@@ -12,6 +12,7 @@ instruction that CpGPT's values do not need.
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import sqlite3
 import stat
@@ -245,7 +246,7 @@ def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
         pass  # SQLite says so
     left = any(beside(path, ending).exists() for ending in ("-journal", "-wal"))
     mode = "rw" if write or left else "ro"
-    uri = f"file:{urllib.parse.quote(str(real))}?mode={mode}"
+    uri = f"file:{urllib.parse.quote(os.fsencode(real))}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
     looks = iter(range(MOST_LOOKS))
     connection.set_progress_handler(lambda: next(looks, None) is None, INSTRUCTIONS)

@@ -7,12 +7,15 @@ it from a local Hugging Face cache, and its rows mean nothing.
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 import random
+import threading
+from functools import partial
 from typing import Any, TextIO
 
-from cpgpt_doctor.patient.channel import send
+from cpgpt_doctor.patient.channel import attempt, send
 
 SPECIES = "homo_sapiens"
 ASSEMBLY = "DemoRandom1"
@@ -20,7 +23,8 @@ CHROMOSOMES = ("1", "2", "X")
 BASES = 120_000
 LOCATIONS = 300
 REVISION = "0" * 40
-README = "Made by cpgpt-doctor run-embed --demo: random bases and random weights, no biology.\n"
+# What the model is made with, and the rule about an environment without it.
+NEEDED = {"torch": "CPG401", "transformers": "CPG403"}
 
 
 def genome(rng: random.Random) -> dict[str, str]:
@@ -87,9 +91,24 @@ def write_model(cache: str, repository: str) -> None:
     tokenizer.save_pretrained(snapshot)
 
 
+def end_with_the_doctor(commands: TextIO) -> None:
+    """Nothing is written any more where who asked for it has been killed."""
+    # Not commands.read(): it would hold a lock that the interpreter needs when it ends.
+    while os.read(commands.fileno(), 2**10):
+        pass  # until the other side of the pipe is closed
+    os._exit(1)
+
+
 def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
     from cpgpt_doctor.patient import upstream
 
+    threading.Thread(target=end_with_the_doctor, args=(commands,), daemon=True).start()
+    for name, code in NEEDED.items():
+        _, tried = attempt(partial(importlib.import_module, name))
+        if not tried["ok"]:
+            error = f"{tried['error_type']}: {tried['error']}"
+            send(channel, {"missing": name, "code": code, "error": error})
+            return
     folder = request["folder"]
     rng = random.Random(0)
     sequences = genome(rng)
@@ -103,6 +122,4 @@ def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
     if repository is None:
         raise ValueError(f"no repository is known for {request['dna_llm']}")
     write_model(os.path.join(folder, "huggingface"), repository)
-    with open(os.path.join(folder, "README.txt"), "w", encoding="ascii") as out:
-        out.write(README)
     send(channel, {"made": folder})

@@ -100,7 +100,11 @@ def collect(
         for name, probe in PROBES.items()
         if name not in leave_out and not (name == "own_dataset" and dataset is None)
     }
-    with scratch_folder() as scratch, ThreadPoolExecutor(len(chosen)) as pool:
+    with (
+        scratch_folder() as scratch,
+        ThreadPoolExecutor(len(chosen)) as pool,
+        runner.stopped_with_us() as stopped,
+    ):
         request = {
             "scratch": scratch,
             "folder": folder,
@@ -120,6 +124,7 @@ def collect(
                 probe.module,
                 requests[name],
                 seconds,
+                stopped,
             )
             for name, probe in chosen.items()
         }

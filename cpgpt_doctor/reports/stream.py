@@ -1,9 +1,14 @@
-"""Where a report for readers goes: a console that shows what its stream can show."""
+"""Where a report for readers goes: a console that shows what its stream can show, and standard
+streams that nothing can be written to."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
+import os
 import sys
+from collections.abc import Iterator
 from typing import IO, TextIO, cast
 
 from rich.console import Console
@@ -63,11 +68,111 @@ def can_show(stream: TextIO, text: str) -> bool:
     return True
 
 
+class Guarded(io.TextIOBase):
+    """A standard stream that never raises OSError: a full disk or a reader that left ends no work.
+
+    trouble: the first such error. What is written after it is lost. needed: losing it is a failure
+    of the command; a run's result is in its store and its record.
+    """
+
+    needed = True
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.trouble: OSError | None = None
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self.stream.encoding
+
+    def write(self, text: str) -> int:
+        with self.kept():
+            self.stream.write(text)
+        return len(text)
+
+    def write_bytes(self, data: bytes) -> None:
+        with self.kept():
+            self.stream.flush()
+            self.stream.buffer.write(data)
+            self.stream.flush()
+
+    def flush(self) -> None:
+        with self.kept():
+            self.stream.flush()
+
+    def isatty(self) -> bool:
+        return self.stream.isatty()
+
+    def fileno(self) -> int:
+        return self.stream.fileno()
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.trouble = self.trouble or error
+            # What is still in the stream's buffer is tried again when the interpreter ends, which
+            # would make its exit code 120.
+            with contextlib.suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self.stream.fileno())
+                os.close(nowhere)
+
+    def lost(self, platform: str = sys.platform) -> str | None:
+        """Why something that was to be read was not written; None where its reader left.
+
+        Windows says EINVAL for a pipe whose reader left.
+        """
+        if self.trouble is None or isinstance(self.trouble, BrokenPipeError):
+            return None
+        if platform == "win32" and self.trouble.errno == errno.EINVAL:
+            return None
+        return self.trouble.strerror or str(self.trouble)
+
+
+@contextlib.contextmanager
+def guarded() -> Iterator[Guarded | None]:
+    """Guard standard output, which is given (None where it is closed), and standard error.
+
+    Descriptors 0 to 2 that the caller has closed lead nowhere: no file that is opened later gets
+    their numbers, and so what libraries print there.
+    """
+    while (nowhere := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(nowhere)
+    out, err = sys.stdout, sys.stderr
+    output = None if out is None else Guarded(out)
+    # Where it is closed sys.stderr is None, and print() would take standard output for it.
+    errors = Guarded(io.StringIO() if err is None else err)
+    sys.stdout, sys.stderr = cast(TextIO, output), cast(TextIO, errors)
+    try:
+        yield output
+    finally:
+        errors.flush()
+        if output is not None:
+            output.flush()
+        sys.stdout, sys.stderr = out, err
+
+
 def standard_output() -> TextIO:
     """Standard output; DoctorError where the caller has closed it."""
     if sys.stdout is None:
-        raise DoctorError("standard output is closed; write a file: --output FILE")
+        raise DoctorError("standard output is closed; send it to a file: > FILE")
     return sys.stdout
+
+
+def needed(value: bool) -> None:
+    """Say whether losing standard output is a failure of the command."""
+    if isinstance(sys.stdout, Guarded):
+        sys.stdout.needed = value
+
+
+def write_utf8(text: str) -> None:
+    """Write a document to standard output: UTF-8, whatever the terminal's encoding."""
+    output = standard_output()
+    assert isinstance(output, Guarded)
+    output.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def console(stream: TextIO, language: Language, *, ascii_only: bool = False) -> Console:
