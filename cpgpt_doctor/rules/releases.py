@@ -1,0 +1,42 @@
+"""What is known of CpGPT's releases, for where nothing was tried (`check --quick`)."""
+
+from __future__ import annotations
+
+from packaging.version import Version
+
+from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.rules.rule import read_version
+from cpgpt_doctor.words import Words
+
+# Read off CpGPT 0.0.1 to 0.0.13 as published on PyPI; of a later one nothing is known.
+FIRST, LAST = Version("0.0.1"), Version("0.0.13")
+# From here on, workers have a guard, prefetch_factor is set only with workers, and windows are
+# padded to a multiple of 128 tokens.
+GUARDED = Version("0.0.8")
+# What PyTorch raises where prefetch_factor is set without workers.
+PREFETCH_ERROR = (
+    "ValueError: prefetch_factor option could only be specified in multiprocessing.let num_workers"
+    " > 0 to enable multiprocessing, otherwise set prefetch_factor to None."
+)
+# Modules that CpGPT's embedder imports in every release before it can do anything, as its
+# requirements or theirs bring them.
+IMPORTED = frozenset(
+    {"lightning", "loguru", "numpy", "pandas", "pyfaidx", "requests", "sqlitedict", "torch"}
+    | {"tqdm", "transformers"}
+)
+# Measured on CpGPT 0.0.3, 0.0.7 and 0.0.13 (tests/test_reference_rows.py).
+OTHER_ROWS = Words(
+    "It changes the rows: from 0.0.8 a window is padded to a multiple of 128 tokens even when it is"
+    " alone, up to 0.0.7 it is not. A store of older rows must not be added to: go on with the"
+    " release that made it, or embed all of it anew into a new dependencies folder.",
+    "它会改变算出的嵌入：从 0.0.8 起，即使只有一个窗口，也会填充到 128 个 token 的整数倍，"
+    "而 0.0.7 及以前不会。已有旧嵌入的文件不能再往里添加：要么继续用生成它的版本，"
+    "要么在新的依赖目录里全部重新嵌入。",
+)
+
+
+def known_release(facts: Facts) -> Version | None:
+    """The installed CpGPT's version, None where nothing is known of it or it cannot be read."""
+    cpgpt = facts.packages.cpgpt if facts.packages else None
+    version = read_version(cpgpt.version) if cpgpt else None
+    return version if version is not None and FIRST <= version <= LAST else None
