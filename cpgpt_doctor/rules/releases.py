@@ -26,12 +26,13 @@ IMPORTED = frozenset(
 )
 # Measured on CpGPT 0.0.3, 0.0.7 and 0.0.13 (tests/test_reference_rows.py).
 OTHER_ROWS = Words(
-    "It changes the rows: from 0.0.8 a window is padded to a multiple of 128 tokens even when it is"
-    " alone, up to 0.0.7 it is not. A store of older rows must not be added to: go on with the"
-    " release that made it, or embed all of it anew into a new dependencies folder.",
-    "它会改变算出的嵌入：从 0.0.8 起，即使只有一个窗口，也会填充到 128 个 token 的整数倍，"
-    "而 0.0.7 及以前不会。已有旧嵌入的文件不能再往里添加：要么继续用生成它的版本，"
-    "要么在新的依赖目录里全部重新嵌入。",
+    "It changes the rows: from 0.0.8 on a window is padded to a multiple of 128 tokens even when it"
+    " is alone, up to 0.0.7 it is not. Add nothing to a store of older rows then: go on with the"
+    " release that made it (run-embed works with every one), or embed everything anew into a new"
+    " dependencies folder.",
+    "算出的嵌入会变：从 0.0.8 起，即使只有一个窗口也会填充到 128 个 token 的整数倍，0.0.7 及以前"
+    "则不会。升级后不要再往旧的嵌入文件里添加位点：要么继续用生成它的版本（run-embed 支持所有"
+    "版本），要么在新的依赖目录里全部重新嵌入。",
 )
 
 
