@@ -147,10 +147,11 @@ def main_process(crash: str | None, workers: int) -> Remedy:
         ),
         Words(
             f"num_workers=0 alone is not enough with this CpGPT: it then ends with {crash}"
-            " (CPG203). CpGPT 0.0.8 and later need only num_workers=0; run-embed does both for"
-            " every release.",
+            " (CPG203). CpGPT 0.0.8 and later need only num_workers=0, and compute other rows;"
+            " run-embed does both for every release.",
             f"对这个版本的 CpGPT，只设 num_workers=0 还不够：它接着会报 {crash}（CPG203）。"
-            "CpGPT 0.0.8 及以后的版本只需 num_workers=0；run-embed 对所有版本都会一并处理。",
+            "CpGPT 0.0.8 及以后的版本只需 num_workers=0，但算出的嵌入不同；run-embed 对所有版本都会"
+            "一并处理。",
         ),
         before=before,
         after=NO_WORKERS_WITHOUT_PREFETCH,
