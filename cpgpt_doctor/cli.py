@@ -413,7 +413,8 @@ def run_check(args: argparse.Namespace) -> int:
         judged, known = baseline.without(judged, accepted)
     fail_on = None if args.fail_on == "never" else Severity[args.fail_on]
     code = exit_code(judged, fail_on)
-    report = Report(facts, intent, resolve(intent, facts), judged, code, known)
+    chosen = bool(args.select or args.ignore)
+    report = Report(facts, intent, resolve(intent, facts), judged, code, known, chosen)
     if code or not args.quiet:
         show_report(report, args, language, fail_on)
     return code

@@ -79,11 +79,16 @@ class CpGPT:
 
 @dataclass(frozen=True)
 class Packages:
-    """`installed` maps normalized names to versions; `markers` are PEP 508's, of the patient."""
+    """`installed` maps normalized names to versions; `markers` are PEP 508's, of the patient.
+
+    without_metadata: requirements of CpGPT that no metadata names, though a module of that name is
+    on the path.
+    """
 
     installed: dict[str, str]
     cpgpt: CpGPT | None
     markers: dict[str, str]
+    without_metadata: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -167,12 +172,50 @@ class MissingName:
 
 
 @dataclass(frozen=True)
+class UnreadableFile:
+    """A file of a model's cached snapshot that is not what its name says, and why."""
+
+    path: str
+    error: str
+
+
+@dataclass(frozen=True)
 class RemoteCode:
+    """A model's own code in the snapshot that transformers would load."""
+
     dna_llm: str
     repository: str | None
     cached: bool
     files: tuple[str, ...]
     missing: tuple[MissingName, ...]
+    unreadable: UnreadableFile | None = None
+
+
+@dataclass(frozen=True)
+class WindowTokens:
+    """A window, and the length in tokens that CpGPT's collate function gives it alone."""
+
+    kind: Literal["plain", "short", "N"]
+    bases: int
+    alone: int
+
+
+@dataclass(frozen=True)
+class BatchTrial:
+    """Windows of unlike token counts in one batch of CpGPT's own call, up to its model.
+
+    cached: whether `tokenizer` is the model's own, from the cache; else it is a stand-in.
+    together: tokens of each window in the batch. masked: whether the model was passed a mask.
+    error: what kept the call from its model.
+    """
+
+    dna_llm: str
+    tokenizer: str
+    cached: bool
+    windows: tuple[WindowTokens, ...]
+    together: int | None
+    masked: bool | None
+    error: str | None
 
 
 @dataclass(frozen=True)
@@ -197,6 +240,7 @@ class EmbedderExamined:
     trials: tuple[CallTrial, ...]
     remote_code: tuple[RemoteCode, ...]
     remote_needs: dict[str, bool]
+    batch: BatchTrial | None = None
 
 
 @dataclass(frozen=True)
@@ -216,6 +260,23 @@ class MovedOffset:
     path: str
     before: int
     after: int
+
+
+@dataclass(frozen=True)
+class ForkedRead:
+    """The forked child whose read is watched: how it ended, and what it read.
+
+    ended: "well"; "raised" an exception, "killed" by a signal, "exited" without a word, or stopped
+    at a "timeout". detail: that exception, signal, status or limit.
+    size: bytes read by system calls, None where the platform does not count them.
+    open_files: files that this process had open for reading when it forked.
+    """
+
+    ended: Literal["well", "raised", "killed", "exited", "timeout"]
+    detail: str | None
+    items: int
+    size: int | None
+    open_files: int
 
 
 @dataclass(frozen=True)
@@ -253,13 +314,17 @@ class DeepLook:
 
 @dataclass(frozen=True)
 class Workers:
-    """`moved` and `trial` are None on a platform without fork; `deep` is for `check --deep`."""
+    """`moved` and `trial` are None on a platform without fork; `deep` is for `check --deep`.
+
+    forked: the child that `moved` is about; None without fork, and in facts of 0.1.0.
+    """
 
     moved: tuple[MovedOffset, ...] | None
     trial: ForkTrial | None
     starts: tuple[WorkerStart, ...]
     collate: Collate
     deep: tuple[DeepLook, ...]
+    forked: ForkedRead | None = None
 
 
 @dataclass(frozen=True)
@@ -271,6 +336,7 @@ class OwnDataset:
     anatomy: Anatomy | None
     moved: tuple[MovedOffset, ...] | None
     starts: tuple[WorkerStart, ...]
+    forked: ForkedRead | None = None
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,15 @@ import json
 import subprocess
 import sys
 import venv
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-from tests.conftest import PATIENTS
+from cpgpt_doctor.rules.releases import IMPORTED
+from tests.conftest import PATIENTS, World
 from tests.environment import clean_environment
 
 CULPRITS = {
@@ -138,8 +139,183 @@ def test_quick_imports_neither_torch_nor_cpgpt(tmp_path: Path) -> None:
         (tmp_path / name / "__init__.py").write_text("import os; os.abort()")
     data = report("--quick", PYTHONPATH=str(tmp_path))
     statuses = {each["code"]: each["status"] for each in data["checks"]}
-    assert statuses["CPG401"] == "skipped"
+    assert statuses["CPG401"] == statuses["CPG402"] == "unknown"
     assert statuses["CPG101"] == "ok"
+
+
+def last_line(ran: subprocess.CompletedProcess[str]) -> str:
+    return " ".join(ran.stdout.split("\n\n")[-1].split())
+
+
+SAFE = ("Nothing here stops this call", "run-embed can start")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--quick",), "CPG202"),
+        (("--quick", "--select", "CPG202"), "CPG202"),
+        (("--quick", "--select", "CPG2", "--num-workers", 1), "CPG202"),
+        (("--quick", "--via", "run-embed"), "CPG401"),
+        (("--quick", "--select", "CPG205,CPG210"), "CPG205, CPG210"),
+    ],
+)
+def test_what_was_not_looked_at_is_named_in_the_last_line_and_not_called_safe(
+    arguments: tuple[object, ...], named: str
+) -> None:
+    ran = doctor("check", "--lang", "en", *arguments)
+    assert ran.returncode == 0
+    assert named in last_line(ran)
+    assert "is not known" in last_line(ran)
+    assert not any(each in ran.stdout for each in SAFE)
+    assert f"? {named.partition(',')[0]}" in ran.stdout
+
+
+def test_rules_that_were_chosen_do_not_speak_for_the_others(saved: Any) -> None:
+    facts = saved("0.0.13")
+    for chosen in (("--select", "CPG101"), ("--ignore", "CPG2")):
+        ran = doctor("check", "--facts", facts, "--lang", "en", "--num-workers", 8, *chosen)
+        assert ran.returncode == 0
+        assert "by the rules that were chosen" in last_line(ran)
+        assert not any(each in ran.stdout for each in SAFE)
+    ran = doctor("check", "--facts", facts, "--lang", "en", "--num-workers", 0)
+    assert "Nothing here stops this call" in last_line(ran)
+
+
+@pytest.mark.parametrize(
+    ("release", "arguments", "code"),
+    [
+        ("0.0.7", ("--num-workers", 0), "CPG203"),
+        ("0.0.7", ("--start-method", "spawn"), "CPG201"),
+        ("0.0.13", ("--start-method", "forkserver"), "CPG201"),
+    ],
+)
+def test_quick_says_of_a_release_what_a_whole_check_sees(
+    saved: Any, release: str, arguments: tuple[object, ...], code: str
+) -> None:
+    quick = report("--quick", "--python", PATIENTS[release], *arguments)
+    whole = report("--facts", saved(release), *arguments)
+    assert findings(quick)[code]["severity"] == "error"
+    assert findings(whole)[code]["severity"] == "error"
+    assert quick["exit_code"] == 1
+
+
+def metadata_of(site: Path, name: str, version: str | None, requires: tuple[str, ...]) -> None:
+    folder = site / f"{name}-{version or 'none'}.dist-info"
+    folder.mkdir()
+    lines = ["Metadata-Version: 2.1", f"Name: {name}"]
+    lines += [f"Version: {version}"] if version is not None else []
+    lines += [f"Requires-Dist: {each}" for each in requires]
+    (folder / "METADATA").write_text("\n".join(lines) + "\n\n")
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> tuple[Path, Path]:
+    """An interpreter with nothing, and its site-packages."""
+    venv.create(tmp_path / "bare", with_pip=False)
+    (site,) = (tmp_path / "bare" / "lib").glob("python*/site-packages")
+    return tmp_path / "bare" / "bin" / "python", site
+
+
+def requirements_of_cpgpt() -> tuple[str, ...]:
+    return tuple(metadata.requires("CpGPT") or ())
+
+
+def test_quick_says_that_torch_and_requirements_are_missing(bare: tuple[Path, Path]) -> None:
+    python, site = bare
+    required = requirements_of_cpgpt()
+    metadata_of(site, "CpGPT", "0.0.13", required)
+    data = report("--quick", "--python", python)
+    assert data["exit_code"] == 1
+    codes = [(each["code"], each["severity"]) for each in data["findings"]]
+    assert ("CPG401", "error") in codes
+    assert ("CPG403", "error") in codes
+    missing = [
+        name
+        for each in data["findings"]
+        if each["code"] == "CPG403"
+        for name in each["evidence"]["seen"]
+    ]
+    assert len(missing) == len(required)
+
+
+def test_a_package_without_a_version_or_without_metadata_is_named(bare: tuple[Path, Path]) -> None:
+    python, site = bare
+    metadata_of(site, "CpGPT", None, ("torch>=2", "numpy>=1", "lightning"))
+    metadata_of(site, "numpy", None, ())
+    (site / "torch").mkdir()
+    (site / "torch" / "__init__.py").write_text("import os; os.abort()")
+    data = report("--quick", "--python", python)
+    assert data["patient"]["cpgpt"] == "unknown"
+    seen = {each["code"]: each["status"] for each in data["checks"]}
+    assert seen["CPG401"] == "unknown"
+    by_severity = {each["severity"]: each for each in data["findings"] if each["code"] == "CPG403"}
+    assert list(by_severity["error"]["evidence"]["seen"]) == ["lightning"]
+    assert " ".join(by_severity["note"]["causes"]) == (
+        "torch: its version '?' cannot be read numpy: its version 'unknown' cannot be read"
+    )
+
+
+def test_without_cpgpt_what_needs_it_says_so(bare: tuple[Path, Path]) -> None:
+    python, _ = bare
+    data = report("--python", python, "--deep", "--lang", "en")
+    said = {each["code"]: each["summary"] for each in data["checks"]}
+    for code in ("CPG202", "CPG205", "CPG208", "CPG209"):
+        assert "CpGPT is not installed (CPG402)" in said[code]
+
+
+def test_batches_of_direct_calls_are_tried_on_every_release(saved: Any, release: str) -> None:
+    facts = saved(release)
+    found = findings(report("--facts", facts, "--batch-size", 8))["CPG514"]
+    assert found["severity"] == "error"
+    seen = json.loads(facts.read_text())["embedder"]["examined"]["batch"]
+    assert seen["error"] is None
+    assert seen["masked"] is False
+    alone = {each["kind"]: each["alone"] for each in seen["windows"]}
+    assert alone["short"] < alone["plain"] < alone["N"] == seen["together"]
+    assert alone["plain"] == (384 if release == "0.0.13" else 336)
+    treated = report("--facts", facts, "--batch-size", 8, "--via", "run-embed")
+    assert findings(treated)["CPG514"]["treated"]
+    assert "CPG514" not in findings(report("--facts", facts))
+
+
+def test_the_cached_tokenizer_of_the_model_is_used_for_batches(world: World) -> None:
+    data = report("--batch-size", 2, "--num-workers", 0, **world.variables)
+    seen = findings(data)["CPG514"]["evidence"]["seen"]
+    assert "EsmTokenizer, from the cache" in seen["tokenizer"]
+    assert seen["window of plain bases"] == "2000 bases, 384 tokens alone, 2048 together"
+
+
+def test_what_cpgpt_imports_in_every_release_is_what_quick_takes_it_to_import(
+    saved: Any, release: str
+) -> None:
+    in_use = set(json.loads(saved(release).read_text())["embedder"]["in_use"])
+    assert in_use >= IMPORTED
+
+
+def test_facts_of_0_1_0_are_read_and_what_they_lack_is_unknown() -> None:
+    recorded = Path(__file__).parent / "recorded" / "linux-py311-cpgpt0.0.13.json"
+    text = recorded.read_text()
+    for added in ("forked", "unreadable", "batch", "without_metadata"):
+        assert f'"{added}":' not in text
+    data = report("--facts", recorded, "--batch-size", 8, "--num-workers", 0)
+    assert {each["code"]: each["status"] for each in data["checks"]}["CPG514"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(("--batch-size", 8), "CPG514"), (("--num-workers", 1), "CPG202")]
+)
+def test_every_form_of_report_holds_the_new_findings(
+    saved: Any, arguments: tuple[object, ...], code: str
+) -> None:
+    for style in ("terminal", "markdown", "html", "sarif", "github", "junit"):
+        ran = doctor(
+            *("check", "--facts", saved("0.0.13"), "--fail-on", "never"),
+            *("--format", style, "--lang", "zh", *arguments),
+            PYTHONUTF8="1",
+        )
+        assert ran.returncode == 0, ran.stderr
+        assert code in ran.stdout
 
 
 @pytest.mark.parametrize(

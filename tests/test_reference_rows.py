@@ -133,3 +133,9 @@ def test_unmodified_cpgpt_changes_a_row_for_its_neighbour(
         },
     )
     assert (rows != reference("0.0.7")).any(axis=1).sum() > 0
+
+
+def test_rows_up_to_0_0_7_and_from_0_0_8_are_of_two_kinds(reference) -> None:
+    """What CPG203 and CPG702 say of an upgrade: unmodified CpGPT, each location alone."""
+    assert np.array_equal(reference("0.0.3"), reference("0.0.7"))
+    assert (reference("0.0.7") != reference("0.0.13")).any(axis=1).all()

@@ -17,18 +17,22 @@ import pytest
 from cpgpt_doctor import rules
 from cpgpt_doctor.facts import (
     Anatomy,
+    BatchTrial,
     Collate,
     Culprit,
     DeepLook,
     Facts,
+    ForkedRead,
     MissingName,
     MovedOffset,
     Outcome,
     OwnDataset,
     ProbeFailure,
+    UnreadableFile,
+    WindowTokens,
     WorkerStart,
 )
-from cpgpt_doctor.intent import Intent
+from cpgpt_doctor.intent import DNA_LLM, Intent
 from cpgpt_doctor.rules.registry import RULES, judge
 from cpgpt_doctor.words import Words
 from tests import recorded
@@ -43,6 +47,40 @@ WORKS = Outcome(True, None, None, 0.1)
 FAILS = Outcome(False, "RuntimeError", "boom", 2.0)
 STUCK = Anatomy((Culprit("x.file", "file", "TypeError: no", "an open file"),), None, True)
 FINE = Anatomy((), 120, True)
+READ = ForkedRead("well", None, items=3, size=12288, open_files=3)
+NOT_READ = (
+    READ,
+    None,
+    *(
+        replace(READ, ended=ended, detail=detail)  # type: ignore[arg-type]
+        for ended, detail in (
+            ("raised", "ValueError: x"),
+            ("killed", "SIGSEGV"),
+            ("exited", "status 3"),
+            ("timeout", "60 s"),
+        )
+    ),
+    replace(READ, items=0),
+    replace(READ, size=0),
+)
+FORKED = tuple(WorkerStart(each, 2, WORKS) for each in METHODS)
+BATCH = BatchTrial(
+    DNA_LLM,
+    "SixMers",
+    False,
+    tuple(WindowTokens(kind, 2000, 336) for kind in ("plain", "short", "N")),  # type: ignore[arg-type]
+    2001,
+    False,
+    None,
+)
+BATCHES: tuple[dict[str, Any], ...] = (
+    {},
+    {"cached": True},
+    {"masked": True},
+    {"together": 336},
+    {"together": None, "error": "OSError: x"},
+    {"dna_llm": "x"},
+)
 
 
 def tokens(text: str) -> set[str]:
@@ -114,11 +152,26 @@ def faulty(base: Facts) -> Iterator[Facts]:
     ):
         failure = ProbeFailure(probe, kind, detail, "boom")  # type: ignore[arg-type]
         yield replace(base, failures=(failure,), **{probe: None})  # type: ignore[arg-type]
-    yield replace(
+    assert base.packages
+    assert base.packages.cpgpt
+    quick = replace(
         base, accelerator=None, embedder=None, workers=None,
         skipped=("accelerator", "embedder", "workers"),
     )  # fmt: skip
-    assert base.packages
+    yield quick
+    cpgpt = base.packages.cpgpt
+    for packages in (
+        replace(base.packages, cpgpt=replace(cpgpt, version="unknown")),
+        replace(base.packages, installed={}),
+        replace(base.packages, installed={}, without_metadata=("torch",)),
+        replace(base.packages, cpgpt=replace(cpgpt, requires=("torch",)), installed={"torch": ""}),
+        replace(base.packages, cpgpt=replace(cpgpt, requires=("; no",))),
+    ):
+        yield replace(quick, packages=packages)
+        yield replace(base, packages=packages)
+    yield replace(base, workers=None, skipped=("workers",))
+    assert base.python
+    yield replace(base, python=replace(base.python, version="none"))
     assert base.accelerator
     bare = replace(base.packages, cpgpt=None, installed={})
     absent = Outcome(False, "ModuleNotFoundError", "No module named 'torch'", 0.1)
@@ -165,7 +218,17 @@ def odd(base: Facts) -> Iterator[Facts]:
     yield with_workers(base, trial=None)
     yield with_workers(base, starts=tuple(WorkerStart(each, 2, FAILS) for each in METHODS))
     for fast, anatomy in ((False, STUCK), (True, FINE)):
-        yield with_workers(base, collate=Collate("x", WORKS, fast, anatomy))
+        for model in (DNA_LLM, "x"):
+            yield with_workers(base, collate=Collate(model, WORKS, fast, anatomy))
+    for forked in NOT_READ:
+        yield with_workers(base, moved=(), forked=forked)
+        yield replace(base, own_dataset=OwnDataset("m:d", WORKS, FINE, (), FORKED, forked))
+    file = UnreadableFile("config.json", "ValueError: x")
+    codes = tuple(replace(each, unreadable=file) for each in examined.remote_code)
+    yield with_examined(base, remote_code=codes)
+    for changes in BATCHES:
+        yield with_examined(base, batch=replace(BATCH, **changes))
+    yield with_examined(base, batch=BATCH, remote_code=())
     for outcome, deep in ((FAILS, None), (WORKS, FINE), (WORKS, STUCK)):
         yield with_workers(base, deep=(DeepLook("embedder", outcome, deep),))
     moved = (MovedOffset("data.bin", 0, 8192),)
@@ -183,6 +246,9 @@ def intents() -> Iterator[Intent]:
         (None, *METHODS), (0, 4), ("direct", "run-embed")
     ):
         yield Intent(via=via, num_workers=workers, start_method=method)  # type: ignore[arg-type]
+    for batch_size, via in itertools.product((1, 8), ("direct", "run-embed")):
+        yield Intent(via=via, batch_size=batch_size)  # type: ignore[arg-type]
+    yield Intent(num_workers=1, start_method="fork")
     yield Intent(dna_llm="no-such-model")
 
 

@@ -8,21 +8,26 @@ import pytest
 
 from cpgpt_doctor.facts import (
     Anatomy,
+    BatchTrial,
     Collate,
     Culprit,
     DeepLook,
     Facts,
+    ForkedRead,
     ForkTrial,
     MissingName,
     MovedOffset,
     Outcome,
     OwnDataset,
     ProbeFailure,
+    UnreadableFile,
+    WindowTokens,
     WorkerStart,
 )
 from cpgpt_doctor.findings import Check, Finding, Severity
-from cpgpt_doctor.intent import Intent
-from cpgpt_doctor.rules.registry import RULES, judge
+from cpgpt_doctor.intent import DNA_LLM, Intent
+from cpgpt_doctor.rules import registry
+from cpgpt_doctor.rules.registry import RULES, judge, selected
 from tests import recorded
 
 FIX_DOCUMENT_ERROR = "TypeError: cannot pickle 'BufferedReader' instances"
@@ -275,6 +280,17 @@ def test_404_is_an_error_read_off_the_cached_code() -> None:
     assert found.remedies[0].commands == ("pip install 'transformers<5'",)
 
 
+def test_404_names_a_file_of_the_cache_that_cannot_be_read_and_how_to_fetch_it() -> None:
+    file = UnreadableFile("/hf/config.json", "JSONDecodeError: Expecting value")
+    found = finding(with_remote_code(recorded.linux_new(), cached=True, unreadable=file), "CPG404")
+    assert found.severity is Severity.error
+    assert found.location
+    assert found.location.path == "/hf/config.json"
+    assert found.evidence.error == file.error
+    assert "force_download=True" in found.remedies[0].commands[0]
+    assert f"InstaDeepAI/{DNA_LLM}" in found.remedies[0].commands[0]
+
+
 def test_404_is_a_warning_where_the_model_is_only_known_to_need_it() -> None:
     name = "transformers.pytorch_utils.find_pruneable_heads_and_indices"
     facts = with_remote_code(recorded.linux_new(), cached=False, remote_needs={name: False})
@@ -289,18 +305,175 @@ def test_404_a_model_that_this_cpgpt_does_not_have() -> None:
 # What was not looked at
 
 
-def test_quick_facts_are_judged_as_far_as_they_go() -> None:
-    facts = replace(
-        recorded.linux_new(),
-        accelerator=None,
-        embedder=None,
-        skipped=("accelerator", "embedder"),
-    )
+def quick(facts: Facts) -> Facts:
+    """The facts of `check --quick` on the same machine."""
+    heavy = ("accelerator", "embedder", "workers")
+    return replace(facts, accelerator=None, embedder=None, workers=None, skipped=heavy)
+
+
+def released(facts: Facts, version: str) -> Facts:
+    assert facts.packages
+    assert facts.packages.cpgpt
+    cpgpt = replace(facts.packages.cpgpt, version=version)
+    return replace(facts, packages=replace(facts.packages, cpgpt=cpgpt))
+
+
+def test_what_quick_did_not_look_at_is_unknown() -> None:
+    facts = quick(recorded.linux_new())
     statuses = {each.code: each.check.status for each in judge(facts, Intent())}
     assert statuses["CPG101"] == "ok"
-    assert {statuses[code] for code in ("CPG201", "CPG301", "CPG401", "CPG402", "CPG404")} == {
-        "skipped"
-    }
+    for code in ("CPG202", "CPG204", "CPG208", "CPG301", "CPG401", "CPG402", "CPG404"):
+        assert statuses[code] == "unknown", code
+
+
+def test_a_rule_that_takes_an_option_is_unknown_where_it_is_selected_without_it() -> None:
+    for facts in (recorded.linux_new(), quick(recorded.linux_new())):
+        judged = judge(facts, Intent())
+        for code in ("CPG205", "CPG210"):
+            assert next(each for each in judged if each.code == code).check.status == "skipped"
+            (chosen,) = selected(judged, (code,), ())
+            assert chosen.check.status == "unknown"
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_201_under_quick_is_decided_by_the_release(method: str) -> None:
+    old, new = quick(recorded.linux_old()), quick(recorded.linux_new())
+    assert finding(old, "CPG201", start_method=method).severity is Severity.error
+    found = finding(new, "CPG201", start_method=method)
+    assert found.severity is (Severity.warning if method == "spawn" else Severity.error)
+    assert (
+        "num_workers=0 alone is not enough"
+        in finding(old, "CPG201", start_method=method).remedies[0].why.en
+    )
+    for facts in (old, new):
+        assert check(facts, "CPG201", start_method=method, num_workers=0).status == "ok"
+        assert finding(facts, "CPG201", start_method=method, via="run-embed").treated
+
+
+def test_201_under_quick_agrees_with_what_a_whole_check_tries() -> None:
+    for base in (recorded.linux_new(), recorded.linux_old()):
+        for change in (lambda same: same, recorded.mac, recorded.python_314):
+            whole = change(base)
+            for method in (None, "fork", "spawn", "forkserver"):
+                tried = check(whole, "CPG201", start_method=method)
+                known = check(quick(whole), "CPG201", start_method=method)
+                assert known.status == tried.status
+                assert [each.severity for each in known.findings] == [
+                    each.severity for each in tried.findings
+                ]
+
+
+def test_201_under_quick_is_unknown_where_it_depends_on_what_was_loaded_before() -> None:
+    """On Windows nothing sets spawn, and CpGPT's guard sees it or not."""
+    assert check(quick(recorded.windows(recorded.linux_new())), "CPG201").status == "unknown"
+    old = quick(recorded.windows(recorded.linux_old()))
+    assert finding(old, "CPG201").severity is Severity.error
+
+
+def test_203_under_quick_is_decided_by_the_release() -> None:
+    old = quick(recorded.linux_old())
+    assert finding(old, "CPG203", num_workers=0).severity is Severity.error
+    assert finding(old, "CPG203").severity is Severity.warning
+    assert finding(old, "CPG203", num_workers=0, via="run-embed").severity is Severity.note
+    assert check(quick(recorded.linux_new()), "CPG203", num_workers=0).status == "ok"
+
+
+@pytest.mark.parametrize("version", ["0.0.14", "1.0", "unknown", "None", "0.0.13+mine"])
+def test_of_a_release_that_is_not_known_quick_says_nothing(version: str) -> None:
+    facts = released(quick(recorded.linux_old()), version)
+    for code in ("CPG201", "CPG203"):
+        assert check(facts, code, start_method="spawn").status == "unknown", code
+
+
+def installed(facts: Facts, **versions: str | None) -> Facts:
+    """The same machine with these distributions at these versions, None for not there."""
+    assert facts.packages
+    names = {name.replace("_", "-"): version for name, version in versions.items()}
+    merged = {**facts.packages.installed, **names}
+    kept = {name: version for name, version in merged.items() if version is not None}
+    return replace(facts, packages=replace(facts.packages, installed=kept))
+
+
+def test_under_quick_a_missing_torch_and_missing_requirements_are_errors() -> None:
+    facts = quick(recorded.linux_new())
+    assert facts.packages
+    bare = replace(facts, packages=replace(facts.packages, installed={"cpgpt": "0.0.13"}))
+    assert finding(bare, "CPG401").severity is Severity.error
+    first, second = check(bare, "CPG403").findings
+    assert first.severity is Severity.error
+    assert {"torch", "lightning", "transformers"} <= {name.en for name, _ in first.evidence.seen}
+    assert second.severity is Severity.note
+    assert len(first.evidence.seen) + len(second.evidence.seen) == 25
+
+
+def test_under_quick_a_torch_without_metadata_is_not_called_missing() -> None:
+    facts = installed(quick(recorded.linux_new()), torch=None)
+    assert facts.packages
+    found = replace(facts, packages=replace(facts.packages, without_metadata=("torch",)))
+    assert check(found, "CPG401").status == "unknown"
+    assert "torch" in check(found, "CPG403").summary.en
+
+
+def test_under_quick_requirements_of_other_parts_alone_decide_nothing() -> None:
+    assert check(installed(quick(recorded.linux_new())), "CPG403").status == "unknown"
+
+
+# Versions that cannot be read, and rules that fail
+
+
+@pytest.mark.parametrize("version", ["3.14.0a1+", "unknown", "None", "", "3.11.x", "٣"])
+def test_a_python_version_that_cannot_be_read_leaves_the_rest_of_the_report(version: str) -> None:
+    facts = recorded.python_314(recorded.linux_new())
+    assert facts.python
+    odd = replace(facts, python=replace(facts.python, version=version))
+    statuses = {each.code: each.check.status for each in judge(odd, Intent())}
+    assert statuses["CPG102"] == "ok"
+    assert statuses["CPG103"] == "finding"
+    assert statuses["CPG101"] == ("finding" if version == "3.14.0a1+" else "unknown")
+
+
+@pytest.mark.parametrize("version", ["unknown", "None", "", "2.x", "git-main"])
+def test_a_requirement_whose_version_cannot_be_read_is_named_and_the_others_are_judged(
+    version: str,
+) -> None:
+    base = recorded.linux_old()
+    severities = {each.severity for each in check(base, "CPG403").findings}
+    found = check(installed(base, torch=version), "CPG403").findings
+    assert {each.severity for each in found} == severities
+    (unread,) = [each for each in found if "cannot be compared" in each.title.en]
+    assert f"torch: its version {version!r} cannot be read" in unread.causes[0].en
+
+
+def test_403_is_unknown_where_only_unreadable_versions_are_left() -> None:
+    base = recorded.linux_new()
+    assert base.packages
+    assert base.packages.cpgpt
+    cpgpt = replace(base.packages.cpgpt, requires=("torch>=2", "; no name"))
+    facts = replace(base, packages=replace(base.packages, cpgpt=cpgpt))
+    result = check(installed(facts, torch="unknown"), "CPG403")
+    assert result.status == "unknown"
+    assert "'unknown'" in result.summary.en
+    assert "; no name" in result.summary.en
+
+
+def test_a_rule_that_raises_is_a_result_of_its_own_and_the_rest_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(facts: Facts, call: object) -> Check:
+        raise ZeroDivisionError("a number\nover two lines")
+
+    facts = recorded.linux_new()
+    usual = judge(facts, Intent())
+    rules = tuple(replace(rule, judge=fails) if rule.code == "CPG301" else rule for rule in RULES)
+    monkeypatch.setattr(registry, "RULES", rules)
+    with_fault = judge(facts, Intent())
+    assert [each for each in with_fault if each.code != "CPG301"] == [
+        each for each in usual if each.code != "CPG301"
+    ]
+    result = next(each.check for each in with_fault if each.code == "CPG301")
+    assert result.status == "unknown"
+    assert "ZeroDivisionError: a number over two lines" in result.summary.en
+    assert "\n" not in result.summary.zh
 
 
 def test_every_finding_of_the_recorded_machines_says_what_to_do() -> None:
@@ -318,6 +491,9 @@ def test_every_finding_of_the_recorded_machines_says_what_to_do() -> None:
 # Workers as they were really started (CPG202, 205, 207 to 210)
 
 
+READ = ForkedRead("well", None, items=3, size=12288, open_files=3)
+
+
 def with_workers(facts: Facts, **changes: object) -> Facts:
     assert facts.workers
     return replace(facts, workers=replace(facts.workers, **changes))  # type: ignore[arg-type]
@@ -330,7 +506,72 @@ def test_202_is_an_error_with_fork_by_proof_whatever_the_trial_said() -> None:
         found = finding(seen, "CPG202")
         assert found.severity is Severity.error
         assert f"{wrong} of 4000 windows were wrong" in " ".join(cause.en for cause in found.causes)
-    assert check(with_workers(facts, moved=()), "CPG202").status == "ok"
+    assert check(with_workers(facts, moved=(), forked=READ), "CPG202").status == "ok"
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_202_is_a_note_with_one_worker_and_an_error_from_two_on(wrong: int) -> None:
+    """While one worker reads, nobody else does; a lucky trial lowers nothing."""
+    for base in (recorded.linux_new(), recorded.linux_old()):
+        facts = with_workers(base, trial=ForkTrial(8, 4000, wrong))
+        assert finding(facts, "CPG202", num_workers=1).severity is Severity.note
+        for workers in (2, 3, 8):
+            found = finding(facts, "CPG202", num_workers=workers)
+            assert found.severity is Severity.error
+            assert found.title != finding(facts, "CPG202", num_workers=1).title
+
+
+NOT_READ = {
+    "raised": replace(READ, ended="raised", detail="IndexError: list index", items=0, size=None),
+    "killed": replace(READ, ended="killed", detail="SIGSEGV", items=0, size=None),
+    "exited": replace(READ, ended="exited", detail="status 3", items=0, size=None),
+    "timeout": replace(READ, ended="timeout", detail="60 s", items=0, size=None),
+    "nothing to read": replace(READ, items=0, size=0),
+    "nothing read": replace(READ, size=0),
+    "not counted": replace(READ, size=None),
+}
+
+
+@pytest.mark.parametrize("forked", [*NOT_READ.values(), None], ids=[*NOT_READ, "not recorded"])
+def test_202_and_210_are_unknown_where_the_child_of_the_proof_did_not_read(
+    forked: ForkedRead | None,
+) -> None:
+    facts = with_workers(recorded.linux_new(), moved=(), forked=forked)
+    result = check(facts, "CPG202")
+    assert result.status == "unknown"
+    own = own_dataset(forked=forked)
+    result = check(replace(facts, own_dataset=own), "CPG210")
+    assert result.status == "unknown"
+    if forked is not None and forked.detail:
+        assert forked.detail in result.summary.en
+    # Without workers, or where none is forked, it does not matter.
+    assert check(replace(facts, own_dataset=own), "CPG210", num_workers=0).status == "ok"
+    assert check(replace(facts, own_dataset=own), "CPG210", start_method="spawn").status == "ok"
+
+
+def test_202_stands_where_the_child_moved_the_position_and_then_crashed() -> None:
+    facts = with_workers(recorded.linux_new(), forked=NOT_READ["killed"])
+    assert finding(facts, "CPG202").severity is Severity.error
+
+
+def test_210_is_well_for_a_dataset_in_memory_and_for_one_that_reads_by_position() -> None:
+    in_memory = replace(READ, size=0, open_files=0)
+    for forked in (READ, in_memory):
+        facts = replace(recorded.linux_new(), own_dataset=own_dataset(forked=forked))
+        assert check(facts, "CPG210").status == "ok"
+
+
+def test_210_is_unknown_where_no_worker_was_started_with_the_method() -> None:
+    facts = replace(recorded.linux_new(), own_dataset=own_dataset(starts=()))
+    assert check(facts, "CPG210", start_method="spawn").status == "unknown"
+
+
+def own_dataset(**changes: object) -> OwnDataset:
+    """A dataset of the user's with which everything went well."""
+    works = Outcome(True, None, None, 0.1)
+    starts = tuple(WorkerStart(each, 2, works) for each in ("fork", "spawn", "forkserver"))
+    own = OwnDataset("mine:make", works, Anatomy((), 100, True), (), starts, READ)
+    return replace(own, **changes)  # type: ignore[arg-type]
 
 
 def test_202_is_never_found_without_fork_or_without_workers() -> None:
@@ -362,9 +603,11 @@ def test_205_is_looked_at_only_when_asked() -> None:
 
 def test_207_matters_only_where_the_collate_function_is_pickled() -> None:
     facts = recorded.linux_new()
-    assert check(facts, "CPG207").status == "unknown"
+    assert check(facts, "CPG207").status == "ok"
+    assert check(facts, "CPG207", start_method="spawn").status == "unknown"
     culprit = Culprit("collate_fn.keywords['tokenizer']", "T", "TypeError: no", "an object")
-    collate = Collate("x", Outcome(True, None, None, 0.1), False, Anatomy((culprit,), None, True))
+    works = Outcome(True, None, None, 0.1)
+    collate = Collate(DNA_LLM, works, False, Anatomy((culprit,), None, True))
     seen = with_workers(facts, collate=collate)
     assert finding(seen, "CPG207", start_method="spawn").severity is Severity.error
     assert check(seen, "CPG207", start_method="fork").status == "ok"
@@ -384,10 +627,38 @@ def test_208_says_what_happened_when_workers_were_started() -> None:
 
 def test_209_is_a_note_for_a_tokenizer_with_threads() -> None:
     facts = recorded.linux_new()
-    collate = Collate("x", Outcome(True, None, None, 0.1), True, Anatomy((), 100, True))
+    collate = Collate(DNA_LLM, Outcome(True, None, None, 0.1), True, Anatomy((), 100, True))
     seen = with_workers(facts, collate=collate)
     assert finding(seen, "CPG209").severity is Severity.note
     assert check(seen, "CPG209", start_method="spawn").status == "ok"
+
+
+def test_207_and_209_from_saved_facts_do_not_answer_for_another_model() -> None:
+    culprit = Culprit("collate_fn.keywords['tokenizer']", "T", "TypeError: no", "an object")
+    works = Outcome(True, None, None, 0.1)
+    collate = Collate(DNA_LLM, works, True, Anatomy((culprit,), None, True))
+    facts = with_workers(recorded.linux_new(), collate=collate)
+    other = "hyenadna-large-1m-seqlen-hf"
+    for code, method in (("CPG207", "spawn"), ("CPG209", "fork")):
+        assert check(facts, code, start_method=method).status == "finding"
+        result = check(facts, code, start_method=method, dna_llm=other)
+        assert result.status == "unknown"
+        assert DNA_LLM in result.summary.en
+        assert other in result.summary.en
+
+
+def test_205_and_209_name_cpgpt_and_torch_where_these_are_what_is_missing() -> None:
+    facts = recorded.linux_new()
+    assert facts.packages
+    assert facts.accelerator
+    ended = ProbeFailure("workers", "exited", "status 1", "ModuleNotFoundError: cpgpt")
+    no_workers = replace(facts, workers=None, failures=(ended,))
+    no_cpgpt = replace(no_workers, packages=replace(facts.packages, cpgpt=None))
+    no_torch = replace(no_workers, accelerator=replace(facts.accelerator, torch=None))
+    for code in ("CPG202", "CPG205", "CPG207", "CPG208", "CPG209"):
+        assert "CpGPT is not installed (CPG402)" in check(no_cpgpt, code).summary.en
+        assert "(CPG401)" in check(no_torch, code).summary.en
+        assert "the workers probe ended: status 1" in check(no_workers, code).summary.en
 
 
 def test_210_judges_a_dataset_of_the_users() -> None:
@@ -412,3 +683,45 @@ def test_210_does_not_hide_that_the_probe_died() -> None:
     result = check(replace(recorded.linux_new(), failures=(died,)), "CPG210")
     assert result.status == "unknown"
     assert "SIGSEGV" in result.summary.en
+
+
+# Batches (CPG514)
+
+TOKENS = (
+    WindowTokens("plain", 2000, 336),
+    WindowTokens("short", 1000, 171),
+    WindowTokens("N", 2000, 2001),
+)
+BATCH = BatchTrial(DNA_LLM, "EsmTokenizer", True, TOKENS, 2001, False, None)
+
+
+def with_batch(batch: BatchTrial | None) -> Facts:
+    facts = recorded.linux_old()
+    assert facts.embedder
+    assert facts.embedder.examined
+    examined = replace(facts.embedder.examined, batch=batch)
+    return replace(facts, embedder=replace(facts.embedder, examined=examined))
+
+
+def test_514_is_an_error_for_batches_of_direct_calls() -> None:
+    found = finding(with_batch(BATCH), "CPG514", batch_size=8)
+    assert found.severity is Severity.error
+    seen = {name.en: value.en for name, value in found.evidence.seen}
+    assert seen["short window"] == "1000 bases, 171 tokens alone, 2001 together"
+    assert finding(with_batch(BATCH), "CPG514", batch_size=8, via="run-embed").treated
+    for batch_size in (None, 1):
+        assert check(with_batch(BATCH), "CPG514", batch_size=batch_size).status == "ok"
+
+
+def test_514_is_well_where_the_model_gets_a_mask_or_nothing_is_padded() -> None:
+    same = tuple(replace(each, alone=2001) for each in TOKENS)
+    for batch in (replace(BATCH, masked=True), replace(BATCH, windows=same)):
+        assert check(with_batch(batch), "CPG514", batch_size=8).status == "ok"
+
+
+def test_514_is_unknown_where_it_was_not_tried_failed_or_is_of_another_model() -> None:
+    stopped = replace(BATCH, together=None, masked=None, error="OSError: no")
+    other = replace(BATCH, dna_llm="hyenadna-large-1m-seqlen-hf")
+    for batch in (None, stopped, other):
+        result = check(with_batch(batch), "CPG514", batch_size=8)
+        assert result.status == "unknown", result.summary.en

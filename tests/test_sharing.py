@@ -49,9 +49,9 @@ def test_forked_workers_of_cpgpt_move_the_parents_position_100_times_of_100(
 ) -> None:
     for _ in range(100):
         data = dataset(module, genome, 100, treated=False)
-        moved = workers.moved_by_a_child(partial(workers.read_ends, data))
-        assert moved is not None
-        assert [each["path"] for each in moved] == [genome]
+        seen = workers.moved_by_a_child(partial(workers.read_ends, data))
+        assert [each["path"] for each in seen["moved"]] == [genome]
+        assert seen["forked"]["ended"] == "well"
 
 
 def test_forked_workers_of_cpgpt_read_wrong_windows(module: Any, genome: str) -> None:
@@ -65,10 +65,23 @@ def test_forked_workers_of_cpgpt_read_wrong_windows(module: Any, genome: str) ->
     assert wrong > 0
 
 
+def test_one_forked_worker_of_cpgpt_reads_right(
+    module: Any, genome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The position is shared with this process, which does not read meanwhile (CPG202)."""
+    monkeypatch.setattr(workers, "TRIAL_WORKERS", 1)
+    data = dataset(module, genome, 4000, treated=False)
+    trial = workers.forked_trial(data, dataset(module, genome, 4000, treated=True))
+    assert trial == {"workers": 1, "windows": 4000, "wrong": 0}
+
+
 def test_the_treated_genome_moves_nobodys_position(module: Any, genome: str) -> None:
     data = dataset(module, genome, 100, treated=True)
     data[0]  # the file is open before the fork, as in a real run
-    assert workers.moved_by_a_child(partial(workers.read_ends, data)) == []
+    seen = workers.moved_by_a_child(partial(workers.read_ends, data))
+    assert seen["moved"] == []
+    assert (seen["forked"]["ended"], seen["forked"]["items"]) == ("well", 3)
+    assert seen["forked"]["size"] >= 3 * 2000
 
 
 def test_of_100000_windows_read_by_8_forked_workers_none_is_wrong(module: Any, genome: str) -> None:

@@ -16,6 +16,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import sys
 import types
 import warnings
@@ -27,13 +28,16 @@ from cpgpt_doctor.patient.anatomy import dissect
 from cpgpt_doctor.patient.channel import attempt, send
 
 SPECIES = "homo_sapiens"
+WINDOW = 2000  # bases in a window of CpGPT's default context
 WORKERS = 2  # any number above none behaves alike up to the point that is tried here
+# What reading a JSON file or parsing Python raises where the file is cut off, empty or other bytes.
+UNREADABLE = (OSError, ValueError, SyntaxError, RecursionError, MemoryError)
 # Names that the remote code of published models imports from transformers.
 REMOTE_NEEDS = ("transformers.pytorch_utils.find_pruneable_heads_and_indices",)
 
 
 class Reached(BaseException):
-    """CpGPT has made its DataLoader. Not an Exception, so that CpGPT does not handle it."""
+    """CpGPT has come as far as it is tried. Not an Exception, so that CpGPT does not handle it."""
 
 
 def tiny_genome(folder: str) -> str:
@@ -139,10 +143,103 @@ def try_call(
     return trial, passed
 
 
+def try_batch(module: types.ModuleType, embedder: Any, genome: str, dna_llm: str) -> dict[str, Any]:
+    """Call `parse_dna_embeddings` up to its model, with a batch of windows of unlike token counts.
+
+    The windows are a plain one, a shorter one, as at a contig's start, and one of N. Tokens are
+    made by CpGPT's own collate function, with the model's tokenizer where it is cached.
+    Returns the fields of `facts.BatchTrial`.
+    """
+    tokenizer, cached = cached_tokenizer(dna_llm)
+    trial: dict[str, Any] = {
+        "dna_llm": dna_llm,
+        "tokenizer": type(tokenizer).__name__,
+        "cached": cached,
+        "windows": [],
+        "together": None,
+        "masked": None,
+        "error": None,
+    }
+    bases = "".join(random.Random(0).choices("ACGT", k=WINDOW))
+    windows = {"plain": bases, "short": bases[: WINDOW // 2], "N": "N" * WINDOW}
+
+    class Model:
+        device = "cpu"
+
+        def __call__(self, input_ids: Any, *more: Any, **settings: Any) -> None:
+            trial["together"] = int(input_ids.shape[1])
+            trial["masked"] = bool(more) or settings.get("attention_mask") is not None
+            raise Reached
+
+    def make_loader(*_: Any, **settings: Any) -> list[Any]:
+        collate = settings["collate_fn"]
+        items = [{"location": name, "sequence": each} for name, each in windows.items()]
+        for item in items:
+            alone = int(collate([item])["input_ids"].shape[1])
+            length = len(item["sequence"])
+            trial["windows"].append({"kind": item["location"], "bases": length, "alone": alone})
+        return [collate(items)]
+
+    with (
+        upstream.replaced(
+            module.DNALLMEmbedder, "_load_dna_model", lambda *_, **__: (Model(), tokenizer)
+        ),
+        upstream.replaced(module, "DataLoader", make_loader),
+    ):
+        try:
+            embedder.parse_dna_embeddings(
+                ["1:3000"],
+                SPECIES,
+                dna_llm=dna_llm,
+                batch_size=len(windows),
+                num_workers=0,
+                genome_file=genome,
+            )
+        except Reached:
+            pass
+        except Exception as error:
+            trial["error"] = f"{type(error).__name__}: {error}"
+    return trial
+
+
+def cached_tokenizer(dna_llm: str) -> tuple[Any, bool]:
+    """The model's tokenizer from the cache, and True; a stand-in and False where that fails.
+
+    A tokenizer that needs code from the hub is not loaded: an examination runs no such code.
+    """
+    from transformers import AutoTokenizer
+
+    repository = upstream.repository(dna_llm)
+    tokenizer, outcome = attempt(
+        lambda: AutoTokenizer.from_pretrained(repository, local_files_only=True)
+    )
+    return (tokenizer, True) if outcome["ok"] else (SixMers(), False)
+
+
+class SixMers:
+    """A tokenizer as the default model's: a token for six bases, or for a letter that is none."""
+
+    pad_token_id = 1
+
+    def __call__(
+        self, sequences: list[str], *_: Any, pad_to_multiple_of: int | None = None, **__: Any
+    ) -> dict[str, Any]:
+        import torch
+
+        counts = [1 + len(re.findall("[ACGT]{6}|.", sequence, re.DOTALL)) for sequence in sequences]
+        multiple = pad_to_multiple_of or 1
+        length = -(-max(counts) // multiple) * multiple
+        mask = torch.zeros((len(counts), length), dtype=torch.long)
+        for at, count in enumerate(counts):
+            mask[at, :count] = 1
+        return {"input_ids": torch.where(mask == 1, 5, self.pad_token_id), "attention_mask": mask}
+
+
 def remote_code(dna_llm: str) -> dict[str, Any]:
     """Read the cached code of a model: which names of transformers it needs that are missing.
 
     The code is parsed and never imported; the names are looked up in the installed transformers.
+    The first file that is not what its name says is named with its error, and ends the look.
     """
     from huggingface_hub import constants
 
@@ -153,30 +250,60 @@ def remote_code(dna_llm: str) -> dict[str, Any]:
         "cached": False,
         "files": [],
         "missing": [],
+        "unreadable": None,
     }
-    folder = os.path.join(
-        constants.HF_HUB_CACHE, "models--" + str(name).replace("/", "--"), "snapshots"
-    )
-    if name is None or not os.path.isdir(folder):
+    if name is None:
         return found
-    for snapshot in sorted(os.listdir(folder)):
-        config = os.path.join(folder, snapshot, "config.json")
-        if not os.path.exists(config):
-            continue
-        found["cached"] = True
-        with open(config, encoding="utf-8") as stream:
-            if not json.load(stream).get("auto_map"):
+    folder = os.path.join(constants.HF_HUB_CACHE, "models--" + name.replace("/", "--"))
+    at = folder
+    try:
+        for snapshot in snapshots(folder):
+            at = os.path.join(snapshot, "config.json")
+            if not os.path.isfile(at):
+                continue
+            found["cached"] = True
+            if not has_own_code(at):
                 continue  # transformers' own classes are used
-        for file in sorted(os.listdir(os.path.join(folder, snapshot))):
-            if file.endswith(".py"):
-                path = os.path.join(folder, snapshot, file)
-                found["files"].append(path)
-                with open(path, encoding="utf-8") as stream:
-                    found["missing"] += missing_names(stream.read(), path)
+            for file in sorted(os.listdir(snapshot)):
+                at = os.path.join(snapshot, file)
+                if file.endswith(".py") and os.path.isfile(at):
+                    found["files"].append(at)
+                    with open(at, "rb") as stream:
+                        found["missing"] += missing_names(stream.read(), at)
+    except UNREADABLE as error:
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        found["cached"] = True
+        found["unreadable"] = {"path": at, "error": text}
     return found
 
 
-def missing_names(source: str, path: str) -> list[dict[str, Any]]:
+def snapshots(folder: str) -> list[str]:
+    """The snapshot of a cached model that huggingface_hub takes: the one that refs/main names.
+
+    None where that one is not there. Where there is no refs/main, all that are there.
+    """
+    inside = os.path.join(folder, "snapshots")
+    if not os.path.isdir(inside):
+        return []
+    names = sorted(os.listdir(inside))
+    reference = os.path.join(folder, "refs", "main")
+    if os.path.isfile(reference):
+        with open(reference, encoding="utf-8") as stream:
+            revision = stream.read()
+        names = [revision] if revision in names else []
+    return [os.path.join(inside, name) for name in names]
+
+
+def has_own_code(config: str) -> bool:
+    """Whether a model's config.json names classes of its own; ValueError where it is no object."""
+    with open(config, encoding="utf-8") as stream:
+        data = json.load(stream)
+    if not isinstance(data, dict):
+        raise ValueError("it holds no JSON object")
+    return bool(data.get("auto_map"))
+
+
+def missing_names(source: bytes, path: str) -> list[dict[str, Any]]:
     """Names that `source` imports from transformers and that are not there."""
     missing = []
     for node in ast.walk(ast.parse(source)):
@@ -194,7 +321,7 @@ def exists(full: str) -> bool:
     module, _, name = full.rpartition(".")
     try:
         return hasattr(importlib.import_module(module), name)
-    except ImportError:
+    except Exception:  # the model's own import of it would fail as well
         return False
 
 
@@ -259,6 +386,8 @@ def examine(module: types.ModuleType, request: dict[str, Any]) -> dict[str, Any]
                 )
                 trials.append(trial)
                 passed = passed or arguments
+        asked = request["dna_llm"] if request["dna_llm"] in models else dna_llm
+        batch = try_batch(module, embedder, genome, asked)
     dataset = dissect(passed["dataset"], "dataset") if "dataset" in passed else None
     return {
         "file": str(module.__file__),
@@ -271,6 +400,7 @@ def examine(module: types.ModuleType, request: dict[str, Any]) -> dict[str, Any]
         "trials": trials,
         "remote_code": [remote_code(name) for name in models],
         "remote_needs": {name: exists(name) for name in REMOTE_NEEDS},
+        "batch": batch,
     }
 
 

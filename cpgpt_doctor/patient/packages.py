@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import re
@@ -40,23 +41,52 @@ def observe() -> dict[str, Any]:
     """Return the fields of `facts.Packages`.
 
     Where one name is installed twice on the path, the first is the one that Python imports, and
-    the one named here.
+    the one named here. A version is "unknown" where the metadata has none.
     """
     installed: dict[str, str] = {}
     cpgpt = None
+    required = ["torch"]
     for distribution in metadata.distributions():
-        name = distribution.metadata["Name"]
+        about = distribution.metadata
+        name = field(about, "Name")
         if name is None or normalized(name) in installed:
             continue
-        installed[normalized(name)] = distribution.version
+        version = field(about, "Version") or "unknown"
+        installed[normalized(name)] = version
         if normalized(name) == "cpgpt":
             cpgpt = {
-                "version": distribution.version,
+                "version": version,
                 "folder": str(distribution.locate_file("")),
-                "requires_python": distribution.metadata["Requires-Python"],
+                "requires_python": field(about, "Requires-Python"),
                 "requires": list(distribution.requires or []),
             }
-    return {"installed": installed, "cpgpt": cpgpt, "markers": markers()}
+            required += [required_name(line) for line in distribution.requires or []]
+    return {
+        "installed": installed,
+        "cpgpt": cpgpt,
+        "markers": markers(),
+        "without_metadata": sorted(
+            name for name in set(required) if name not in installed and is_on_path(name)
+        ),
+    }
+
+
+def field(about: Any, name: str) -> str | None:
+    """A field of a distribution's metadata, None where it has none."""
+    return str(about[name]) if name in about else None
+
+
+def required_name(requirement: str) -> str:
+    """The normalized name at the beginning of a requirement's line."""
+    return normalized(re.split(r"[^\w.-]", requirement.strip(), maxsplit=1)[0])
+
+
+def is_on_path(name: str) -> bool:
+    """Whether Python would find a top-level module of this distribution's name; nothing runs."""
+    try:
+        return importlib.util.find_spec(name.replace("-", "_")) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:

@@ -6,11 +6,14 @@ looked at by the same functions.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import multiprocessing
 import os
 import random
+import re
+import signal
 import sqlite3
 import stat
 import sys
@@ -29,6 +32,7 @@ TRIAL_WORKERS = 8
 TRIAL_ROUNDS = 5
 START_WORKERS = 2
 START_SECONDS = 60
+LONGEST_ERROR = 1000  # characters, well below what a pipe takes without a reader
 # Larger than the buffer of an open file, so that windows at its ends have to be read from disk.
 MADE_UP_BASES = 1_000_000
 
@@ -81,31 +85,98 @@ def descriptor_path(descriptor: int) -> str:
     return bytes(found).rstrip(b"\0").decode()
 
 
-def moved_by_a_child(read: Callable[[], object]) -> list[dict[str, Any]] | None:
+def moved_by_a_child(read: Callable[[], int]) -> dict[str, Any]:
     """Files of this process whose position moves when a forked child runs `read`.
 
-    That is the proof that forked workers share it, and needs no luck. None without fork.
+    That is the proof that forked workers share it, and needs no luck. Where nothing moved, it
+    proves the opposite only if the child did read: so it is also said how the child ended.
+
+    Returns `moved` and `forked` of `facts.Workers`, both None without fork.
     """
     if "fork" not in multiprocessing.get_all_start_methods():
-        return None
+        return {"moved": None, "forked": None}
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
     before = file_offsets()
-    child = multiprocessing.get_context("fork").Process(target=read)
+    child = context.Process(target=read_and_tell, args=(read, sender))
     child.start()
+    sender.close()
     child.join(START_SECONDS)
-    child.kill()
+    late = child.is_alive()
+    if late:
+        child.kill()
+        child.join()
     after = file_offsets()
-    return [
+    told = None
+    with contextlib.suppress(EOFError, OSError):
+        told = receiver.recv() if receiver.poll() else None
+    receiver.close()
+    moved = [
         {"path": path, "before": offset, "after": after[descriptor][1]}
         for descriptor, (path, offset) in before.items()
         if descriptor in after and after[descriptor][1] != offset
     ]
+    ended = how_it_ended(late, child.exitcode, told)
+    return {"moved": moved, "forked": {**ended, "open_files": len(before)}}
 
 
-def read_ends(dataset: Any) -> None:
-    """Read items far from each other."""
+def read_and_tell(read: Callable[[], int], sender: Any) -> None:
+    """In the child: read, and send what was read, or what `read` raised."""
+    first = bytes_read()
+    items, error = 0, None
+    try:
+        items = read()
+    except BaseException as caught:
+        error = " ".join(f"{type(caught).__name__}: {caught}".split())[:LONGEST_ERROR]
+    last = bytes_read()
+    size = None if first is None or last is None else last[0] - first[0] - first[1]
+    sender.send({"items": items, "size": size, "error": error})
+
+
+def how_it_ended(late: bool, exit_code: int | None, told: dict[str, Any] | None) -> dict[str, Any]:
+    """The fields of `facts.ForkedRead` but `open_files`."""
+    if late:
+        ended, detail = "timeout", f"{START_SECONDS} s"
+    elif told is not None and told["error"] is not None:
+        ended, detail = "raised", told["error"]
+    elif exit_code is not None and exit_code < 0:
+        ended, detail = "killed", signal_name(-exit_code)
+    elif exit_code != 0 or told is None:
+        ended, detail = "exited", f"status {exit_code}"
+    else:
+        return {"ended": "well", "detail": None, "items": told["items"], "size": told["size"]}
+    return {"ended": ended, "detail": detail, "items": 0, "size": None}
+
+
+def signal_name(number: int) -> str:
+    """The name of a signal; real-time signals have none in Python."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def bytes_read() -> tuple[int, int] | None:
+    """Bytes that this process has read by system calls so far, and those that this call reads.
+
+    None where the platform does not count them; Linux does.
+    """
+    try:
+        with open("/proc/self/io", "rb", buffering=0) as stream:
+            text = stream.read(4096)
+    except OSError:
+        return None
+    counted = re.search(rb"^rchar: (\d+)$", text, re.MULTILINE)
+    return (int(counted[1]), len(text)) if counted else None
+
+
+def read_ends(dataset: Any) -> int:
+    """Read items far from each other; returns how many."""
     last = len(dataset) - 1
-    for at in (0, last // 2, last):
+    chosen = sorted({0, last // 2, last}) if last >= 0 else []
+    for at in chosen:
         dataset[at]
+    return len(chosen)
 
 
 def start(dataset: Any, method: str, collate: Any) -> dict[str, Any]:
@@ -224,7 +295,7 @@ def observe(request: dict[str, Any]) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return {
-            "moved": moved_by_a_child(partial(read_ends, dataset)),
+            **moved_by_a_child(partial(read_ends, dataset)),
             "trial": forked_trial(dataset, fresh, TRIAL_ROUNDS),
             "starts": [
                 start(dataset, method, list) for method in multiprocessing.get_all_start_methods()
@@ -244,6 +315,7 @@ def own_dataset(request: dict[str, Any]) -> dict[str, Any]:
         "outcome": outcome,
         "anatomy": None,
         "moved": None,
+        "forked": None,
         "starts": [],
     }
     if dataset is None:
@@ -251,7 +323,7 @@ def own_dataset(request: dict[str, Any]) -> dict[str, Any]:
             facts["outcome"] = {**outcome, "ok": False, "error": "it returned None"}
         return facts
     facts["anatomy"] = dataclasses.asdict(dissect(dataset, "dataset"))
-    facts["moved"] = moved_by_a_child(partial(read_ends, dataset))
+    facts.update(moved_by_a_child(partial(read_ends, dataset)))
     facts["starts"] = [
         start(dataset, method, list) for method in multiprocessing.get_all_start_methods()
     ]

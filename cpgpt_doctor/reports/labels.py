@@ -74,31 +74,51 @@ def patient(report: Report) -> str:
 
 
 def next_step(report: Report, language: Language) -> str:
-    """The last line of a report: what was found, and what to do next."""
+    """The last line of a report: what was found, what is not known, and what to do next.
+
+    That nothing stops the call is said only where every rule was judged.
+    """
     said = counted(report, language) or Words("Nothing found", "没有发现问题").say(language)
-    accepted = ""
     if report.accepted:
-        accepted = Words(
+        said += Words(
             f" ({report.accepted} accepted by the baseline)", f"（基线已接受 {report.accepted} 个）"
         ).say(language)
+    said += not_known(report, language)
     gravest = report.findings[0] if report.findings else None
     if gravest is not None and gravest.severity is Severity.error:
         first = gravest.remedies[0].title.say(language) if gravest.remedies else ""
-        begin = Words(
+        rest = Words(
             f". Begin with {gravest.code}{': ' + first if first else ''}."
             f" More: cpgpt-doctor explain {gravest.code}",
             f"。请先处理 {gravest.code}{'：' + first if first else ''}。"
             f"详情：cpgpt-doctor explain {gravest.code}",
         )
-        return said + accepted + begin.say(language)
-    unknown = sum(each.check.status == "unknown" for each in report.judged)
-    if unknown:
-        checks = "1 check" if unknown == 1 else f"{unknown} checks"
+    elif report.unknown:
+        rest = Words(". Whether this call is safe is not known.", "。这次调用是否安全，尚不清楚。")
+        if report.facts.skipped:
+            rest = Words(
+                f"{rest.en} Look at all of it: cpgpt-doctor check, without --quick",
+                f"{rest.zh}要全面检查，请运行不带 --quick 的 cpgpt-doctor check",
+            )
+    elif report.chosen:
         rest = Words(
-            f"; {checks} could not be made (marked ?).", f"；有 {unknown} 项未能检查（标记为 ?）。"
+            " by the rules that were chosen. The others were not asked.",
+            "（仅限所选的规则，其他规则没有检查）。",
         )
     elif report.call.via == "run-embed":
         rest = Words(". run-embed can start.", "。可以开始 run-embed。")
     else:
         rest = Words(". Nothing here stops this call.", "。这里没有什么会妨碍这次调用。")
-    return said + accepted + rest.say(language)
+    return said + rest.say(language)
+
+
+def not_known(report: Report, language: Language) -> str:
+    """The rules about which nothing is known, by their codes; "" for none."""
+    if not report.unknown:
+        return ""
+    count = len(report.unknown)
+    checks = "1 check" if count == 1 else f"{count} checks"
+    return Words(
+        f"; {checks} could not be made (marked ?): {', '.join(report.unknown)}",
+        f"；有 {count} 项未能检查（标记为 ?）：{'、'.join(report.unknown)}",
+    ).say(language)

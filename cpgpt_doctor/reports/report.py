@@ -14,6 +14,7 @@ class Report:
     """What was observed, what was meant, what was judged, and the exit code that follows.
 
     accepted: findings that a baseline took out of `judged`.
+    chosen: the user chose rules (--select, --ignore), so `judged` are not all of them.
     """
 
     facts: Facts
@@ -22,6 +23,12 @@ class Report:
     judged: tuple[Judged, ...]
     exit_code: int
     accepted: int = 0
+    chosen: bool = False
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The codes of the rules about which nothing is known here."""
+        return tuple(each.code for each in self.judged if each.check.status == "unknown")
 
     @property
     def findings(self) -> tuple[Finding, ...]:

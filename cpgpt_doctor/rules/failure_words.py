@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from cpgpt_doctor.findings import Remedy
+from cpgpt_doctor.rules.releases import OTHER_ROWS
 from cpgpt_doctor.rules.workers import NO_WORKERS, RUN_EMBED
 from cpgpt_doctor.words import Words
 
@@ -214,15 +215,15 @@ WORKER_STARTS = {
         (
             Remedy(
                 "recommended",
-                Words("Take CpGPT 0.0.8 or later", "升级到 CpGPT 0.0.8 或更高版本"),
                 Words(
-                    "It sets prefetch_factor with workers only. Where another release is not"
-                    " wanted, CPG203 has a wrapper that takes it away.",
-                    "新版本只在有工作进程时才设置 prefetch_factor。如果不想换版本，CPG203 给出了"
-                    "一个能去掉它的包装写法。",
+                    "Let run-embed set workers and prefetch_factor together",
+                    "交给 run-embed，同时设好工作进程和 prefetch_factor",
                 ),
-                commands=("pip install --upgrade 'CpGPT>=0.0.8'",),
-                drawbacks=(RELEASE_8,),
+                Words(
+                    "It works with every release of CpGPT and needs no change of your environment.",
+                    "适用于所有 CpGPT 版本，也不需要改动你的环境。",
+                ),
+                commands=(RUN_EMBED,),
             ),
             Remedy(
                 "recommended",
@@ -241,16 +242,16 @@ WORKER_STARTS = {
                 " prefetch_factor=2 if num_workers > 0 else None)",
             ),
             Remedy(
-                "recommended",
+                "possible",
+                Words("Take CpGPT 0.0.8 or later", "升级到 CpGPT 0.0.8 或更高版本"),
                 Words(
-                    "Let run-embed set workers and prefetch_factor together",
-                    "交给 run-embed，同时设好工作进程和 prefetch_factor",
+                    "It sets prefetch_factor with workers only. Where another release is not"
+                    " wanted, CPG203 has a wrapper that takes it away.",
+                    "新版本只在有工作进程时才设置 prefetch_factor。如果不想换版本，CPG203 给出了"
+                    "一个能去掉它的包装写法。",
                 ),
-                Words(
-                    "It works with every release of CpGPT and needs no change of your environment.",
-                    "适用于所有 CpGPT 版本，也不需要改动你的环境。",
-                ),
-                commands=(RUN_EMBED,),
+                commands=("pip install --upgrade 'CpGPT>=0.0.8'",),
+                drawbacks=(OTHER_ROWS, RELEASE_8),
             ),
         ),
         "prefetch_factor option",
@@ -910,7 +911,7 @@ MODEL_AND_STORE = {
                 ),
                 after=NO_WORKERS,
                 commands=("pip install --upgrade 'CpGPT>=0.0.8'",),
-                drawbacks=(RELEASE_8,),
+                drawbacks=(OTHER_ROWS, RELEASE_8),
             ),
             Remedy(
                 "possible",

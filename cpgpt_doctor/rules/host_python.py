@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import Version
 
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import (
@@ -18,7 +17,7 @@ from cpgpt_doctor.findings import (
     unknown,
 )
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.rule import Rule, well
+from cpgpt_doctor.rules.rule import Rule, read_version, well
 from cpgpt_doctor.words import Words, same
 
 PLATFORMS = {"darwin": "macOS", "linux": "Linux", "win32": "Windows"}
@@ -43,8 +42,18 @@ def python_range(facts: Facts, call: Call) -> Check:
                 f"Python {version}：CpGPT {cpgpt.version} 没有声明版本范围",
             )
         )
+    read = read_version(version)
+    if read is None:
+        return unknown(
+            Words(
+                f"Python's version {version!r} cannot be read, to be held against CpGPT"
+                f" {cpgpt.version}'s range {cpgpt.requires_python}",
+                f"Python 的版本号 {version!r} 无法解析，不能与 CpGPT {cpgpt.version} 要求的范围"
+                f" {cpgpt.requires_python} 比较",
+            )
+        )
     try:
-        admitted = SpecifierSet(cpgpt.requires_python).contains(Version(version), prereleases=True)
+        admitted = SpecifierSet(cpgpt.requires_python).contains(read, prereleases=True)
     except InvalidSpecifier:
         return unknown(
             Words(
@@ -110,7 +119,9 @@ def default_since(facts: Facts) -> Words:
     platform = PLATFORMS.get(facts.python.platform, facts.python.platform)
     if platform == "macOS":
         return Words("macOS's default since Python 3.8", "macOS 自 Python 3.8 起的默认值")
-    if platform == "Linux" and Version(facts.python.version) >= Version("3.14"):
+    read = read_version(facts.python.version)
+    # 3.14's own pre-releases already have it.
+    if platform == "Linux" and read is not None and read.release >= (3, 14):
         return Words("Linux's default since Python 3.14", "Linux 自 Python 3.14 起的默认值")
     return Words(f"{platform}'s default", f"{platform} 的默认值")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from packaging.markers import UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import Version
+from packaging.version import InvalidVersion
 
-from cpgpt_doctor.facts import Embedder, Facts, Packages, ProbeFailure, RemoteCode
+from cpgpt_doctor.facts import Embedder, Facts, Packages, ProbeFailure, RemoteCode, UnreadableFile
 from cpgpt_doctor.findings import (
     Check,
     Evidence,
@@ -23,7 +24,8 @@ from cpgpt_doctor.findings import (
     unknown,
 )
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.rule import Rule, ending, examined, well
+from cpgpt_doctor.rules.releases import IMPORTED
+from cpgpt_doctor.rules.rule import Rule, ending, examined, read_version, well
 from cpgpt_doctor.words import Words, listed, same
 
 # The remote code of the published Nucleotide Transformer v2 models imports this name; a plain
@@ -81,17 +83,7 @@ def torch_works(facts: Facts, call: Call) -> Check:
     if failure is not None:
         return found(torch_did_not_survive(failure, installed))
     if facts.accelerator is None:
-        return skipped(
-            Words(
-                f"torch {installed}; not imported (--quick)",
-                f"torch {installed}；未导入（--quick）",
-            )
-            if installed
-            else Words(
-                "torch is not installed; not imported (--quick)",
-                "未安装 torch；未导入（--quick）",
-            )
-        )
+        return torch_untried(facts, installed)
     outcome = facts.accelerator.outcome
     if outcome.ok and facts.accelerator.torch is not None:
         version = facts.accelerator.torch.version
@@ -104,16 +96,7 @@ def torch_works(facts: Facts, call: Call) -> Check:
     error = f"{outcome.error_type}: {outcome.error}"
     if installed is None and outcome.error_type == "ModuleNotFoundError":
         elsewhere = facts.packages is not None and not facts.packages.cpgpt
-        return found(
-            Finding(
-                "CPG401",
-                Severity.error,
-                Words("torch is not installed", "未安装 torch"),
-                (NO_TORCH_NO_CPGPT,),
-                (OTHER_ENVIRONMENT, INSTALL_TORCH) if elsewhere else (INSTALL_TORCH,),
-                Evidence(error=error),
-            )
-        )
+        return found(no_torch(Evidence(error=error), elsewhere=elsewhere))
     return found(
         Finding(
             "CPG401",
@@ -128,6 +111,34 @@ def torch_works(facts: Facts, call: Call) -> Check:
     )
 
 
+def torch_untried(facts: Facts, installed: str | None) -> Check:
+    """CPG401 from the metadata alone."""
+    packages = facts.packages
+    if packages is not None and installed is None and "torch" not in packages.without_metadata:
+        return found(no_torch(NOT_ON_THE_PATH, elsewhere=packages.cpgpt is None))
+    if installed is None:
+        return unknown(Words("torch: not imported (--quick)", "torch：未导入（--quick）"))
+    return unknown(
+        Words(
+            f"torch {installed} is installed; not imported (--quick)",
+            f"已安装 torch {installed}；未导入（--quick）",
+        )
+    )
+
+
+def no_torch(evidence: Evidence, *, elsewhere: bool) -> Finding:
+    """torch is not there; `elsewhere`: nor is CpGPT, so that another environment may be meant."""
+    return Finding(
+        "CPG401",
+        Severity.error,
+        Words("torch is not installed", "未安装 torch"),
+        (NO_TORCH_NO_CPGPT,),
+        (OTHER_ENVIRONMENT, INSTALL_TORCH) if elsewhere else (INSTALL_TORCH,),
+        evidence,
+    )
+
+
+NOT_ON_THE_PATH = Evidence(seen=((same("torch"), NOT_INSTALLED),))
 TORCH_VERSION = "python -c 'import torch; print(torch.__version__)'"
 A_VERSION = Words("A version, and nothing else.", "只打印一个版本号。")
 
@@ -185,13 +196,24 @@ def torch_failed(facts: Facts) -> bool:
     )
 
 
+def why_cpgpt_cannot_be_tried(facts: Facts) -> Words | None:
+    """The reason that CPG401 and CPG402 give, None where they know of none."""
+    if facts.packages is not None and facts.packages.cpgpt is None:
+        return Words("CpGPT is not installed (CPG402)", "未安装 CpGPT（CPG402）")
+    if torch_failed(facts):
+        return Words("torch cannot be imported (CPG401)", "无法导入 torch（CPG401）")
+    if facts.embedder is not None and facts.embedder.examined is None:
+        return Words("CpGPT cannot be imported (CPG402)", "无法导入 CpGPT（CPG402）")
+    return None
+
+
 def cpgpt_works(facts: Facts, call: Call) -> Check:
     """CPG402: CpGPT is installed and its embedder imports."""
     if facts.packages is not None and facts.packages.cpgpt is None:
         return found(NO_CPGPT)
     version = facts.packages.cpgpt.version if facts.packages and facts.packages.cpgpt else "?"
     if "embedder" in facts.skipped:
-        return skipped(
+        return unknown(
             Words(
                 f"CpGPT {version} is installed; not imported (--quick)",
                 f"已安装 CpGPT {version}；未导入（--quick）",
@@ -313,6 +335,10 @@ class Unmet:
     version: str | None
 
     @property
+    def name(self) -> str:
+        return canonicalize_name(self.requirement.name)
+
+    @property
     def text(self) -> Words:
         wanted = f"{self.requirement.name}{self.requirement.specifier}"
         if self.version is None:
@@ -323,24 +349,38 @@ class Unmet:
         )
 
 
-def unmet(packages: Packages) -> list[Unmet]:
-    """CpGPT's requirements that the environment does not meet, its extras left out."""
+def unmet(packages: Packages) -> tuple[list[Unmet], list[Words]]:
+    """CpGPT's requirements that the environment does not meet, its extras left out.
+
+    And those that cannot be compared: lines, markers or versions that `packaging` cannot read.
+    """
     assert packages.cpgpt is not None
-    result = []
+    result: list[Unmet] = []
+    unreadable: list[Words] = []
     for line in packages.cpgpt.requires:
         try:
             requirement = Requirement(line)
-        except InvalidRequirement:
-            continue  # pip cannot judge it either
-        environment = {**packages.markers, "extra": ""}
-        if requirement.marker and not requirement.marker.evaluate(environment):
+            environment = {**packages.markers, "extra": ""}
+            if requirement.marker and not requirement.marker.evaluate(environment):
+                continue
+        except (InvalidRequirement, InvalidVersion, UndefinedEnvironmentName) as error:
+            said = " ".join(str(error).split())
+            unreadable.append(Words(f"{line!r}: {said}", f"{line!r}：{said}"))
             continue
-        version = packages.installed.get(canonicalize_name(requirement.name))
-        if version is None or not requirement.specifier.contains(
-            Version(version), prereleases=True
-        ):
-            result.append(Unmet(requirement, version))
-    return result
+        name = canonicalize_name(requirement.name)
+        text = packages.installed.get(name)
+        version = read_version(text)
+        if version is None and (text is not None or name in packages.without_metadata):
+            shown = "?" if text is None else text
+            unreadable.append(
+                Words(
+                    f"{name}: its version {shown!r} cannot be read",
+                    f"{name}：版本号 {shown!r} 无法解析",
+                )
+            )
+        elif version is None or not requirement.specifier.contains(version, prereleases=True):
+            result.append(Unmet(requirement, text))
+    return result, unreadable
 
 
 def requirements(facts: Facts, call: Call) -> Check:
@@ -353,45 +393,86 @@ def requirements(facts: Facts, call: Call) -> Check:
                 "CpGPT 的依赖：未安装 CpGPT（CPG402）",
             )
         )
-    missing = unmet(facts.packages)
+    missing, unreadable = unmet(facts.packages)
     total = len(facts.packages.cpgpt.requires)
-    if not missing:
-        return ok(
-            Words(
-                f"CpGPT's {total} requirements are met",
-                f"CpGPT 的 {total} 项依赖全部满足",
-            )
-        )
-    embedder = facts.embedder
-    if embedder is None:
-        en = "; ".join(each.text.en for each in missing)
-        zh = "；".join(each.text.zh for each in missing)
+    groups = by_severity(facts, missing)
+    if groups is not None:
+        found_here = [
+            requirement_finding(level, groups[level], untried=facts.embedder is None)
+            for level in sorted(groups)[::-1]
+        ]
+        if unreadable and found_here:
+            found_here.append(not_comparable(unreadable))
+        if found_here:
+            return found(*found_here)
+    if unreadable:
+        what = listed(unreadable)
         return unknown(
             Words(
-                f"{len(missing)} of CpGPT's {total} requirements are not met: {en}",
-                f"CpGPT 的 {total} 项依赖中有 {len(missing)} 项未满足：{zh}",
+                f"CpGPT's requirements cannot all be compared: {what.en}",
+                f"CpGPT 的依赖无法全部比较：{what.zh}",
             )
         )
+    if groups is None:
+        what = listed([each.text for each in missing])
+        return unknown(
+            Words(
+                f"{len(missing)} of CpGPT's {total} requirements are not met: {what.en}",
+                f"CpGPT 的 {total} 项依赖中有 {len(missing)} 项未满足：{what.zh}",
+            )
+        )
+    return ok(
+        Words(
+            f"CpGPT's {total} requirements are met",
+            f"CpGPT 的 {total} 项依赖全部满足",
+        )
+    )
+
+
+def by_severity(facts: Facts, missing: list[Unmet]) -> dict[Severity, list[Unmet]] | None:
+    """Unmet requirements by their consequence; None where it is not known.
+
+    Where nothing was imported, those are known to stop CpGPT that it imports in every release.
+    """
+    groups: dict[Severity, list[Unmet]] = {}
+    embedder = facts.embedder
+    if embedder is None:
+        stopping = [each for each in missing if each.version is None and each.name in IMPORTED]
+        if missing and not stopping:
+            return None
+        if stopping:
+            groups[Severity.error] = stopping
+        others = [each for each in missing if each not in stopping]
+        if others:
+            groups[Severity.note] = others
+        return groups
     broken: set[str] = set()
     if not embedder.imported.ok:
         named = re.findall(r"[A-Za-z0-9_.-]+", embedder.imported.error or "")
         words = {canonicalize_name(word.partition(".")[0]) for word in named}
-        broken = {
-            each.requirement.name
-            for each in missing
-            if canonicalize_name(each.requirement.name) in words
-        }
-    used = set(embedder.in_use)
-    groups: dict[Severity, list[Unmet]] = {}
+        broken = {each.name for each in missing if each.name in words}
     for each in missing:
-        if each.requirement.name in broken:
+        if each.name in broken:
             level = Severity.error
-        elif each.version is not None and canonicalize_name(each.requirement.name) in used:
+        elif each.version is not None and each.name in embedder.in_use:
             level = Severity.warning
         else:
             level = Severity.note
         groups.setdefault(level, []).append(each)
-    return found(*(requirement_finding(level, groups[level]) for level in sorted(groups)[::-1]))
+    return groups
+
+
+def not_comparable(unreadable: list[Words]) -> Finding:
+    """Requirements of which it is not known whether they are met."""
+    return Finding(
+        "CPG403",
+        Severity.note,
+        Words(
+            "requirements that cannot be compared with what is installed",
+            "有些依赖无法与已安装的版本比较",
+        ),
+        tuple(unreadable),
+    )
 
 
 REQUIREMENT_TITLES = {
@@ -424,13 +505,38 @@ REQUIREMENT_CAUSES = {
 }
 
 
-def requirement_finding(level: Severity, group: list[Unmet]) -> Finding:
+# The same where nothing was imported (`check --quick`).
+UNTRIED_TITLES = {
+    Severity.error: Words(
+        "requirements that CpGPT imports are not installed",
+        "缺少 CpGPT 必须导入的依赖",
+    ),
+    Severity.note: Words(
+        "further requirements of CpGPT are not met; whether the embedder needs them is not known",
+        "CpGPT 还有别的依赖未满足；嵌入器是否用到它们尚不清楚",
+    ),
+}
+UNTRIED_CAUSES = {
+    Severity.error: Words(
+        "Every release of CpGPT up to 0.0.13 imports them before it can embed. Seen in the"
+        " metadata; nothing was imported (--quick).",
+        "直到 0.0.13，每个 CpGPT 版本在嵌入之前都要导入它们。这是从元数据看出的，没有实际导入"
+        "（--quick）。",
+    ),
+    Severity.note: Words(
+        "check without --quick imports the embedder, and says which it needs.",
+        "不加 --quick 的 check 会导入嵌入器，并说明它需要哪些。",
+    ),
+}
+
+
+def requirement_finding(level: Severity, group: list[Unmet], *, untried: bool) -> Finding:
     wanted = " ".join(f"'{each.requirement.name}{each.requirement.specifier}'" for each in group)
     return Finding(
         "CPG403",
         level,
-        REQUIREMENT_TITLES[level],
-        (REQUIREMENT_CAUSES[level],),
+        (UNTRIED_TITLES if untried else REQUIREMENT_TITLES)[level],
+        ((UNTRIED_CAUSES if untried else REQUIREMENT_CAUSES)[level],),
         (
             Remedy(
                 "recommended" if level is Severity.error else "possible",
@@ -454,8 +560,11 @@ def remote_code_names(facts: Facts, call: Call) -> Check:
     code = next((each for each in seen.remote_code if each.dna_llm == model), None)
     if code is None:
         return found(no_such_model(model, sorted(seen.models)))
+    problems = [code_cannot_be_read(code, code.unreadable)] if code.unreadable else []
     if code.missing:
-        return found(code_lacks_names(code, installed))
+        problems.append(code_lacks_names(code, installed))
+    if problems:
+        return found(*problems)
     if code.cached:
         count = len(code.files)
         read = (
@@ -531,6 +640,49 @@ def code_lacks_names(code: RemoteCode, installed: str) -> Finding:
             seen=tuple((same(each.name), Words("not there", "不存在")) for each in code.missing)
         ),
         Location(code.missing[0].path, code.missing[0].line),
+        verify=(f"cpgpt-doctor check --dna-llm {code.dna_llm}",),
+        expected=well("CPG404"),
+    )
+
+
+def code_cannot_be_read(code: RemoteCode, file: UnreadableFile) -> Finding:
+    """A file in the cache is cut off or not what its name says."""
+    fetch = (
+        'python -c "from huggingface_hub import snapshot_download as get;'
+        f" get('{code.repository}', force_download=True)\""
+    )
+    return Finding(
+        "CPG404",
+        Severity.error,
+        Words(
+            f"{code.dna_llm} cannot be loaded: a file of it in the cache cannot be read",
+            f"{code.dna_llm} 无法加载：缓存中它的一个文件无法读取",
+        ),
+        (
+            Words(
+                "A download that was cut off, a full disk or an edit leaves such a file.",
+                "下载中断、磁盘已满或手工修改都会留下这样的文件。",
+            ),
+            Words(
+                "huggingface_hub takes what is in the cache as it is, so every load fails.",
+                "huggingface_hub 会直接使用缓存里的文件，所以每次加载都会失败。",
+            ),
+        ),
+        (
+            Remedy(
+                "recommended",
+                Words("Fetch the model again", "重新下载这个模型"),
+                Words(
+                    "It replaces every file of the snapshot. Run it with the Python that runs"
+                    " CpGPT, where HF_HOME is as it is there.",
+                    "快照中的每个文件都会被替换。请用运行 CpGPT 的那个 Python 执行，HF_HOME 也要"
+                    "相同。",
+                ),
+                commands=(fetch,),
+            ),
+        ),
+        Evidence(error=file.error),
+        Location(file.path),
         verify=(f"cpgpt-doctor check --dna-llm {code.dna_llm}",),
         expected=well("CPG404"),
     )

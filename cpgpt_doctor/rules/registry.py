@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Check, Judged, skipped, unknown
-from cpgpt_doctor.intent import Intent, resolve
+from cpgpt_doctor.intent import Call, Intent, resolve
 from cpgpt_doctor.rules import accelerators, host_python, packages, worker_starts, workers
 from cpgpt_doctor.rules.rule import Rule, ending
 from cpgpt_doctor.words import Words
@@ -27,39 +29,61 @@ PROBE_OF = {
 }
 
 
+# Parts that need CpGPT to be imported.
+NEED_CPGPT = ("embedder", "examined", "workers")
+
+
 def judge(facts: Facts, intent: Intent) -> tuple[Judged, ...]:
     """Apply every rule to the facts."""
     call = resolve(intent, facts)
-    return tuple(
-        Judged(rule.code, missing(facts, rule) or rule.judge(facts, call)) for rule in RULES
-    )
+    return tuple(Judged(rule.code, judged(rule, facts, call)) for rule in RULES)
+
+
+def judged(rule: Rule, facts: Facts, call: Call) -> Check:
+    """What a rule says; one that fails is a result of its own, and the rest stands."""
+    try:
+        return missing(facts, rule, call) or rule.judge(facts, call)
+    except Exception as error:
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        return unknown(
+            Words(
+                f"{rule.subject.en}: cpgpt-doctor's own rule failed ({text})",
+                f"{rule.subject.zh}：cpgpt-doctor 自身的这条规则出错（{text}）",
+            )
+        )
 
 
 def selected(
     judged: tuple[Judged, ...], select: tuple[str, ...], ignore: tuple[str, ...]
 ) -> tuple[Judged, ...]:
-    """Those whose code begins with one of `select` (all for none) and with none of `ignore`."""
+    """Those whose code begins with one of `select` (all for none) and with none of `ignore`.
+
+    A rule that is looked at only when asked to, and was not, is unknown where it is selected.
+    """
+    optional = {rule.code for rule in RULES if rule.asked_by}
     return tuple(
-        each
+        replace(each, check=replace(each.check, status="unknown"))
+        if select and each.code in optional and each.check.status == "skipped"
+        else each
         for each in judged
         if (not select or each.code.startswith(select))
         and not (ignore and each.code.startswith(ignore))
     )
 
 
-def missing(facts: Facts, rule: Rule) -> Check | None:
+def missing(facts: Facts, rule: Rule, call: Call) -> Check | None:
     """Why a rule cannot be judged, None where it can."""
     subject = rule.subject
     for part in rule.needs:
         probe = PROBE_OF[part]
         if probe in facts.skipped:
-            return skipped(
-                Words(
-                    f"{subject.en}: not looked at",
-                    f"{subject.zh}：未检查",
-                )
-            )
+            return not_looked_at(facts, rule, call, probe)
         failure = facts.failure(probe)
+        absent = part == "examined" and (facts.embedder is None or facts.embedder.examined is None)
+        if part in NEED_CPGPT and (failure is not None or absent):
+            reason = packages.why_cpgpt_cannot_be_tried(facts)
+            if reason is not None:
+                return unknown(Words(f"{subject.en}: {reason.en}", f"{subject.zh}：{reason.zh}"))
         if failure is not None:
             how = ending(failure)
             return unknown(
@@ -75,7 +99,7 @@ def missing(facts: Facts, rule: Rule) -> Check | None:
                     f"{subject.zh}：无法向 torch 查询（CPG401）",
                 )
             )
-        if part == "examined" and (facts.embedder is None or facts.embedder.examined is None):
+        if absent:
             return unknown(
                 Words(
                     f"{subject.en}: CpGPT cannot be imported (CPG401, CPG402)",
@@ -83,3 +107,30 @@ def missing(facts: Facts, rule: Rule) -> Check | None:
                 )
             )
     return None
+
+
+def not_looked_at(facts: Facts, rule: Rule, call: Call, probe: str) -> Check:
+    """What can be said where a probe was left out, as by `check --quick`."""
+    subject = rule.subject
+    if probe == "workers" and "embedder" not in facts.skipped:
+        # What workers do to CpGPT's own dataset is of no matter to run-embed: they get another.
+        return skipped(
+            Words(
+                f"{subject.en}: of no matter to this run",
+                f"{subject.zh}：与这次运行无关",
+            )
+        )
+    if rule.asked_by:
+        return skipped(
+            Words(
+                f"{subject.en}: looked at with {rule.asked_by}, without --quick",
+                f"{subject.zh}：加上 {rule.asked_by} 且不加 --quick 才检查",
+            )
+        )
+    known = rule.untried(facts, call) if rule.untried else None
+    return known or unknown(
+        Words(
+            f"{subject.en}: not looked at (--quick)",
+            f"{subject.zh}：未检查（--quick）",
+        )
+    )

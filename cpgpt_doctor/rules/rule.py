@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from packaging.version import InvalidVersion, Version
+
 from cpgpt_doctor.facts import EmbedderExamined, Facts, ProbeFailure
 from cpgpt_doctor.findings import Check, Severity
 from cpgpt_doctor.intent import Call
@@ -18,12 +20,17 @@ class Rule:
     needs: parts of the facts without which nothing can be said: "host", "python", "packages",
     "accelerator", "torch" (it imports and answers), "embedder", "examined" (CpGPT's embedder
     could be imported and tried).
+    untried: what installed versions say where `check --quick` tried nothing; None where they say
+    nothing.
+    asked_by: the option without which this is not looked at.
     """
 
     code: str
     subject: Words
     judge: Callable[[Facts, Call], Check]
     needs: tuple[str, ...] = ()
+    untried: Callable[[Facts, Call], Check | None] | None = None
+    asked_by: str | None = None
 
 
 def examined(facts: Facts) -> EmbedderExamined:
@@ -31,6 +38,17 @@ def examined(facts: Facts) -> EmbedderExamined:
     assert facts.embedder is not None
     assert facts.embedder.examined is not None
     return facts.embedder.examined
+
+
+def read_version(text: str | None) -> Version | None:
+    """A version, None where `packaging` cannot read it.
+
+    A Python that was built from a checkout ends its version in "+" (3.14.0a1+), which is left out.
+    """
+    try:
+        return Version((text or "").removesuffix("+"))
+    except InvalidVersion:
+        return None
 
 
 def severity(call: Call, direct: Severity) -> Severity:

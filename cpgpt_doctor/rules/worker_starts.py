@@ -17,7 +17,13 @@ from cpgpt_doctor.findings import (
 )
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.rule import Rule, ending, examined, severity
-from cpgpt_doctor.rules.workers import PICKLING, moved_positions, remedies
+from cpgpt_doctor.rules.workers import (
+    PICKLING,
+    main_process,
+    moved_positions,
+    no_workers_crashes,
+    proves_nothing,
+)
 from cpgpt_doctor.words import Words
 
 
@@ -102,12 +108,50 @@ def deep_objects(facts: Facts, call: Call) -> Check:
     )
 
 
+def another_model(subject: Words, seen: str, call: Call) -> Check:
+    """Saved facts are about the model that was looked at then, which is not the one asked for."""
+    return unknown(
+        Words(
+            f"{subject.en}: {seen} was looked at, not {call.dna_llm}",
+            f"{subject.zh}：当时检查的是 {seen}，而不是 {call.dna_llm}",
+        )
+    )
+
+
+def collate_not_needed(facts: Facts, call: Call) -> Check | None:
+    """CPG207 from the call alone."""
+    if call.num_workers and call.start_method in PICKLING:
+        return None
+    return ok(
+        Words(
+            "the collate function does not have to be pickled here",
+            "这里不需要序列化（pickle）collate 函数",
+        )
+    )
+
+
+def no_fork(facts: Facts, call: Call) -> Check | None:
+    """CPG209 from the call alone."""
+    if call.num_workers and call.start_method == "fork":
+        return None
+    return ok(
+        Words(
+            "no worker is forked: a tokenizer's threads do not matter",
+            "没有用 fork 启动工作进程：分词器是否带线程无关紧要",
+        )
+    )
+
+
 def collate_pickles(facts: Facts, call: Call) -> Check:
     """CPG207: the collate function and its tokenizer."""
     assert facts.workers is not None
     collate = facts.workers.collate
+    if collate.dna_llm != call.dna_llm:
+        return collate_not_needed(facts, call) or another_model(
+            Words("the collate function", "collate 函数"), collate.dna_llm, call
+        )
     if collate.anatomy is None:
-        return unknown(
+        return collate_not_needed(facts, call) or unknown(
             Words(
                 f"the collate function: {collate.dna_llm}'s tokenizer is not cached, or needs code"
                 " from the hub, which an examination does not run",
@@ -123,7 +167,7 @@ def collate_pickles(facts: Facts, call: Call) -> Check:
                 f"collate 函数及其分词器可以 pickle（发给每个工作进程 {size} 字节）",
             )
         )
-    if call.num_workers == 0 or call.start_method not in PICKLING:
+    if collate_not_needed(facts, call):
         return ok(
             Words(
                 "the collate function cannot be pickled, and does not have to be",
@@ -144,7 +188,7 @@ def collate_pickles(facts: Facts, call: Call) -> Check:
                     "DataLoader 会把它和数据集一起发送给每个工作进程。",
                 ),
             ),
-            remedies(examined(facts), call.num_workers)[:1],
+            (main_process(no_workers_crashes(examined(facts)), call.num_workers),),
             Evidence(error=collate.anatomy.culprits[0].error, culprits=collate.anatomy.culprits),
             verify=("cpgpt-doctor check --num-workers 0",),
             treated=call.treated,
@@ -163,10 +207,8 @@ def do_not_start(method: str) -> Words:
     )
 
 
-def workers_start(facts: Facts, call: Call) -> Check:
-    """CPG208: workers were really started on CpGPT's dataset."""
-    assert facts.workers is not None
-    method = call.start_method
+def starts_none(facts: Facts, call: Call) -> Check | None:
+    """CPG208 from the call alone."""
     if call.num_workers == 0:
         return ok(
             Words(
@@ -174,6 +216,16 @@ def workers_start(facts: Facts, call: Call) -> Check:
                 "未启用工作进程：无需启动",
             )
         )
+    return None
+
+
+def workers_start(facts: Facts, call: Call) -> Check:
+    """CPG208: workers were really started on CpGPT's dataset."""
+    assert facts.workers is not None
+    method = call.start_method
+    nobody = starts_none(facts, call)
+    if nobody is not None:
+        return nobody
     starts = facts.workers.starts
     if method not in [each.start_method for each in starts]:
         return unknown(
@@ -211,7 +263,7 @@ def workers_start(facts: Facts, call: Call) -> Check:
                     f"{failed.outcome.seconds:.0f} 秒后出现此错误。",
                 ),
             ),
-            remedies(seen, call.num_workers)[:1],
+            (main_process(no_workers_crashes(seen), call.num_workers),),
             Evidence(error=f"{failed.outcome.error_type}: {failed.outcome.error}"),
             verify=("cpgpt-doctor check --num-workers 0",),
             treated=call.treated,
@@ -223,7 +275,11 @@ def tokenizer_threads(facts: Facts, call: Call) -> Check:
     """CPG209: a tokenizer with threads of its own, and fork."""
     assert facts.workers is not None
     assert facts.accelerator is not None
-    fast = facts.workers.collate.fast
+    fast, looked_at = facts.workers.collate.fast, facts.workers.collate.dna_llm
+    if looked_at != call.dna_llm:
+        return no_fork(facts, call) or another_model(
+            Words("tokenizer threads", "分词器的线程"), looked_at, call
+        )
     if fast is None:
         return skipped(
             Words(
@@ -357,9 +413,12 @@ def own_dataset(facts: Facts, call: Call) -> Check:
             )
         )
     if call.num_workers and call.start_method == "fork" and own.moved:
-        findings.append(shares_positions(own))
+        findings.append(shares_positions(own, call))
     if findings:
         return found(*findings)
+    reason = not_shown_safe(own, call)
+    if reason is not None:
+        return unknown(Words(f"{own.name}: {reason.en}", f"{own.name}：{reason.zh}"))
     size = own.anatomy.size
     more = Words("", "")
     if size is not None:
@@ -370,6 +429,18 @@ def own_dataset(facts: Facts, call: Call) -> Check:
             f"{own.name} 用 {call.start_method} 是安全的{more.zh}",
         )
     )
+
+
+def not_shown_safe(own: OwnDataset, call: Call) -> Words | None:
+    """What is open about a dataset in which no fault was seen."""
+    if not call.num_workers:
+        return None
+    if call.start_method not in [each.start_method for each in own.starts]:
+        return Words(
+            f"workers were not started with {call.start_method}",
+            f"没有用 {call.start_method} 启动过工作进程",
+        )
+    return proves_nothing(own.forked) if call.start_method == "fork" else None
 
 
 def gives_no_dataset(own: OwnDataset) -> Finding:
@@ -402,11 +473,11 @@ def gives_no_dataset(own: OwnDataset) -> Finding:
     )
 
 
-def shares_positions(own: OwnDataset) -> Finding:
-    """Forked workers move each other's positions in this dataset's files."""
+def shares_positions(own: OwnDataset, call: Call) -> Finding:
+    """Forked workers move each other's positions in this dataset's files; one alone does not."""
     return Finding(
         "CPG210",
-        Severity.error,
+        Severity.note if call.num_workers == 1 else Severity.error,
         Words(
             f"{own.name}: forked workers share the position of an open file",
             f"{own.name}：fork 出的工作进程共用一个已打开文件的读取位置",
@@ -438,24 +509,35 @@ def shares_positions(own: OwnDataset) -> Finding:
 
 
 RULES = (
-    Rule("CPG205", Words("CpGPT's data module", "CpGPT 的数据模块"), deep_objects, ("workers",)),
+    Rule(
+        "CPG205",
+        Words("CpGPT's data module", "CpGPT 的数据模块"),
+        deep_objects,
+        ("workers",),
+        asked_by="--deep",
+    ),
     Rule(
         "CPG207",
         Words("the collate function", "collate 函数"),
         collate_pickles,
         ("examined", "workers"),
+        untried=collate_not_needed,
     ),
     Rule(
         "CPG208",
         Words("starting workers", "启动工作进程"),
         workers_start,
         ("examined", "workers"),
+        untried=starts_none,
     ),
     Rule(
         "CPG209",
         Words("tokenizer threads", "分词器的线程"),
         tokenizer_threads,
         ("accelerator", "workers"),
+        untried=no_fork,
     ),
-    Rule("CPG210", Words("your own dataset", "你自己的数据集"), own_dataset, ()),
+    Rule(
+        "CPG210", Words("your own dataset", "你自己的数据集"), own_dataset, (), asked_by="--dataset"
+    ),
 )

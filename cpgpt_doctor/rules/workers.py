@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cpgpt_doctor.facts import CallTrial, EmbedderExamined, Facts, MovedOffset
+from cpgpt_doctor.facts import (
+    BatchTrial,
+    CallTrial,
+    EmbedderExamined,
+    Facts,
+    ForkedRead,
+    MovedOffset,
+)
 from cpgpt_doctor.findings import (
     Check,
     Evidence,
@@ -18,6 +25,7 @@ from cpgpt_doctor.findings import (
     unknown,
 )
 from cpgpt_doctor.intent import Call
+from cpgpt_doctor.rules.releases import GUARDED, OTHER_ROWS, PREFETCH_ERROR, known_release
 from cpgpt_doctor.rules.rule import Rule, examined, severity, well
 from cpgpt_doctor.words import Words, same
 
@@ -77,9 +85,12 @@ module.DataLoader = lambda *args, **settings: loader(
 RUN_EMBED = "cpgpt-doctor run-embed --dependencies-dir DIR --locations FILE"
 
 
-def remedies(facts: EmbedderExamined, workers: int) -> tuple[Remedy, ...]:
-    """The three remedies of the fix document, corrected by what was seen here."""
-    return main_process(facts, workers), start_with_fork(workers), MAKE_PICKLABLE
+def remedies(crash: str | None, workers: int) -> tuple[Remedy, ...]:
+    """The three remedies of the fix document, corrected by what was seen here.
+
+    crash: the error that num_workers=0 meets in this release, None where it works.
+    """
+    return main_process(crash, workers), start_with_fork(workers), MAKE_PICKLABLE
 
 
 EVERYWHERE = Words(
@@ -108,10 +119,9 @@ WRAPPED = (
 )
 
 
-def main_process(facts: EmbedderExamined, workers: int) -> Remedy:
+def main_process(crash: str | None, workers: int) -> Remedy:
     """num_workers=0, with what this release needs beside it."""
     before = with_workers(workers)
-    crash = no_workers_crashes(facts)
     if crash is None:
         return Remedy(
             "recommended",
@@ -137,10 +147,11 @@ def main_process(facts: EmbedderExamined, workers: int) -> Remedy:
         ),
         Words(
             f"num_workers=0 alone is not enough with this CpGPT: it then ends with {crash}"
-            " (CPG203). CpGPT 0.0.8 and later need only num_workers=0; run-embed does both for"
-            " every release.",
+            " (CPG203). CpGPT 0.0.8 and later need only num_workers=0, and compute other rows;"
+            " run-embed does both for every release.",
             f"对这个版本的 CpGPT，只设 num_workers=0 还不够：它接着会报 {crash}（CPG203）。"
-            "CpGPT 0.0.8 及以后的版本只需 num_workers=0；run-embed 对所有版本都会一并处理。",
+            "CpGPT 0.0.8 及以后的版本只需 num_workers=0，但算出的嵌入不同；run-embed 对所有版本都会"
+            "一并处理。",
         ),
         before=before,
         after=NO_WORKERS_WITHOUT_PREFETCH,
@@ -219,6 +230,93 @@ MAKE_PICKLABLE = Remedy(
 )
 
 
+NOT_PICKLED = Words(
+    "no workers asked for: the dataset is not pickled",
+    "未启用工作进程：不会 pickle 数据集",
+)
+
+
+def new_processes(call: Call) -> tuple[Words, Words]:
+    """Why the start method needs the dataset pickled."""
+    method = call.start_method
+    default = Words("", " ") if call.chosen else Words(" (the default here)", "（这里的默认值）")
+    return (
+        Words(
+            f"The start method {method} runs each worker in a process of its own{default.en}.",
+            f"启动方式 {method}{default.zh}让每个工作进程运行在全新的进程里。",
+        ),
+        Words(
+            "PyTorch's DataLoader pickles its dataset to send it to such a worker.",
+            "PyTorch 的 DataLoader 要把数据集 pickle 后发送给这样的工作进程。",
+        ),
+    )
+
+
+def dataset_untried(facts: Facts, call: Call) -> Check | None:
+    """CPG201 from the release alone."""
+    method = call.start_method
+    if call.num_workers == 0:
+        return ok(NOT_PICKLED)
+    if method not in PICKLING:
+        return ok(
+            Words(
+                f"{method} does not pickle the dataset",
+                f"{method} 不 pickle 数据集",
+            )
+        )
+    version = known_release(facts)
+    if version is None:
+        return None
+    guarded = version >= GUARDED
+    on_mac = facts.python is not None and facts.python.platform == "darwin"
+    falls_back = guarded and (on_mac or (method == "spawn" and call.chosen))
+    if guarded and not falls_back and method == "spawn":
+        return None  # whether the guard sees it depends on what was loaded before: to be tried
+    if falls_back:
+        outcome = Words(
+            f"CpGPT's guard, known of this release, falls back to 0 workers with {method} here.",
+            f"已知这个版本的 CpGPT 保护逻辑在这里遇到 {method} 时会退回到 0 个工作进程。",
+        )
+    elif guarded:
+        outcome = Words(
+            f"CpGPT's guard, known of this release, does not look for {method}: the call ends with"
+            " “cannot pickle” when the first worker starts.",
+            f"已知这个版本的 CpGPT 保护逻辑不检查 {method}：第一个工作进程启动时，调用会以"
+            " “cannot pickle” 报错结束。",
+        )
+    else:
+        outcome = Words(
+            "This release has no guard: the call ends with “cannot pickle” when the first worker"
+            " starts.",
+            "这个版本没有保护逻辑：第一个工作进程启动时，调用会以 “cannot pickle” 报错结束。",
+        )
+    return found(
+        Finding(
+            "CPG201",
+            severity(call, Severity.warning if falls_back else Severity.error),
+            Words(
+                f"the dataset of CpGPT {version} cannot be pickled, as {method} needs",
+                f"CpGPT {version} 的数据集无法序列化（pickle），而 {method} 需要这样做",
+            ),
+            (
+                *new_processes(call),
+                Words(
+                    f"CpGPT {version} is known to hold an open genome in its dataset, which cannot"
+                    " be pickled. Nothing was tried here (--quick).",
+                    f"已知 CpGPT {version} 的数据集里有一个打开的基因组文件，无法序列化。"
+                    "这次没有实际试运行（--quick）。",
+                ),
+                outcome,
+            ),
+            remedies(None if guarded else PREFETCH_ERROR, call.num_workers),
+            verify=("cpgpt-doctor check --num-workers 0",),
+            expected=well("CPG201"),
+            cost=COST,
+            treated=call.treated,
+        )
+    )
+
+
 def dataset_pickles(facts: Facts, call: Call) -> Check:
     """CPG201: CpGPT's dataset against the pickler that DataLoader uses."""
     seen = examined(facts)
@@ -246,12 +344,7 @@ def dataset_pickles(facts: Facts, call: Call) -> Check:
         )
     count, method = len(anatomy.culprits), call.start_method
     if call.num_workers == 0:
-        return ok(
-            Words(
-                "no workers asked for: the dataset is not pickled",
-                "未启用工作进程：不会 pickle 数据集",
-            )
-        )
+        return ok(NOT_PICKLED)
     if method not in PICKLING:
         return ok(
             Words(
@@ -263,7 +356,6 @@ def dataset_pickles(facts: Facts, call: Call) -> Check:
         )
     seen_trial = effective_trial(seen, call)
     falls_back = seen_trial is not None and seen_trial.workers == 0
-    default = Words("", " ") if call.chosen else Words(" (the default here)", "（这里的默认值）")
     outcome = (
         Words(
             f"Here CpGPT's guard sees {method} and falls back to 0 workers, whatever was asked.",
@@ -290,15 +382,7 @@ def dataset_pickles(facts: Facts, call: Call) -> Check:
                 f"CpGPT 的数据集无法被 pickle，而 {method} 需要 pickle 它（{count} 个问题对象）",
             ),
             (
-                Words(
-                    f"The start method {method} runs each worker in a process of its"
-                    f" own{default.en}.",
-                    f"启动方式 {method}{default.zh}让每个工作进程运行在全新的进程里。",
-                ),
-                Words(
-                    "PyTorch's DataLoader pickles its dataset to send it to such a worker.",
-                    "PyTorch 的 DataLoader 要把数据集 pickle 后发送给这样的工作进程。",
-                ),
+                *new_processes(call),
                 Words(
                     "CpGPT's GenomicSequenceDataset holds an open pyfaidx genome, and what is"
                     " listed as culprits in it cannot be pickled. Mending one uncovers the next.",
@@ -307,7 +391,7 @@ def dataset_pickles(facts: Facts, call: Call) -> Check:
                 ),
                 outcome,
             ),
-            remedies(seen, call.num_workers),
+            remedies(no_workers_crashes(seen), call.num_workers),
             Evidence(
                 error=anatomy.culprits[0].error,
                 culprits=anatomy.culprits,
@@ -355,111 +439,143 @@ def prefetch(facts: Facts, call: Call) -> Check:
                 f"num_workers=0 因别的原因失败：{without.error}",
             )
         )
-    meets = call.num_workers == 0
     return found(
-        Finding(
-            "CPG203",
-            severity(call, Severity.error if meets else Severity.warning),
-            Words(
-                "num_workers=0 raises in this CpGPT: prefetch_factor is always set",
-                "在这个版本的 CpGPT 中 num_workers=0 会报错：它总是设置 prefetch_factor",
-            ),
-            (
-                Words(
-                    f"This release passes prefetch_factor={without.prefetch_factor} to DataLoader"
-                    " whatever the number of workers.",
-                    "无论工作进程有多少，这个版本都向 DataLoader 传入"
-                    f" prefetch_factor={without.prefetch_factor}。",
-                ),
-                Words(
-                    "PyTorch refuses prefetch_factor without workers.",
-                    "没有工作进程时，PyTorch 不接受 prefetch_factor。",
-                ),
-                Words("Your call meets this.", "你的调用会遇到这个错误。")
-                if meets
-                else Words(
-                    "Your call does not meet this yet; num_workers=0, the remedy of CPG201,"
-                    " uncovers it.",
-                    "你的调用暂时不会遇到；改用 num_workers=0（CPG201 的解决方案）后就会出现。",
-                ),
-            ),
-            (
-                Remedy(
-                    "recommended",
-                    Words(
-                        "Take a CpGPT that sets it only with workers, 0.0.8 or later",
-                        "换用只在有工作进程时才设置它的 CpGPT，即 0.0.8 或更高版本",
-                    ),
-                    Words(
-                        "Tried on 0.0.8 and 0.0.13: num_workers=0 is accepted.",
-                        "已在 0.0.8 和 0.0.13 上试过：可以设 num_workers=0。",
-                    ),
-                    commands=("pip install --upgrade 'CpGPT>=0.0.8'",),
-                    gains=(
-                        Words(
-                            "num_workers=0 is then all that your code has to say.",
-                            "之后你的代码只需要写 num_workers=0。",
-                        ),
-                    ),
-                    drawbacks=(
-                        Words(
-                            "pip may change torch with it: CpGPT 0.0.11 to 0.0.13 ask for 2.13 or"
-                            " later.",
-                            "pip 可能连带更换 torch：CpGPT 0.0.11 到 0.0.13 要求 2.13 或更高版本。",
-                        ),
-                    ),
-                ),
-                Remedy(
-                    "recommended",
-                    Words("Let run-embed do it", "交给 run-embed 处理"),
-                    Words(
-                        "It sets workers, prefetch_factor and persistent_workers together, with any"
-                        " release.",
-                        "对任何版本，它都会把工作进程数、prefetch_factor 和 persistent_workers"
-                        " 一并设好。",
-                    ),
-                    commands=(RUN_EMBED,),
-                    gains=(
-                        Words(
-                            "Neither CpGPT nor your packages change.",
-                            "CpGPT 和你安装的包都不用变。",
-                        ),
-                    ),
-                ),
-                Remedy(
-                    "possible",
-                    Words(
-                        "Take prefetch_factor away before the call",
-                        "在调用之前去掉 prefetch_factor",
-                    ),
-                    Words(
-                        "DataLoader is a module-level name in every release, so it can be wrapped"
-                        " without changing CpGPT's files.",
-                        "在每个版本里 DataLoader 都是模块级的名字，所以不改 CpGPT 的文件就能"
-                        "把它包装起来。",
-                    ),
-                    before=NO_WORKERS,
-                    after=NO_WORKERS_WITHOUT_PREFETCH,
-                    gains=(
-                        Words(
-                            "CpGPT's files stay as they are: the name is replaced in the running"
-                            " program only.",
-                            "不改动 CpGPT 的文件，只在运行中的程序里替换一个名字。",
-                        ),
-                    ),
-                    drawbacks=WRAPPED,
-                ),
-            ),
+        always_prefetches(
+            call,
+            without.prefetch_factor,
             Evidence(error=without.error),
             place(
                 seen,
                 "prefetch_factor",
                 f"DataLoader(dataset, num_workers=0, prefetch_factor={without.prefetch_factor})",
             ),
-            verify=("cpgpt-doctor check --num-workers 0",),
-            expected=well("CPG203"),
-            treated=call.treated,
         )
+    )
+
+
+def prefetch_untried(facts: Facts, call: Call) -> Check | None:
+    """CPG203 from the release alone."""
+    version = known_release(facts)
+    if version is None:
+        return None
+    if version >= GUARDED:
+        return ok(
+            Words(
+                f"num_workers=0 is accepted by CpGPT {version} (known of this release, not tried)",
+                f"CpGPT {version} 可以设 num_workers=0（已知该版本如此，未实际试运行）",
+            )
+        )
+    known = Words(
+        f"known of CpGPT {version}; not tried (--quick)",
+        f"已知 CpGPT {version} 如此，未实际试运行（--quick）",
+    )
+    evidence = Evidence(seen=((Words("how it is known", "依据"), known),))
+    return found(always_prefetches(call, 2, evidence))
+
+
+def always_prefetches(
+    call: Call, factor: int, evidence: Evidence, location: Location | None = None
+) -> Finding:
+    meets = call.num_workers == 0
+    return Finding(
+        "CPG203",
+        severity(call, Severity.error if meets else Severity.warning),
+        Words(
+            "num_workers=0 raises in this CpGPT: prefetch_factor is always set",
+            "在这个版本的 CpGPT 中 num_workers=0 会报错：它总是设置 prefetch_factor",
+        ),
+        (
+            Words(
+                f"This release passes prefetch_factor={factor} to DataLoader"
+                " whatever the number of workers.",
+                f"无论工作进程有多少，这个版本都向 DataLoader 传入 prefetch_factor={factor}。",
+            ),
+            Words(
+                "PyTorch refuses prefetch_factor without workers.",
+                "没有工作进程时，PyTorch 不接受 prefetch_factor。",
+            ),
+            Words("Your call meets this.", "你的调用会遇到这个错误。")
+            if meets
+            else Words(
+                "Your call does not meet this yet; num_workers=0, the remedy of CPG201,"
+                " uncovers it.",
+                "你的调用暂时不会遇到；改用 num_workers=0（CPG201 的解决方案）后就会出现。",
+            ),
+        ),
+        (
+            Remedy(
+                "recommended",
+                Words("Let run-embed do it", "交给 run-embed 处理"),
+                Words(
+                    "It sets workers, prefetch_factor and persistent_workers together, with any"
+                    " release.",
+                    "对任何版本，它都会把工作进程数、prefetch_factor 和 persistent_workers"
+                    " 一并设好。",
+                ),
+                commands=(RUN_EMBED,),
+                gains=(
+                    Words(
+                        "Neither CpGPT nor your packages change, so rows are those of the"
+                        " store that you have.",
+                        "CpGPT 和已安装的包都不用变，算出的嵌入与已有的嵌入文件一致。",
+                    ),
+                ),
+            ),
+            Remedy(
+                "possible",
+                Words(
+                    "Take prefetch_factor away before the call",
+                    "在调用之前去掉 prefetch_factor",
+                ),
+                Words(
+                    "DataLoader is a module-level name in every release, so it can be wrapped"
+                    " without changing CpGPT's files.",
+                    "在每个版本里 DataLoader 都是模块级的名字，所以不改 CpGPT 的文件就能"
+                    "把它包装起来。",
+                ),
+                before=NO_WORKERS,
+                after=NO_WORKERS_WITHOUT_PREFETCH,
+                gains=(
+                    Words(
+                        "CpGPT's files stay as they are: the name is replaced in the running"
+                        " program only.",
+                        "不改动 CpGPT 的文件，只在运行中的程序里替换一个名字。",
+                    ),
+                ),
+                drawbacks=WRAPPED,
+            ),
+            Remedy(
+                "possible",
+                Words(
+                    "Take a CpGPT that sets it only with workers, 0.0.8 or later",
+                    "换用只在有工作进程时才设置它的 CpGPT，即 0.0.8 或更高版本",
+                ),
+                Words(
+                    "Tried on 0.0.8 and 0.0.13: num_workers=0 is accepted.",
+                    "已在 0.0.8 和 0.0.13 上试过：可以设 num_workers=0。",
+                ),
+                commands=("pip install --upgrade 'CpGPT>=0.0.8'",),
+                gains=(
+                    Words(
+                        "num_workers=0 is then all that your code has to say.",
+                        "之后你的代码只需要写 num_workers=0。",
+                    ),
+                ),
+                drawbacks=(
+                    OTHER_ROWS,
+                    Words(
+                        "pip may change torch with it: CpGPT 0.0.11 to 0.0.13 ask for 2.13 or"
+                        " later.",
+                        "pip 可能连带更换 torch：CpGPT 0.0.11 到 0.0.13 要求 2.13 或更高版本。",
+                    ),
+                ),
+            ),
+        ),
+        evidence,
+        location,
+        verify=("cpgpt-doctor check --num-workers 0",),
+        expected=well("CPG203"),
+        treated=call.treated,
     )
 
 
@@ -518,17 +634,9 @@ def pin_memory(facts: Facts, call: Call) -> Check:
     )
 
 
-def guard(facts: Facts, call: Call) -> Check:
-    """CPG206: CpGPT's own guard, tried with the effective start method."""
-    seen = examined(facts)
+def guard_unconcerned(facts: Facts, call: Call) -> Check | None:
+    """CPG206 from the call alone."""
     method = call.start_method
-    if "guard" not in seen.lines:
-        return skipped(
-            Words(
-                "CpGPT's worker guard: this release has none (it came with 0.0.8)",
-                "CpGPT 的工作进程防护：这个版本没有（0.0.8 才加入）",
-            )
-        )
     if call.num_workers == 0:
         return ok(
             Words(
@@ -543,6 +651,23 @@ def guard(facts: Facts, call: Call) -> Check:
                 f"CpGPT 的工作进程防护：不涉及，{method} 不需要 pickle",
             )
         )
+    return None
+
+
+def guard(facts: Facts, call: Call) -> Check:
+    """CPG206: CpGPT's own guard, tried with the effective start method."""
+    seen = examined(facts)
+    method = call.start_method
+    if "guard" not in seen.lines:
+        return skipped(
+            Words(
+                "CpGPT's worker guard: this release has none (it came with 0.0.8)",
+                "CpGPT 的工作进程防护：这个版本没有（0.0.8 才加入）",
+            )
+        )
+    unconcerned = guard_unconcerned(facts, call)
+    if unconcerned is not None:
+        return unconcerned
     tried = effective_trial(seen, call)
     if tried is None or tried.workers is None:
         return unknown(
@@ -631,10 +756,8 @@ def moved_positions(moved: tuple[MovedOffset, ...]) -> tuple[tuple[Words, Words]
     )
 
 
-def shared_offset(facts: Facts, call: Call) -> Check:
-    """CPG202: forked workers share the genome's file position."""
-    assert facts.workers is not None
-    seen = examined(facts)
+def shares_nothing(facts: Facts, call: Call) -> Check | None:
+    """CPG202 from the call alone."""
     if call.num_workers == 0:
         return ok(
             Words(
@@ -649,6 +772,53 @@ def shared_offset(facts: Facts, call: Call) -> Check:
                 f"{call.start_method} 不与工作进程共用已打开的文件",
             )
         )
+    return None
+
+
+def proves_nothing(forked: ForkedRead | None) -> Words | None:
+    """Why a position that stayed proves nothing; None where the child did read."""
+    if forked is None:
+        return Words(
+            "these facts do not say whether the child that should read did",
+            "这份记录没有说明负责读取的子进程是否读取成功",
+        )
+    detail = forked.detail
+    if forked.ended != "well":
+        return {
+            "raised": Words(
+                f"the child that should read raised {detail}",
+                f"负责读取的子进程抛出了异常：{detail}",
+            ),
+            "killed": Words(
+                f"the child that should read was killed ({detail})",
+                f"负责读取的子进程被信号终止（{detail}）",
+            ),
+            "exited": Words(
+                f"the child that should read ended without a word ({detail})",
+                f"负责读取的子进程没有给出结果就退出了（{detail}）",
+            ),
+            "timeout": Words(
+                f"the child that should read was stopped after {detail}",
+                f"负责读取的子进程超时，在 {detail} 后被停止",
+            ),
+        }[forked.ended]
+    if not forked.items:
+        return Words("there was nothing to read", "没有可以读取的内容")
+    if forked.open_files and not forked.size:
+        return Words(
+            "the child read, but not seen to do so from a file",
+            "子进程完成了读取，但没有观察到它从文件中读取",
+        )
+    return None
+
+
+def shared_offset(facts: Facts, call: Call) -> Check:
+    """CPG202: forked workers share the genome's file position."""
+    assert facts.workers is not None
+    seen = examined(facts)
+    alone = shares_nothing(facts, call)
+    if alone is not None:
+        return alone
     tried = effective_trial(seen, call)
     if tried is not None and tried.workers == 0:
         return ok(
@@ -666,6 +836,14 @@ def shared_offset(facts: Facts, call: Call) -> Check:
             )
         )
     if not moved:
+        reason = proves_nothing(facts.workers.forked)
+        if reason is not None:
+            return unknown(
+                Words(
+                    f"the genome's file position: {reason.en}",
+                    f"基因组文件的读取位置：{reason.zh}",
+                )
+            )
         return ok(
             Words(
                 "a forked worker's read leaves the genome's file position where it was",
@@ -682,6 +860,8 @@ def shared_offset(facts: Facts, call: Call) -> Check:
         if trial_seen
         else Words("no trial was made", "没有做试验")
     )
+    if call.num_workers == 1:
+        return found(one_worker(seen, call, moved))
     return found(
         Finding(
             "CPG202",
@@ -780,9 +960,40 @@ def shared_offset(facts: Facts, call: Call) -> Check:
     )
 
 
+def one_worker(seen: EmbedderExamined, call: Call, moved: tuple[MovedOffset, ...]) -> Finding:
+    """CPG202 with one worker: the position is shared, and nobody else reads."""
+    return Finding(
+        "CPG202",
+        Severity.note,
+        Words(
+            "the one forked worker shares the genome's file position; nobody else reads meanwhile",
+            "唯一的工作进程共享基因组文件的读取位置，但在此期间没有别的进程读取",
+        ),
+        (
+            Words(
+                "A forked worker inherits the open genome file and its position. CpGPT's main"
+                " process does not read while the worker does, so one worker reads right.",
+                "fork 出的工作进程继承已打开的基因组文件及其读取位置。它读取时，CpGPT 的主进程"
+                "不会读取，所以只有一个工作进程时不会读错。",
+            ),
+            Words(
+                "From num_workers=2 on, workers move each other's position, and windows are read"
+                " wrong without an error.",
+                "从 num_workers=2 起，工作进程会互相移动读取位置，窗口会读错，而且没有任何报错。",
+            ),
+        ),
+        (one_reader(seen, call.num_workers),),
+        Evidence(seen=moved_positions(moved)),
+        place(seen, "num_workers", f"DataLoader(dataset, num_workers={call.num_workers})"),
+        verify=("cpgpt-doctor check --num-workers 0",),
+        expected=well("CPG202"),
+        treated=call.treated,
+    )
+
+
 def one_reader(facts: EmbedderExamined, workers: int) -> Remedy:
     """num_workers=0 as the remedy of a shared position."""
-    first = main_process(facts, workers)
+    first = main_process(no_workers_crashes(facts), workers)
     why = Words(
         "One process reads the genome, so nobody moves its position.",
         "只有一个进程读取基因组，没有谁会移动它的读取位置。",
@@ -796,25 +1007,187 @@ def one_reader(facts: EmbedderExamined, workers: int) -> Remedy:
     return replace(first, why=why, gains=(EVERYWHERE, gain))
 
 
+def alone_in_its_batch(facts: Facts, call: Call) -> Check | None:
+    """CPG514 from the call alone."""
+    if call.batch_size == 1:
+        return ok(
+            Words(
+                "batch_size=1: no window is padded to another",
+                "batch_size=1：没有窗口会被填充到别的窗口的长度",
+            )
+        )
+    return None
+
+
+def padded_together(facts: Facts, call: Call) -> Check:
+    """CPG514: windows of unlike token counts in one batch, and no mask for the model."""
+    alone = alone_in_its_batch(facts, call)
+    if alone is not None:
+        return alone
+    seen = examined(facts)
+    batch = seen.batch
+    if batch is None:
+        return unknown(
+            Words(
+                "windows in one batch: these facts were saved before this was looked at",
+                "同一批次的窗口：保存这份记录时还没有这项检查",
+            )
+        )
+    if batch.dna_llm != call.dna_llm:
+        return unknown(
+            Words(
+                f"windows in one batch: {batch.dna_llm} was looked at, not {call.dna_llm}",
+                f"同一批次的窗口：当时检查的是 {batch.dna_llm}，而不是 {call.dna_llm}",
+            )
+        )
+    if batch.together is None:
+        return unknown(
+            Words(
+                f"windows in one batch: CpGPT's call did not get as far as its model:"
+                f" {batch.error}",
+                f"同一批次的窗口：CpGPT 的调用没有进行到模型这一步：{batch.error}",
+            )
+        )
+    if batch.masked:
+        return ok(
+            Words(
+                "windows in one batch: the model is given an attention mask",
+                "同一批次的窗口：模型会得到 attention mask",
+            )
+        )
+    if all(window.alone == batch.together for window in batch.windows):
+        return ok(
+            Words(
+                f"windows in one batch: each has {batch.together} tokens alone and together",
+                f"同一批次的窗口：单独和放在一起时都是 {batch.together} 个 token",
+            )
+        )
+    return found(changed_by_neighbours(call, seen, batch))
+
+
+WINDOW_KINDS = {
+    "plain": Words("window of plain bases", "普通碱基的窗口"),
+    "short": Words("short window", "较短的窗口"),
+    "N": Words("window of N", "全 N 窗口"),
+}
+
+
+def changed_by_neighbours(call: Call, seen: EmbedderExamined, batch: BatchTrial) -> Finding:
+    of_the_model = Words(f"{batch.tokenizer}, from the cache", f"{batch.tokenizer}，来自缓存")
+    stand_in = Words(
+        f"a stand-in ({batch.tokenizer}): the model's own is not cached",
+        f"替代品（{batch.tokenizer}）：模型自己的分词器尚未缓存",
+    )
+    return Finding(
+        "CPG514",
+        severity(call, Severity.error),
+        Words(
+            f"with batch_size={call.batch_size}, a row depends on the other windows in its batch",
+            f"batch_size={call.batch_size} 时，一个位点的嵌入会受同一批次其他窗口的影响",
+        ),
+        (
+            Words(
+                "CpGPT pads every window of a batch to the longest one. A window near a contig's"
+                " end has fewer tokens than others, one with N has more.",
+                "CpGPT 把同一批次的窗口都填充到最长的那个。靠近序列末端的窗口 token 较少，"
+                "含 N 的窗口 token 较多。",
+            ),
+            Words(
+                "It passes no attention mask to the model, which reads the padding as if it were"
+                " sequence. Tried here with CpGPT's own call, up to its model.",
+                "它没有把 attention mask 传给模型，模型会把填充当作序列来读。这里实际调用 CpGPT"
+                " 试过，直到模型这一步。",
+            ),
+            Words(
+                "The row is stored without an error, and is not the one of the window alone.",
+                "这样的嵌入照常写入，没有任何报错，却与该窗口单独计算的结果不同。",
+            ),
+        ),
+        (
+            Remedy(
+                "recommended",
+                Words("Use batch_size=1, CpGPT's default", "使用 batch_size=1，即 CpGPT 的默认值"),
+                Words(
+                    "A window alone is padded to no other.",
+                    "单独一个窗口不会被填充到别的窗口的长度。",
+                ),
+                before=f"embedder.parse_dna_embeddings(locations, species,"
+                f" batch_size={call.batch_size})",
+                after="embedder.parse_dna_embeddings(locations, species, batch_size=1)",
+                drawbacks=(
+                    Words(
+                        "On a GPU it is slower than batches.",
+                        "在显卡（GPU）上比成批计算慢。",
+                    ),
+                ),
+            ),
+            Remedy(
+                "recommended",
+                Words("Let run-embed make the batches", "交给 run-embed 组成批次"),
+                Words(
+                    "It puts only windows of equal token count together, and measures before the"
+                    " run that their rows stay the same.",
+                    "它只把 token 数相同的窗口放在一起，并在运行前实测它们的嵌入不变。",
+                ),
+                commands=(f"{RUN_EMBED} --batch-size {call.batch_size}",),
+            ),
+        ),
+        Evidence(
+            seen=(
+                *(
+                    (
+                        WINDOW_KINDS[window.kind],
+                        Words(
+                            f"{window.bases} bases, {window.alone} tokens alone,"
+                            f" {batch.together} together",
+                            f"{window.bases} 个碱基，单独时 {window.alone} 个 token，"
+                            f"放在一起时 {batch.together} 个",
+                        ),
+                    )
+                    for window in batch.windows
+                ),
+                (
+                    Words("tokenizer", "分词器"),
+                    of_the_model if batch.cached else stand_in,
+                ),
+            )
+        ),
+        place(seen, "DataLoader", f"DataLoader(dataset, batch_size={call.batch_size})"),
+        verify=("cpgpt-doctor check --batch-size 1",),
+        expected=well("CPG514"),
+        treated=call.treated,
+    )
+
+
 RULES = (
     Rule(
         "CPG201",
         Words("CpGPT's dataset and the pickler", "CpGPT 的数据集与 pickler"),
         dataset_pickles,
         ("python", "examined"),
+        untried=dataset_untried,
     ),
     Rule(
         "CPG202",
         Words("the genome's file position", "基因组文件的读取位置"),
         shared_offset,
         ("examined", "workers"),
+        untried=shares_nothing,
     ),
-    Rule("CPG203", same("prefetch_factor"), prefetch, ("examined",)),
+    Rule("CPG203", same("prefetch_factor"), prefetch, ("examined",), untried=prefetch_untried),
     Rule("CPG204", same("pin_memory"), pin_memory, ("examined", "torch")),
     Rule(
         "CPG206",
         Words("CpGPT's worker guard", "CpGPT 的工作进程防护"),
         guard,
         ("python", "examined"),
+        untried=guard_unconcerned,
+    ),
+    Rule(
+        "CPG514",
+        Words("windows in one batch", "同一批次的窗口"),
+        padded_together,
+        ("examined",),
+        untried=alone_in_its_batch,
     ),
 )
