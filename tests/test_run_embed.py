@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import random
 import signal
@@ -16,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
+from cpgpt_doctor.embed import genome
 from tests.conftest import CONTEXT, DNA_LLM, PATIENTS, World
 from tests.environment import clean_environment
 from tests.test_reference_rows import embed, stored
@@ -116,6 +118,25 @@ def test_a_killed_loading_worker_is_done_without(
     codes = [setting["code"] for setting in running.record()["plan"]]  # type: ignore[attr-defined]
     assert "CPG208" in codes
     assert np.array_equal(stored(world, RELEASE, folder, locations), reference(RELEASE))
+
+
+def test_an_index_that_is_made_to_lie_in_mid_run_stores_no_wrong_row(
+    world: World, locations: list[str], many: list[str], reference
+) -> None:
+    folder = world.dependencies("index")
+    running = Running(world, folder, many)
+    running.wait_until(lambda: running.committed() > 0)
+    path = folder / "genomes" / "homo_sapiens.Lambda.dna.toplevel.fa"
+    right = genome.index(path, folder)
+    lying = tuple(dataclasses.replace(each, offset=each.offset + 7) for each in right.sequences)
+    genome.keep_index(genome.Index(right.identity, lying), path, folder / ".cpgpt-doctor")
+    code, _, err = running.end()
+    assert code == 1
+    assert "the index of the genome was changed by something else" in err
+    kept = locations[: running.committed()]  # the first part is the first of these
+    assert kept
+    rows = stored(world, RELEASE, folder, kept)
+    assert np.array_equal(rows, reference(RELEASE)[: len(kept)])
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_next_run_goes_on(

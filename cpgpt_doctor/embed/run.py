@@ -357,13 +357,15 @@ class Run:
         return 0.0 if self.job.device == "cpu" else ROUNDING
 
     def check_genome(self) -> None:
-        """Raise DoctorError where the genome is no longer the file that was examined."""
+        """Raise DoctorError where the genome, or InputError where its kept index, is no longer what
+        was examined."""
         inputs = self.job.inputs
         if identity(inputs.genome) != inputs.index.identity:
             raise DoctorError(
                 f"{inputs.genome}: was changed or replaced during the run; what was computed since"
                 " is not stored; see that nothing writes to it, and start again"
             )
+        check_kept(inputs.index, self.index)
 
     def one_part(self, worker: Worker, part: list[str]) -> float:
         """Compute and commit one part; returns the seconds that it took."""
@@ -506,7 +508,6 @@ class Run:
             assert self.worker is not None
             # The sample is read with the index of the run: where that lies, so does the sample.
             inputs = self.job.inputs
-            check_kept(inputs.index, self.index)
             names = {each.partition(":")[0] for each in self.job.all_locations}
             check_index(inputs.genome, inputs.sequences, names)
             staged = self.stage(self.worker, self.sample, alone=True)
