@@ -109,7 +109,7 @@ def make_folder(folder: Path) -> Path:
 def main(folder: Path, locations: int) -> int:
     from cpgpt_doctor import cli, run_embed
     from cpgpt_doctor.embed import genome, run
-    from cpgpt_doctor.embed.examine import Inputs
+    from cpgpt_doctor.embed.examine import Inputs, Seen
     from cpgpt_doctor.embed.store import Address, named_rows
 
     def examine() -> None:
@@ -139,7 +139,8 @@ def main(folder: Path, locations: int) -> int:
             patient={},
             intent={},
         )
-        return run_embed.Prepared(None, job, locations, locations, 0)  # type: ignore[arg-type]
+        seen = Seen(locations, locations, 0, 0, ())
+        return run_embed.Prepared(None, job, seen, ())  # type: ignore[arg-type]
 
     run_embed.prepare = prepare
     return cli.main(["run-embed", "--dependencies-dir", str(folder), "--locations", "-"])
