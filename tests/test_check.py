@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from cpgpt_doctor.intent import DNA_LLM
 from cpgpt_doctor.rules.releases import IMPORTED
 from tests.conftest import PATIENTS, World
 from tests.environment import clean_environment
@@ -245,6 +246,7 @@ def test_a_package_without_a_version_or_without_metadata_is_named(bare: tuple[Pa
     metadata_of(site, "numpy", None, ())
     (site / "torch").mkdir()
     (site / "torch" / "__init__.py").write_text("import os; os.abort()")
+    (site / "lightning").mkdir()  # what is left of a removed package
     data = report("--quick", "--python", python)
     assert data["patient"]["cpgpt"] == "unknown"
     seen = {each["code"]: each["status"] for each in data["checks"]}
@@ -393,6 +395,53 @@ def test_a_dataset_of_the_users_and_cpgpts_data_module_are_examined(tmp_path: Pa
     assert spawned["CPG210"]["evidence"]["culprits"][0]["path"] == "dataset.tables['hg38'][0]"
     assert "CPG202" in forked
     assert "CPG202" not in spawned
+
+
+FAILS_LATE = """
+class Dataset:
+    def __init__(self):
+        self.stream = open("data.bin", "rb")
+
+    def __len__(self):
+        return 100
+
+    def __getitem__(self, at):
+        if at > 20:
+            raise ValueError("no item")
+        return 1
+"""
+
+
+def test_a_dataset_that_fails_late_is_not_safe_and_a_broken_cache_is_not_cpgpts_fault(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "late.py").write_text(FAILS_LATE)
+    (tmp_path / "data.bin").write_bytes(b"x" * 1000)
+    cache = tmp_path / "hf" / "hub" / f"models--InstaDeepAI--{DNA_LLM}"
+    (cache / "refs").mkdir(parents=True)
+    (cache / "refs" / "main").write_text("abc")
+    config = cache / "snapshots" / "abc" / "config.json"
+    config.parent.mkdir(parents=True)
+    config.write_text('{"auto_map": {"AutoMod')
+    ran = subprocess.run(
+        [
+            *(sys.executable, "-m", "cpgpt_doctor", "check", "--format", "json"),
+            *("--dataset", "late:Dataset", "--start-method", "fork", "--num-workers", "2"),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "HF_HOME": str(tmp_path / "hf")},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 1, ran.stderr
+    data = json.loads(ran.stdout)
+    said = {each["code"]: each for each in data["checks"]}
+    assert said["CPG210"]["status"] == "unknown"
+    assert "ValueError: no item" in said["CPG210"]["summary"]
+    assert said["CPG402"]["status"] == "ok"
+    assert data["patient"]["probe_failures"] == []
+    assert findings(data)["CPG404"]["location"]["path"] == str(config)
+    assert "JSONDecodeError" in findings(data)["CPG404"]["evidence"]["error"]
 
 
 def test_the_terminal_report_is_a_screen_to_act_on(saved: Any) -> None:

@@ -82,11 +82,15 @@ def required_name(requirement: str) -> str:
 
 
 def is_on_path(name: str) -> bool:
-    """Whether Python would find a top-level module of this distribution's name; nothing runs."""
+    """Whether Python would find a top-level module of this distribution's name; nothing runs.
+
+    A folder without code, as a removed package leaves one, is none.
+    """
     try:
-        return importlib.util.find_spec(name.replace("-", "_")) is not None
+        spec = importlib.util.find_spec(name.replace("-", "_"))
     except (ImportError, ValueError):
         return False
+    return spec is not None and spec.origin is not None
 
 
 def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
