@@ -429,7 +429,7 @@ def test_a_dataset_that_fails_late_is_not_safe_and_a_broken_cache_is_not_cpgpts_
             *("--dataset", "late:Dataset", "--start-method", "fork", "--num-workers", "2"),
         ],
         cwd=tmp_path,
-        env={**os.environ, "HF_HOME": str(tmp_path / "hf")},
+        env=clean_environment(HF_HOME=str(tmp_path / "hf")),
         capture_output=True,
         text=True,
     )
