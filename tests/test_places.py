@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlitedict
 
 from cpgpt_doctor.embed import places, store
-from cpgpt_doctor.embed.examine import WORK
+from cpgpt_doctor.embed.examine import WORK, inputs
 from cpgpt_doctor.embed.run import set_aside
 from cpgpt_doctor.embed.store import Address
 from cpgpt_doctor.errors import InputError
@@ -331,3 +332,11 @@ def test_no_checkpoint_that_was_set_aside_is_lost(tmp_path: Path) -> None:
         "x.checkpoint.json.set-aside-2": "2",
         "x.checkpoint.json.set-aside-3": "3",
     }
+
+
+@pytest.mark.parametrize("assembly", [5, b"x", ["x"], "x" * 5_000, "../../x"])
+def test_an_assembly_that_is_no_name_is_refused(address: Address, assembly: object) -> None:
+    with sqlitedict.SqliteDict(address.database, autocommit=True) as table:
+        table["homo_sapiens"] = {"assembly": assembly}
+    with pytest.raises(InputError, match="names no assembly"):
+        inputs(address.dependencies, "homo_sapiens", None)

@@ -26,6 +26,7 @@ from cpgpt_doctor.errors import InputError
 ENSEMBL = "species_metadata_EnsemblVertebrates.json"
 WORK = ".cpgpt-doctor"
 EXAMPLES = 3
+LONGEST_ASSEMBLY = 100  # characters
 # IUPAC's nucleotide codes: https://doi.org/10.1093/nar/13.9.3021
 NUCLEOTIDES = b"ACGTURYSWKMBDHVNacgturyswkmbdhvn"
 FEW = 20  # locations, of which no share is judged
@@ -93,7 +94,12 @@ def assembly_in_database(database: Path, species: str) -> str:
         value = metadata.read_species(connection, species, database)
     finally:
         connection.close()
-    return str(value.get("assembly"))
+    assembly = value.get("assembly")  # the name of a file is made of it
+    if assembly is not None and (
+        not isinstance(assembly, str) or len(assembly) > LONGEST_ASSEMBLY or "/" in assembly
+    ):
+        raise InputError(f"{database}: the entry of {species!r} names no assembly (CPG509)")
+    return str(assembly)
 
 
 def assembly_in_ensembl(path: Path, species: str) -> str:
