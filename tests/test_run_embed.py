@@ -277,7 +277,7 @@ def test_a_changed_row_is_found_by_the_next_run(world: World, locations: list[st
         stream.write(b"\x01\x02")
     ran = embed(world, RELEASE, folder, locations[:12])
     assert ran.returncode == 1
-    assert "not those that were committed" in ran.stderr
+    assert "not those that were recorded" in ran.stderr
 
 
 def fill(path: Path) -> None:
