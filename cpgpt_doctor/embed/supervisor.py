@@ -18,6 +18,7 @@ from typing import IO, Any
 import psutil
 
 from cpgpt_doctor.probes import runner
+from cpgpt_doctor.probes.ending import ending
 
 MODULE = "cpgpt_doctor.patient.worker"
 # What each command is answered with; anything else means that we no longer understand each other.
@@ -227,13 +228,7 @@ class Worker:
                 return "closed its pipe, and does not end"
             time.sleep(0.02)
         self.end_group()
-        code = self.process.wait()
-        if code >= 0:
-            return f"ended with status {code}"
-        try:
-            return f"killed by {signal.Signals(-code).name}"
-        except ValueError:  # a real-time signal has no name
-            return f"killed by signal {-code}"
+        return ending(self.process.wait()).words
 
     def end_group(self) -> None:
         """Kill what is left of the worker's session, also what its own end has orphaned."""
