@@ -180,7 +180,7 @@ def test_a_second_signal_ends_it_at_once_even_where_the_database_is_waited_for(
         code, err = running.end()
         assert time.monotonic() - sent < signals.GRACE_SECONDS - 5
     assert code == 130
-    assert err.splitlines()[-1].startswith("cpgpt-doctor: ended at once (Ctrl-C)")
+    assert "(Ctrl-C); what is finished is kept" in err.splitlines()[-1]
     assert standin.record(folder)["status"] == "interrupted"
     assert len(stored(folder)) == kept
 
@@ -198,6 +198,21 @@ def test_a_first_signal_lets_a_commit_end(folder: Path) -> None:
     assert running.end()[0] == 143
     assert standin.record(folder)["status"] == "interrupted"
     assert kept < running.committed() == len(stored(folder))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+def test_a_signal_while_a_commit_waits_leaves_no_part_out_of_the_record(
+    folder: Path, tmp_path: Path
+) -> None:
+    said = tmp_path / "said"
+    with said.open("wb") as err:
+        running = Running(folder, variables=SLOW, stderr=err)
+        running.wait_until(running.committed)
+        with locked(folder / "ensembl_metadata.db"):
+            running.wait_until(lambda: "locked by another program" in said.read_text())
+            running.process.send_signal(signal.SIGTERM)
+        assert running.end()[0] == 143
+    assert running.committed() == len(stored(folder))
 
 
 def test_nohup_and_background_jobs_stay_without_the_signals_that_they_ignore(
