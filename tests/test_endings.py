@@ -360,7 +360,7 @@ HANDLED = """
 import signal, sys, time
 def ready(): print("ready", flush=True)
 from cpgpt_doctor.embed import signals
-signals.CHILDREN_SECONDS, signals.GRACE_SECONDS = 0.2, 1.0
+signals.CHILDREN_SECONDS, signals.GRACE_SECONDS, signals.SAME_EVENT = {limits}
 try:
     with signals.handled():
         {work}
@@ -371,10 +371,16 @@ except signals.Interrupted as error:
 """
 
 
-def handled(work: str, *numbers: int, wait: float = 0.0) -> tuple[int, str]:
-    """Run Python's `work` under signals.handled, and send it signals."""
+def handled(
+    work: str,
+    *numbers: int,
+    wait: float = 0.0,
+    grace: float = HANG,
+    same: float = signals.SAME_EVENT,
+) -> tuple[int, str]:
+    """Run Python's `work` under signals.handled with these limits, and send it signals."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HANDLED.format(work=work)],
+        [sys.executable, "-c", HANDLED.format(work=work, limits=(0.2, grace, same))],
         stdout=subprocess.PIPE,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[1])},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -398,7 +404,7 @@ def test_signals_of_the_same_event_are_one() -> None:
     """As `timeout` sends them, and a shell whose terminal is closed."""
     work = "with signals.held():\n            ready(); time.sleep(0.5); print('kept')"
     sent = (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM)
-    assert handled(work, *sent) == (129, "kept\ninterrupted SIGHUP\n")
+    assert handled(work, *sent, same=HANG) == (129, "kept\ninterrupted SIGHUP\n")
 
 
 def test_a_signal_that_is_swallowed_ends_the_process_all_the_same() -> None:
@@ -407,7 +413,7 @@ def test_a_signal_that_is_swallowed_ends_the_process_all_the_same() -> None:
         "\n            try: ready(); time.sleep(1000)"
         "\n            except KeyboardInterrupt: time.sleep(1000)"
     )
-    assert handled(work, signal.SIGTERM) == (143, "last words\n")
+    assert handled(work, signal.SIGTERM, grace=1.0) == (143, "last words\n")
 
 
 def test_a_second_signal_does_not_wait_for_a_held_section() -> None:
@@ -424,7 +430,7 @@ def test_last_words_that_hang_do_not_keep_the_process() -> None:
         "\n        with signals.at_once(lambda: time.sleep(1000)), signals.held():"
         "\n            ready(); time.sleep(1000)"
     )
-    assert handled(work, signal.SIGHUP) == (129, "")
+    assert handled(work, signal.SIGHUP, grace=1.0) == (129, "")
 
 
 def test_after_the_run_signals_are_handled_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
