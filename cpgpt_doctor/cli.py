@@ -533,7 +533,9 @@ def embed(args: argparse.Namespace) -> int:
     from cpgpt_doctor.reports import run_terminal, terminal
     from cpgpt_doctor.run_embed import Asked, prepare
 
-    console = stream.console(stream.standard_output(), "en")
+    # Only a plan that was asked for alone needs somebody to read it.
+    output = stream.standard_output() if args.dry_run else sys.stdout or io.StringIO()
+    console = stream.console(output, "en")
     notes = stream.console(sys.stderr, "en")
     if args.demo:
         args.dependencies_dir, args.locations = demo.make(args.python, args.dependencies_dir, notes)
@@ -562,7 +564,7 @@ def embed(args: argparse.Namespace) -> int:
     )
     if prepared.job is None:
         language = from_locale()
-        terminal.render(prepared.report, stream.console(sys.stdout, language), language)
+        terminal.render(prepared.report, stream.console(output, language), language)
         return 1
     run_terminal.show_plan(prepared, console)
     if args.dry_run:

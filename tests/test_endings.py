@@ -180,7 +180,7 @@ def test_a_second_signal_ends_it_at_once_even_where_the_database_is_waited_for(
         code, err = running.end()
         assert time.monotonic() - sent < signals.GRACE_SECONDS - 5
     assert code == 130
-    assert err.splitlines()[-1].startswith("cpgpt-doctor: ended at once (Ctrl-C)")
+    assert "(Ctrl-C); what is finished is kept" in err.splitlines()[-1]
     assert standin.record(folder)["status"] == "interrupted"
     assert len(stored(folder)) == kept
 
@@ -198,6 +198,21 @@ def test_a_first_signal_lets_a_commit_end(folder: Path) -> None:
     assert running.end()[0] == 143
     assert standin.record(folder)["status"] == "interrupted"
     assert kept < running.committed() == len(stored(folder))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+def test_a_signal_while_a_commit_waits_leaves_no_part_out_of_the_record(
+    folder: Path, tmp_path: Path
+) -> None:
+    said = tmp_path / "said"
+    with said.open("wb") as err:
+        running = Running(folder, variables=SLOW, stderr=err)
+        running.wait_until(running.committed)
+        with locked(folder / "ensembl_metadata.db"):
+            running.wait_until(lambda: "locked by another program" in said.read_text())
+            running.process.send_signal(signal.SIGTERM)
+        assert running.end()[0] == 143
+    assert running.committed() == len(stored(folder))
 
 
 def test_nohup_and_background_jobs_stay_without_the_signals_that_they_ignore(
@@ -345,7 +360,7 @@ HANDLED = """
 import signal, sys, time
 def ready(): print("ready", flush=True)
 from cpgpt_doctor.embed import signals
-signals.CHILDREN_SECONDS, signals.GRACE_SECONDS = 0.2, 1.0
+signals.CHILDREN_SECONDS, signals.GRACE_SECONDS, signals.SAME_EVENT = {limits}
 try:
     with signals.handled():
         {work}
@@ -356,10 +371,16 @@ except signals.Interrupted as error:
 """
 
 
-def handled(work: str, *numbers: int, wait: float = 0.0) -> tuple[int, str]:
-    """Run Python's `work` under signals.handled, and send it signals."""
+def handled(
+    work: str,
+    *numbers: int,
+    wait: float = 0.0,
+    grace: float = HANG,
+    same: float = signals.SAME_EVENT,
+) -> tuple[int, str]:
+    """Run Python's `work` under signals.handled with these limits, and send it signals."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HANDLED.format(work=work)],
+        [sys.executable, "-c", HANDLED.format(work=work, limits=(0.2, grace, same))],
         stdout=subprocess.PIPE,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[1])},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -383,7 +404,7 @@ def test_signals_of_the_same_event_are_one() -> None:
     """As `timeout` sends them, and a shell whose terminal is closed."""
     work = "with signals.held():\n            ready(); time.sleep(0.5); print('kept')"
     sent = (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM)
-    assert handled(work, *sent) == (129, "kept\ninterrupted SIGHUP\n")
+    assert handled(work, *sent, same=HANG) == (129, "kept\ninterrupted SIGHUP\n")
 
 
 def test_a_signal_that_is_swallowed_ends_the_process_all_the_same() -> None:
@@ -392,7 +413,7 @@ def test_a_signal_that_is_swallowed_ends_the_process_all_the_same() -> None:
         "\n            try: ready(); time.sleep(1000)"
         "\n            except KeyboardInterrupt: time.sleep(1000)"
     )
-    assert handled(work, signal.SIGTERM) == (143, "last words\n")
+    assert handled(work, signal.SIGTERM, grace=1.0) == (143, "last words\n")
 
 
 def test_a_second_signal_does_not_wait_for_a_held_section() -> None:
@@ -409,7 +430,7 @@ def test_last_words_that_hang_do_not_keep_the_process() -> None:
         "\n        with signals.at_once(lambda: time.sleep(1000)), signals.held():"
         "\n            ready(); time.sleep(1000)"
     )
-    assert handled(work, signal.SIGHUP) == (129, "")
+    assert handled(work, signal.SIGHUP, grace=1.0) == (129, "")
 
 
 def test_after_the_run_signals_are_handled_as_before(monkeypatch: pytest.MonkeyPatch) -> None:

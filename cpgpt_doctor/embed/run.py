@@ -390,6 +390,8 @@ class Run:
             self.record.write()
             self.sample += random.sample(part, min(VERIFIED_ALONE, len(part)))
             self.done += len(part)
+        if added.waited:
+            self.progress.phase("the part is in; going on")
         self.progress.advance(self.done)
         return seconds
 

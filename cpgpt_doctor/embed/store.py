@@ -91,10 +91,14 @@ class Address:
 
 @dataclass(frozen=True)
 class Committed:
-    """Where a part is in the store: its first row, and SHA-256 over its rows."""
+    """Where a part is in the store: its first row, and SHA-256 over its rows.
+
+    waited: whether another program was in the way; `tell` was told.
+    """
 
     first_row: int
     rows_digest: str
+    waited: bool = False
 
 
 class Replaced(Exception):
@@ -208,7 +212,8 @@ def commit(
     """Add the rows that a staging store has for `locations`; return where they are.
 
     A database that another program locks is waited for, some minutes; one that was replaced under
-    us is written anew. `tell` gets a line about either, again and again while it lasts.
+    us is written anew. `tell` gets a line about either, again and again while it lasts;
+    what it raises ends the wait, with nothing added.
 
     Raises DoctorError where the staging store does not hold exactly these locations, or the store
     has some of them by now; InputError where the store itself is damaged; OSError where the disk is
@@ -240,9 +245,7 @@ def commit(
                 raise OSError(errno.EBUSY, who, str(address.database)) from error
             waited = True
             tell(f"the database is locked by another program{holders(address.database)}; waiting")
-    if replaced or waited:
-        tell("the part is in; going on")
-    return Committed(first_row, digest(iter(data)))
+    return Committed(first_row, digest(iter(data)), waited=bool(replaced or waited))
 
 
 def transact(address: Address, data: list[bytes], locations: Sequence[str]) -> int:
