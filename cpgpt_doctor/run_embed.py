@@ -7,7 +7,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from cpgpt_doctor.embed import binding, examine, locations, places, plan, record, store
+from cpgpt_doctor.embed import admission, examine, locations, places, plan, record, store
 from cpgpt_doctor.embed.examine import Seen
 from cpgpt_doctor.embed.genome import Genome
 from cpgpt_doctor.embed.run import Job, free_bytes, needed_bytes
@@ -117,21 +117,6 @@ def require_cached(examined: EmbedderExamined, dna_llm: str, python: str) -> Non
             )
 
 
-def check_record(address: Address, named: int, inputs: examine.Inputs) -> None:
-    """Refuse a genome other than the one that the store's rows were computed from (CPG522)."""
-    bound = record.earlier(record.record_path(address), named).bound
-    if bound is None:
-        return
-    with contextlib.closing(Genome(inputs.genome, inputs.sequences)) as genome:
-        other = binding.other_genome(bound, genome, address.context_len)
-    if other:
-        more = f" and {len(other) - 1} more" if len(other) > 1 else ""
-        raise InputError(
-            f"{inputs.genome}: is not the genome of the rows in {address.rows}: {other[0]}{more}"
-            " (CPG522); name the right one with --genome, or embed into a new dependencies folder"
-        )
-
-
 def make_job(
     asked: Asked,
     facts: Facts,
@@ -159,7 +144,8 @@ def make_job(
     unnamed = store.unnamed_rows(address, len(rows))
     if unnamed and not asked.set_aside_unnamed:
         raise InputError(unnamed if not lost else f"{unnamed} ({plan.lost_words(lost)})")
-    check_record(address, len(rows), inputs)
+    with contextlib.closing(Genome(inputs.genome, inputs.sequences)) as genome:
+        admission.check_genome(known.bound, genome, address)
     missing = tuple(each for each in given.places if each not in rows)
     examine.check_disk(
         free_bytes(asked.dependencies), needed_bytes(address, len(missing)), asked.dependencies

@@ -12,10 +12,18 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from cpgpt_doctor.embed import store
-from cpgpt_doctor.embed.binding import KINDS, RELEASES, Binding, Model, other_model
+from cpgpt_doctor.embed.binding import (
+    KINDS,
+    RELEASES,
+    Binding,
+    Model,
+    kind,
+    other_genome,
+    other_model,
+)
 from cpgpt_doctor.embed.genome import Genome
 from cpgpt_doctor.embed.locations import LOCATION
-from cpgpt_doctor.embed.record import Found, now
+from cpgpt_doctor.embed.record import Found, Part, locations_digest, now
 from cpgpt_doctor.embed.store import Address
 from cpgpt_doctor.embed.supervisor import Worker
 from cpgpt_doctor.errors import InputError
@@ -45,10 +53,13 @@ def check_kind(bound: Binding | None, model: Model, release: str, address: Addre
 
 
 def other_kind(address: Address, stored: int, computed: int, release: str) -> Refused:
+    go_on = (
+        f"go on with pip install --no-deps {RELEASES[stored]}, or " if stored in RELEASES else ""
+    )
     return Refused(
-        f"{address.rows}: its rows are of windows {KINDS[stored]}, and CpGPT {release} computes"
-        f" them {KINDS[computed]}; a store must not hold both (CPG524): go on with pip install"
-        f" --no-deps {RELEASES[stored]}, or embed into a new dependencies folder"
+        f"{address.rows}: its rows are of windows {kind(stored)}, and CpGPT {release} computes"
+        f" them {kind(computed)}; a store must not hold both (CPG524): {go_on}embed into a new"
+        " dependencies folder"
     )
 
 
@@ -80,9 +91,49 @@ def look(
     for each in ranges:
         sample = some(each, names, genome)
         largest = compared(stage, address, rows, sample, model)
-        digest = store.digest(store.read_rows(address, each))
-        found.append(Found(each.start, len(each), digest, len(sample), largest, now()))
+        found.append(
+            Found(
+                each.start,
+                len(each),
+                store.digest(store.read_rows(address, each)),
+                locations_digest(names[row] for row in each),
+                len(sample),
+                largest,
+                now(),
+            )
+        )
     return found
+
+
+def check_genome(bound: Binding | None, genome: Genome, address: Address) -> None:
+    """Refuse a genome other than the one that the store's rows were computed from (CPG522)."""
+    other = other_genome(bound, genome, address.context_len) if bound else []
+    if other:
+        more = f" and {len(other) - 1} more" if len(other) > 1 else ""
+        raise Refused(
+            f"{genome.path}: is not the genome of the rows in {address.rows}: {other[0]}{more}"
+            " (CPG522); name the right one with --genome, or embed into a new dependencies folder"
+        )
+
+
+def changed(known: Iterable[Part | Found], address: Address, rows: dict[str, int]) -> str | None:
+    """How the recorded rows are no longer as they were recorded, None where they all are."""
+    names = dict(zip(rows.values(), rows, strict=True))
+    for each in known:
+        numbers = range(each.first_row, each.first_row + each.rows)
+        which = f"rows {numbers.start} to {numbers.stop - 1}"
+        if locations_digest(names[row] for row in numbers) != each.locations_digest:
+            return (
+                f"{address.database}: {which} were recorded for other locations: this is not the"
+                " index that they were stored with, so locations read the rows of others (CPG519);"
+                " put that index back, or embed into a new dependencies folder"
+            )
+        if store.digest(store.read_rows(address, numbers)) != each.rows_digest:
+            return (
+                f"{address.rows}: {which} are not those that were recorded; the file was changed by"
+                " something else (CPG513); embed into a new dependencies folder"
+            )
+    return None
 
 
 def refuse_what_is_no_row(

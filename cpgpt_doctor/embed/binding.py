@@ -18,6 +18,11 @@ RELEASES = {1: "'CpGPT<0.0.8'", 128: "'CpGPT>=0.0.8'"}
 KINDS = {1: "not padded (CpGPT up to 0.0.7)", 128: "padded to 128 tokens (CpGPT from 0.0.8 on)"}
 
 
+def kind(padding: int) -> str:
+    """What rows of windows padded to this multiple of tokens are called."""
+    return KINDS.get(padding, f"padded to {padding} tokens (an unknown CpGPT)")
+
+
 @dataclass(frozen=True)
 class BoundSequence:
     """A sequence of the genome: bases, and SHA-256 over them as they stand."""

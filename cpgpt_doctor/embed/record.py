@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +40,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Found:
-    """Rows that no record of ours explained, and what a run made of them.
+    """Rows that no record of ours explained, and what a run made of them; digests as of a part.
 
     They were scanned (none is zero, not finite, or equal to the row of another window), and
     `sampled` of them were computed again, alone; largest_difference is relative to a row's norm.
@@ -47,6 +49,7 @@ class Found:
     first_row: int
     rows: int
     rows_digest: str
+    locations_digest: str
     sampled: int
     largest_difference: float
     when: str
@@ -127,6 +130,14 @@ class Record:
             stream.write(json.dumps(data, indent=2) + "\n")
         flush(temporary)
         temporary.replace(self.path)
+
+
+def locations_digest(locations: Iterable[str]) -> str:
+    """SHA-256 over locations in the order of their rows, a line each."""
+    digest = hashlib.sha256()
+    for location in locations:
+        digest.update(f"{location}\n".encode())
+    return digest.hexdigest()
 
 
 def now() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import os
 import random
 import shutil
@@ -25,7 +24,15 @@ from cpgpt_doctor.embed.binding import Model, Proof, bind
 from cpgpt_doctor.embed.examine import Inputs
 from cpgpt_doctor.embed.genome import Genome, check_index, check_kept, identity, keep_index
 from cpgpt_doctor.embed.plan import Setting
-from cpgpt_doctor.embed.record import Found, Part, Record, earlier, now, record_path
+from cpgpt_doctor.embed.record import (
+    Found,
+    Part,
+    Record,
+    earlier,
+    locations_digest,
+    now,
+    record_path,
+)
 from cpgpt_doctor.embed.store import Address
 from cpgpt_doctor.embed.supervisor import Worker, WorkerFailed, WorkerLost
 from cpgpt_doctor.errors import DoctorError, InputError
@@ -276,11 +283,15 @@ class Run:
         model = cattrs.structure(self.loaded["model"], Model)
         self.check_genome()
         admission.check_kind(bound, model, self.loaded["versions"]["CpGPT"], job.address)
+        known: list[Part | Found] = [*self.earlier.parts, *self.earlier.found]
+        if changed := admission.changed(known, job.address, store.named_rows(job.address)):
+            raise Refused(f"{changed}; nothing was added")
         with contextlib.closing(Genome(job.inputs.genome, job.inputs.sequences)) as genome:
 
             def stage(locations: list[str], padding: int | None) -> Address:
                 return self.stage(worker, locations, alone=True, padding=padding)
 
+            admission.check_genome(bound, genome, job.address)
             ranges = self.uncovered()
             if ranges:
                 self.progress.phase("looking at the rows that are stored already")
@@ -376,13 +387,12 @@ class Run:
         with signals.held():
             added = store.commit(self.job.address, staged, part, self.waiting)
             seconds = time.monotonic() - started
-            locations_digest = hashlib.sha256("".join(f"{each}\n" for each in part).encode())
             self.record.parts.append(
                 Part(
                     added.first_row,
                     len(part),
                     added.rows_digest,
-                    locations_digest.hexdigest(),
+                    locations_digest(part),
                     seconds,
                     now(),
                 )
@@ -443,6 +453,7 @@ class Run:
         job = self.job
         self.progress.phase("loading the model")
         worker = self.worker = self.new_worker()
+        before = self.loaded
         self.loaded = worker.ask(
             {
                 "op": "load",
@@ -458,6 +469,12 @@ class Run:
                 "index": str(self.index),
             }
         )
+        for what in ("model", "versions", "device"):
+            if before and self.loaded[what] != before[what]:
+                raise DoctorError(
+                    f"the {what} changed while the run went on ({before[what]} before,"
+                    f" {self.loaded[what]} now); start it again"
+                )
         self.record.versions = self.loaded["versions"]
         self.record.workers = self.num_workers
         self.progress.phase("checking tokens")
@@ -497,14 +514,8 @@ class Run:
         missing = [each for each in self.job.all_locations if each not in rows]
         if missing:
             return f"{len(missing)} locations are not in the store, first {missing[0]}"
-        known: list[Part | Found] = [*self.record.parts, *self.record.found]
-        for part in known:
-            numbers = range(part.first_row, part.first_row + part.rows)
-            if store.digest(store.read_rows(address, numbers)) != part.rows_digest:
-                return (
-                    f"{address.rows}: rows {numbers.start} to {numbers.stop - 1} are not those that"
-                    " were recorded; the file was changed by something else"
-                )
+        if changed := admission.changed((*self.record.parts, *self.record.found), address, rows):
+            return changed
         apart: list[float] = []
         if self.sample:
             assert self.worker is not None

@@ -136,7 +136,8 @@ def padded_to(
         pad = torch.nn.functional.pad
         return {
             "locations": batch["locations"],
-            "input_ids": pad(ids, side, value=tokenizer.pad_token_id),
+            # A tokenizer without a padding token pads nothing, whatever the release.
+            "input_ids": pad(ids, side, value=tokenizer.pad_token_id or 0),
             "attention_mask": pad(mask, side),
         }
 

@@ -126,8 +126,8 @@ def proved(checked: dict[str, Any]) -> Iterator[str]:
         )
     if checked["found_before"]:
         yield (
-            f"looked at: {checked['found_before']} rows that no run of cpgpt-doctor stored: none is"
-            " zero, not a number, or the row of another window;"
+            f"looked at: {checked['found_before']} rows that came without a complete record: none"
+            " is zero, not a number, or the row of another window;"
             f" {checked['found_computed_again']} of them computed again alone,"
             f" {equality(checked['found_largest_difference'])}; the others are not proved"
         )

@@ -1,0 +1,353 @@
+"""What is looked at before a run adds rows to a store, over small stores of made-up rows.
+
+Computing a window alone is a stand-in here (a row that its location tells); scanning, reading and
+judging are the real ones. tests/test_store_fit.py does the same with real CpGPT.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cpgpt_doctor.embed import admission, record, store
+from cpgpt_doctor.embed.admission import Refused
+from cpgpt_doctor.embed.binding import Model, bind, other_genome, other_model
+from cpgpt_doctor.embed.genome import Genome, build_index
+from cpgpt_doctor.embed.record import Earlier, Found, Part, locations_digest
+from cpgpt_doctor.embed.store import Address
+from cpgpt_doctor.patient import scan
+from tests.test_store import WIDTH, new_store, set_rows, values
+
+PADDED = Model("weights", "float32", 128)
+CONTEXT = 201
+
+
+def write_genome(path: Path, *sequences: tuple[str, str], width: int = 60) -> Genome:
+    with path.open("w") as out:
+        for name, bases in sequences:
+            out.write(f">{name}\n")
+            out.writelines(bases[at : at + width] + "\n" for at in range(0, len(bases), width))
+    return Genome(path, build_index(path))
+
+
+def bases(seed: int, length: int = 6000) -> str:
+    return "".join(random.Random(seed).choices("ACGT", k=length))
+
+
+@pytest.fixture
+def genome(tmp_path: Path) -> Genome:
+    """Two sequences; the second ends in a run of N that holds many windows."""
+    return write_genome(tmp_path / "genome.fa", ("1", bases(1)), ("2", bases(2, 1000) + "N" * 3000))
+
+
+LOCATIONS = [f"1:{at}" for at in range(100, 4100, 100)]
+OTHER_KIND = 7.0
+
+
+def rows_of(locations: list[str], kind: float = 0.0) -> np.ndarray:
+    return values(locations) + np.float32(kind)
+
+
+class World:
+    """A store of some rows, and the computing of windows alone."""
+
+    def __init__(self, folder: Path, rows: np.ndarray, locations: list[str]) -> None:
+        self.folder = folder
+        self.address = new_store(folder / "store")
+        self.address.folder.mkdir(parents=True)
+        self.write(rows)
+        set_rows(self.address, {each: row for row, each in enumerate(locations)})
+        self.locations = locations
+
+    def write(self, rows: np.ndarray) -> None:
+        self.address.rows.write_bytes(rows.astype(np.float32).tobytes())
+
+    def rows(self) -> np.ndarray:
+        return np.fromfile(self.address.rows, np.float32).reshape(-1, WIDTH)
+
+    def stage(self, locations: list[str], padding: int | None) -> Address:
+        """As this release computes them; with the other padding, rows of the other kind."""
+        staged = dataclasses.replace(self.address, dependencies=self.folder / f"staged-{padding}")
+        new_store(staged.dependencies)
+        staged.folder.mkdir(parents=True, exist_ok=True)
+        computed = rows_of(locations, 0.0 if padding in (None, 128) else OTHER_KIND)
+        staged.rows.write_bytes(computed.tobytes())
+        set_rows(staged, {each: row for row, each in enumerate(locations)})
+        return staged
+
+    def look(self, genome: Genome, model: Model = PADDED) -> list[Found]:
+        asked = SimpleNamespace(
+            ask=lambda request: scan.rows(request["path"], request["row_bytes"], request["ranges"])
+        )
+        named = len(store.named_rows(self.address))
+        return admission.look(
+            asked,  # type: ignore[arg-type]
+            self.stage,
+            self.address,
+            [range(named)],
+            genome,
+            model,
+        )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path, rows_of(LOCATIONS), LOCATIONS)
+
+
+def test_rows_that_are_what_is_computed_are_noted_with_what_was_done(
+    world: World, genome: Genome
+) -> None:
+    (found,) = world.look(genome)
+    assert (found.first_row, found.rows) == (0, len(LOCATIONS))
+    assert found.sampled == admission.SAMPLED
+    assert found.largest_difference == 0.0
+
+
+def test_rows_that_differ_by_rounding_are_let_in_and_the_difference_is_said(
+    world: World, genome: Genome
+) -> None:
+    """Rows made on a GPU, or downloaded."""
+    world.write(np.nextafter(world.rows(), np.float32(np.inf)))
+    (found,) = world.look(genome)
+    assert 0 < found.largest_difference < 1e-6
+
+
+def zero(rows: np.ndarray) -> None:
+    rows[7] = 0
+
+
+def not_a_number(rows: np.ndarray) -> None:
+    rows[7, 3] = np.nan
+
+
+def one_value(rows: np.ndarray) -> None:
+    rows[:] = 0.25
+
+
+def two_alike(rows: np.ndarray) -> None:
+    rows[7] = rows[30]
+
+
+def shifted(rows: np.ndarray) -> None:
+    rows[:] = np.roll(rows, 1, axis=0)
+
+
+def of_another_model(rows: np.ndarray) -> None:
+    rows *= np.float32(1.001)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (zero, "1 are zero, first 1:800 (CPG507)"),
+        (not_a_number, "1 hold what is no number, first 1:800 (CPG507)"),
+        (one_value, "39 equal the row of another window"),
+        (two_alike, "1 equal the row of another window, first 1:3100 that of 1:800"),
+        (shifted, "32 of 32 stored rows are not what their locations give here"),
+        (of_another_model, "32 of 32 stored rows are not what their locations give here"),
+    ],
+)
+def test_damaged_and_foreign_rows_are_refused(
+    world: World, genome: Genome, damage: Callable[[np.ndarray], None], said: str
+) -> None:
+    rows = world.rows()
+    damage(rows)
+    world.write(rows)
+    before = world.address.rows.read_bytes()
+    with pytest.raises(Refused) as refused:
+        world.look(genome)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert world.address.rows.read_bytes() == before
+
+
+@pytest.mark.parametrize(("stored", "command"), [(1, "'CpGPT<0.0.8'"), (128, "'CpGPT>=0.0.8'")])
+def test_rows_of_the_other_kind_are_named_as_such(
+    world: World, genome: Genome, stored: int, command: str
+) -> None:
+    here = dataclasses.replace(PADDED, padding=1 if stored == 128 else 128)
+    world.write(rows_of(LOCATIONS, OTHER_KIND if stored == 1 else 0.0))
+    if stored == 128:  # the stand-in computes padded rows unless asked for others: swap the two
+        stage = world.stage
+        world.stage = lambda locations, padding: stage(  # type: ignore[method-assign]
+            locations, 1 if padding is None else None
+        )
+    with pytest.raises(Refused) as refused:
+        world.look(genome, here)
+    assert "CPG524" in str(refused.value)
+    assert command in str(refused.value)
+
+
+def test_equal_windows_have_equal_rows(tmp_path: Path, genome: Genome) -> None:
+    """Windows of N, of which a store with --allow-all-n holds many."""
+    locations = ["1:500", "2:2000", "2:2500", "2:3000"]
+    rows = rows_of(["1:500", "N", "N", "N"])
+    world = World(tmp_path, rows, locations)
+    world.stage = lambda locations, padding: staged_alike(world, locations)  # type: ignore[method-assign]
+    (found,) = world.look(genome)
+    assert found.rows == 4
+
+
+def staged_alike(world: World, locations: list[str]) -> Address:
+    staged = World.stage(world, locations, None)
+    names = ["N" if each.startswith("2:") else each for each in locations]
+    staged.rows.write_bytes(rows_of(names).tobytes())
+    return staged
+
+
+def test_rows_of_no_location_of_this_genome_are_refused(tmp_path: Path, genome: Genome) -> None:
+    locations = ["chr1:500", "1:999999", "not a place"]
+    world = World(tmp_path, rows_of(locations), locations)
+    with pytest.raises(Refused, match="no location of its rows lies in this genome"):
+        world.look(genome)
+
+
+def recorded(world: World) -> Part:
+    rows = world.address
+    return Part(
+        0,
+        len(LOCATIONS),
+        store.digest(store.read_rows(rows, range(len(LOCATIONS)))),
+        locations_digest(LOCATIONS),
+        1.0,
+        "now",
+    )
+
+
+def test_an_index_that_names_recorded_rows_for_other_locations_is_found(world: World) -> None:
+    part = recorded(world)
+    rows = store.named_rows(world.address)
+    assert admission.changed([part], world.address, rows) is None
+    first, second = LOCATIONS[3], LOCATIONS[5]
+    rows[first], rows[second] = rows[second], rows[first]
+    said = admission.changed([part], world.address, rows)
+    assert said is not None
+    assert "CPG519" in said
+
+
+def test_recorded_rows_that_were_changed_are_found(world: World) -> None:
+    part = recorded(world)
+    with world.address.rows.open("r+b") as stream:
+        stream.seek(5000)
+        stream.write(b"\x01")
+    said = admission.changed([part], world.address, store.named_rows(world.address))
+    assert said is not None
+    assert "not those that were recorded" in said
+
+
+# What rows were computed from
+
+
+def test_a_genome_fits_where_the_sequences_with_locations_are_the_same(
+    tmp_path: Path, genome: Genome
+) -> None:
+    bound = bind(None, PADDED, genome, LOCATIONS, CONTEXT)
+    assert set(bound.sequences) == {"1"}
+    again = write_genome(tmp_path / "again.fa", ("7", bases(7)), ("1", bases(1)), width=80)
+    assert other_genome(bound, again, CONTEXT) == []
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (("chr1", bases(1)), "it has no sequence '1'"),
+        (("1", bases(1) + "A"), "'1' has 6,001 bases and had 6,000"),
+        (("1", "A" + bases(1)[1:].replace("A", "C", 1)), "'1' has other bases"),
+        (("1", bases(1).lower()), "'1' has other bases, or other lower-case ones"),
+    ],
+)
+def test_another_genome_is_told_by_its_difference(
+    tmp_path: Path, genome: Genome, other: tuple[str, str], said: str
+) -> None:
+    bound = bind(None, PADDED, genome, LOCATIONS, CONTEXT)
+    (difference,) = other_genome(bound, write_genome(tmp_path / "other.fa", other), CONTEXT)
+    assert said in difference
+
+
+def test_kept_digests_that_lie_are_found_by_the_windows_themselves(
+    tmp_path: Path, genome: Genome
+) -> None:
+    bound = bind(None, PADDED, genome, LOCATIONS, CONTEXT)
+    other = write_genome(tmp_path / "other.fa", ("1", bases(99)))
+    lying = dataclasses.replace(other.sequences["1"], digest=genome.sequences["1"].digest)
+    (said,) = other_genome(bound, Genome(other.path, (lying,)), CONTEXT)
+    assert "recorded windows have other bases" in said
+
+
+def test_later_runs_add_to_what_a_store_is_bound_to(genome: Genome) -> None:
+    first = bind(None, PADDED, genome, LOCATIONS[:5], CONTEXT)
+    second = bind(first, PADDED, genome, ["2:500"], CONTEXT)
+    assert set(second.sequences) == {"1", "2"}
+    assert first.windows.items() <= second.windows.items()
+
+
+def test_a_model_is_told_by_its_weights_their_precision_and_its_files() -> None:
+    was = Model("a", "float32", 128, "r1", {"config.json": "x", "vocab.txt": "y"})
+    assert other_model(was, dataclasses.replace(was, revision="r2")) == []
+    now = Model("b", "bfloat16", 128, "r2", {"config.json": "z", "vocab.txt": "y"})
+    weights, precision, files = "other weights", "bfloat16 and were float32", "config.json"
+    said = "; ".join(other_model(was, now))
+    assert weights in said
+    assert precision in said
+    assert files in said
+
+
+def test_the_other_kind_and_another_precision_are_refused_by_the_record(
+    world: World, genome: Genome
+) -> None:
+    bound = bind(None, PADDED, genome, LOCATIONS, CONTEXT)
+    admission.check_kind(bound, PADDED, "0.0.13", world.address)
+    with pytest.raises(Refused, match="CPG524"):
+        admission.check_kind(bound, dataclasses.replace(PADDED, padding=1), "0.0.7", world.address)
+    half = dataclasses.replace(PADDED, precision="bfloat16")
+    with pytest.raises(Refused, match="loaded as bfloat16 and were float32"):
+        admission.check_kind(bound, half, "0.0.13", world.address)
+
+
+def test_other_weights_need_equal_bits(world: World, genome: Genome) -> None:
+    """The same numbers under other names are the same model; nearly the same are not."""
+    bound = bind(None, PADDED, genome, LOCATIONS, CONTEXT)
+    renamed = dataclasses.replace(PADDED, weights="other")
+    admission.check_model(bound, renamed, world.stage, world.address, genome)
+    world.write(np.nextafter(world.rows(), np.float32(np.inf)))
+    with pytest.raises(Refused, match="it has other weights"):
+        admission.check_model(bound, renamed, world.stage, world.address, genome)
+
+
+# What a record says of rows
+
+
+def a_part(first_row: int, rows: int) -> Part:
+    return Part(first_row, rows, "", "", 0.0, "")
+
+
+def test_rows_between_and_after_recorded_parts_are_uncovered(genome: Genome) -> None:
+    bound = bind(None, PADDED, genome, LOCATIONS, CONTEXT)
+    known = Earlier((a_part(30, 10), a_part(5, 10)), (), bound)
+    assert known.uncovered(50) == [range(0, 5), range(15, 30), range(40, 50)]
+    assert known.uncovered(40) == [range(0, 5), range(15, 30)]
+    assert Earlier((a_part(0, 50),), (), bound).uncovered(50) == []
+
+
+def test_a_record_that_does_not_say_what_was_computed_from_covers_nothing() -> None:
+    assert Earlier((a_part(0, 50),)).uncovered(50) == [range(50)]
+
+
+def test_what_was_written_is_read_again(tmp_path: Path, world: World, genome: Genome) -> None:
+    bound = bind(None, PADDED, genome, LOCATIONS, CONTEXT)
+    part, path = recorded(world), tmp_path / "run.json"
+    written = record.Record(path, {}, {}, (), [part], [], bound, [])
+    written.write()
+    assert record.earlier(path, 40) == Earlier((part,), (), bound)
+    data: dict[str, Any] = json.loads(path.read_text())
+    assert data["bound"]["model"]["padding"] == 128
+    assert record.earlier(path, 39).parts == ()
