@@ -294,6 +294,13 @@ def add_run_embed(commands: Commands) -> None:
         action="store_true",
         help="move rows that the index does not name into a file of their own, and go on",
     )
+    embed.add_argument(
+        "--facts",
+        type=Path,
+        metavar="FILE",
+        help="an examination of this very environment, saved by check --no-redact --save-facts;"
+        " saves examining it again for each of many runs",
+    )
     embed.add_argument("--dry-run", action="store_true", help="examine, show the plan, and stop")
     embed.add_argument(
         "--demo",
@@ -560,6 +567,7 @@ def embed(args: argparse.Namespace) -> int:
             allow_non_cpg=args.allow_non_cpg,
             positions=args.positions,
             set_aside_unnamed=args.set_aside_unnamed,
+            facts=args.facts,
         )
     )
     if prepared.job is None:

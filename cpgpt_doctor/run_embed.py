@@ -7,6 +7,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+from cpgpt_doctor import facts as recorded_facts
 from cpgpt_doctor.embed import admission, examine, locations, places, plan, record, store
 from cpgpt_doctor.embed.examine import Seen
 from cpgpt_doctor.embed.genome import Genome
@@ -16,7 +17,7 @@ from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import EmbedderExamined, Facts
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import Intent, resolve
-from cpgpt_doctor.probes.collect import collect
+from cpgpt_doctor.probes.collect import QUICK, collect
 from cpgpt_doctor.reports.json_report import patient
 from cpgpt_doctor.reports.report import Report, exit_code
 from cpgpt_doctor.rules.registry import judge
@@ -43,6 +44,7 @@ class Asked:
     allow_non_cpg: bool
     positions: str | None
     set_aside_unnamed: bool
+    facts: Path | None
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,57 @@ def prepare(asked: Asked) -> Prepared:
         )
     decided = examine.check_cpgs(given, seen, asked.allow_non_cpg)
     told = tuple(filter(None, [rebuilt]))
-    # What workers would do to CpGPT's own dataset is of no matter: they get another (CPG202).
-    facts = collect(asked.python, folder=str(asked.dependencies), leave_out=("workers",))
+    facts = examined(asked)
     report = judged(facts, asked)
     if report.exit_code:
         return Prepared(report, None, seen, told)
     positions = plan.positions(given, seen, decided)
     job = make_job(asked, facts, report, given, inputs, positions)
     return Prepared(report, job, seen, told)
+
+
+def examined(asked: Asked) -> Facts:
+    """Facts of the environment: what --facts holds of torch and CpGPT, or a new examination.
+
+    Raises InputError where the saved examination is not of this interpreter, with these packages
+    and GPUs: what does not import torch is looked at each time.
+    """
+    if asked.facts is None:
+        # What workers would do to CpGPT's own dataset is of no matter: they get another (CPG202).
+        return collect(asked.python, folder=str(asked.dependencies), leave_out=("workers",))
+    saved = recorded_facts.read(asked.facts)
+    now = collect(asked.python, folder=str(asked.dependencies), leave_out=QUICK)
+    again = (
+        f"examine it again: cpgpt-doctor check --python {asked.python} --via run-embed --no-redact"
+        f" --save-facts {asked.facts}"
+    )
+    if saved.accelerator is None or saved.embedder is None:
+        raise InputError(f"--facts {asked.facts}: torch and CpGPT were not looked at; {again}")
+    for what, before, here in (
+        ("the interpreter", saved.python, now.python),
+        ("the packages", saved.packages, now.packages),
+        ("the GPUs", saved.host and saved.host.gpus, now.host and now.host.gpus),
+        ("the driver", saved.host and saved.host.driver, now.host and now.host.driver),
+    ):
+        if before != here:
+            raise InputError(
+                f"--facts {asked.facts}: {what} changed since, or are of another machine"
+                f" ({first_difference(before, here)}); {again}"
+            )
+    return dataclasses.replace(
+        now, accelerator=saved.accelerator, embedder=saved.embedder, skipped=("workers",)
+    )
+
+
+def first_difference(before: object, now: object) -> str:
+    """The first part of two facts of one kind that differs, in a few words."""
+    if dataclasses.is_dataclass(before) and dataclasses.is_dataclass(now):
+        before, now = vars(before), vars(now)
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name in sorted(before.keys() | now.keys()):
+            if before.get(name) != now.get(name):
+                return f"{name}: {first_difference(before.get(name), now.get(name))}"
+    return f"{str(before)[:60]} then, {str(now)[:60]} now"
 
 
 def judged(facts: Facts, asked: Asked) -> Report:

@@ -82,6 +82,15 @@ class World:
         )
         return np.load(out)
 
+    def facts(self, release: str) -> Path:
+        """An examination of the release's environment, made once for all runs of the tests."""
+        path = self.folder / f"facts-{release}.json"
+        if not path.exists():
+            saved = ("--save-facts", path, "--no-redact", "--fail-on", "never")
+            ran = self.doctor("check", "--via", "run-embed", "--python", PATIENTS[release], *saved)
+            assert ran.returncode == 0, ran.stderr
+        return path
+
     def doctor(self, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
         """Run cpgpt-doctor as a user does."""
         return subprocess.run(

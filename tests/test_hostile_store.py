@@ -61,6 +61,7 @@ def test_published_rows_are_refused_then_set_aside_and_a_lost_name_is_told(
     ran = world.doctor(
         "run-embed", "--dependencies-dir", folder, "--locations", world.folder / "published.txt",
         "--context-len", CONTEXT, "--device", "cpu", "--allow-all-n", "--set-aside-unnamed",
+        "--facts", world.facts(RELEASE),
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert (place / f"{NAME}.unnamed-1").read_bytes() == published

@@ -27,6 +27,7 @@ def embed(world: World, release: str, folder: Path, locations: list[str], **opti
         "--locations", path,
         "--context-len", CONTEXT,
         "--python", PATIENTS[release],
+        "--facts", world.facts(release),
         "--device", "cpu",
         "--allow-all-n",
         "--allow-non-cpg",

@@ -45,6 +45,7 @@ class Running:
             + ["--dependencies-dir", str(folder), "--locations", str(path)]
             + ["--allow-all-n", "--allow-non-cpg"]
             + ["--context-len", str(CONTEXT), "--python", str(PATIENTS[RELEASE])]
+            + ["--facts", str(world.facts(RELEASE))]
             + [str(word) for word in extra],
             env=clean_environment(**world.variables),
             stdout=subprocess.PIPE,
@@ -328,4 +329,28 @@ def test_a_model_that_is_not_cached_is_refused_with_the_command_that_fetches_it(
     assert ran.returncode == 2
     assert "snapshot_download" in ran.stderr.splitlines()[-1]
     assert "LongSafari/hyenadna-tiny-1k-seqlen-d256" in ran.stderr
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_an_examination_of_another_environment_is_refused(
+    world: World, locations: list[str], tmp_path: Path
+) -> None:
+    """--facts saves examining; it is held against what can be seen without importing torch."""
+    folder = world.dependencies("examined")
+    before = sorted(folder.rglob("*"))
+    saved = json.loads(world.facts(RELEASE).read_text(encoding="utf-8"))
+    saved["packages"]["installed"]["torch"] = "1.0"
+    path = tmp_path / "facts.json"
+    path.write_text(json.dumps(saved), encoding="utf-8")
+    ran = embed(world, RELEASE, folder, locations, facts=path)
+    assert ran.returncode == 2, ran.stdout
+    (line,) = [each for each in ran.stderr.splitlines() if each.startswith("cpgpt-doctor: ")]
+    assert "the packages changed since" in line
+    assert "installed: torch: 1.0 then" in line
+    assert "--save-facts" in line
+    saved = json.loads(world.facts(RELEASE).read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**saved, "embedder": None}), encoding="utf-8")
+    ran = embed(world, RELEASE, folder, locations, facts=path)
+    assert ran.returncode == 2
+    assert "torch and CpGPT were not looked at" in ran.stderr
     assert sorted(folder.rglob("*")) == before
