@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +16,9 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from cpgpt_doctor import pages
+import cpgpt_doctor
+from cpgpt_doctor import explain, pages
+from cpgpt_doctor.cli import parser
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import Intent
 from cpgpt_doctor.rules.failures import FAILURES
@@ -75,11 +79,123 @@ def part_of(heading: str, language: Language) -> str | None:
     return next((n for n, words in pages.PARTS.items() if words.say(language) == heading), None)
 
 
-def test_each_rule_has_a_page_in_both_languages_and_each_page_a_rule() -> None:
-    rules = {rule.code for rule in RULES} | {failure.code for failure in FAILURES}
+def strings(path: Path) -> Iterator[str]:
+    """Every text in a file; an expression in a text is shown as `ANY`."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    parts = {
+        id(p) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for p in node.values
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts:
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            yield "".join(
+                str(part.value) if isinstance(part, ast.Constant) else ANY for part in node.values
+            )
+
+
+def codes_in(texts: Iterator[str]) -> set[str]:
+    return {code for text in texts for code in re.findall(r"CPG\d{3}", text)}
+
+
+def codes_of_readme() -> set[str]:
+    """The codes that README names, those in its tables' column `rule` without their letters too."""
+    text = (HERE.parent / "README.md").read_text(encoding="utf-8")
+    found = codes_in(iter([text]))
+    column = None
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        if "rule" in cells:
+            column = cells.index("rule")
+        elif len(cells) == 1:
+            column = None
+        elif column is not None:
+            found |= {f"CPG{number}" for number in re.findall(r"\d{3}", cells[column])}
+    return found
+
+
+ANY = "\0"
+PACKAGE = Path(cpgpt_doctor.__file__).parent
+JUDGED = {rule.code for rule in RULES} | {failure.code for failure in FAILURES}
+SAID = codes_in(text for path in PACKAGE.rglob("*.py") for text in strings(path))
+# What run-embed says of itself: in a refusal, or in a line of its plan.
+MESSAGES = [
+    text
+    for path in (*sorted((PACKAGE / "embed").glob("*.py")), PACKAGE / "run_embed.py")
+    for text in strings(path)
+]
+REFUSALS = sorted(codes_in(iter(MESSAGES)) - JUDGED)
+PLANNED = codes_in(strings(PACKAGE / "embed" / "plan.py"))
+
+
+def test_each_rule_and_each_refusal_has_a_page_in_both_languages_and_each_page_one_of_them() -> (
+    None
+):
+    assert {"CPG405", "CPG503", "CPG524"} <= set(REFUSALS)
     for language in LANGUAGES:
         folder = Path(pages.__file__).parent / language
-        assert {path.stem for path in folder.glob("*.md")} == rules
+        assert {path.stem for path in folder.glob("*.md")} == JUDGED | set(REFUSALS)
+
+
+def test_every_code_that_a_message_or_the_readme_names_can_be_explained() -> None:
+    said = codes_of_readme()
+    assert {"CPG201", "CPG521", "CPG524"} <= said
+    for code in SAID | said:
+        for language in LANGUAGES:
+            assert explain.page(code, language).startswith(f"# {code} · ")
+
+
+def agrees(written: str, message: str) -> bool:
+    """Whether a page's line can be the message; `…` in the line leaves out any of it."""
+    at = {0}  # how much of the message can be behind
+    for letter in written:
+        at |= {place + 1 for place in at if message[place : place + 1] == ANY}
+        if letter == "…":
+            at = set(range(min(at), len(message) + 1)) if at else at
+        else:
+            at = {place for place in at if message[place : place + 1] == ANY} | {
+                place + 1 for place in at if message[place : place + 1] == letter
+            }
+    while tail := {p + 1 for p in at if message[p : p + 1] == ANY} - at:
+        at |= tail
+    return len(message) in at
+
+
+def test_a_line_agrees_with_the_message_it_was_taken_from_and_with_no_other() -> None:
+    message = f"{ANY}: holds {ANY} rows (CPG506); embed anew"
+    assert agrees("a.mmap: holds 24 rows (CPG506); embed anew", message)
+    assert agrees("…mmap: holds … rows (CPG506); …", message)
+    assert not agrees("a.mmap: holds 24 rows (CPG507); embed anew", message)
+    assert not agrees("a.mmap: holds 24 rows (CPG506)", message)
+    assert not agrees("a.mmap: has 24 rows (CPG506); embed anew", message)
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_the_error_of_a_refusals_page_is_what_run_embed_says(code: str) -> None:
+    shown = pages.read(code, "en").parts.get("error", "")
+    lines = [line for block in blocks(shown) for line in block.text.splitlines()]
+    for line in lines:
+        assert any(len(text) > 40 and agrees(line, text) for text in MESSAGES), line
+    assert lines or code in PLANNED
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The arguments of every call of cpgpt-doctor in the shell code of a page."""
+    for block in blocks(text):
+        if block.language == "bash":
+            for line in block.text.splitlines():
+                words = shlex.split(line, comments=True)
+                while words and "=" in words[0]:
+                    words.pop(0)
+                if words[:1] == ["cpgpt-doctor"]:
+                    ends = [at for at, word in enumerate(words) if re.match(r"[|&;<>]|2>", word)]
+                    yield words[1 : ends[0]] if ends else words[1:]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_the_commands_of_a_page_are_ones_that_cpgpt_doctor_takes(code: str) -> None:
+    for arguments in commands(pages.read(code, "en").text):
+        parser().parse_args(arguments)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -146,8 +262,7 @@ def test_the_code_of_a_page_parses(code: str) -> None:
 def test_links_are_whole_and_lead_to_pages_of_the_package(code: str) -> None:
     text = pages.read(code, "en").text
     assert all(link.startswith("https://") for link in re.findall(r"\]\((\S+)\)", text))
-    own_messages = {"CPG405", "CPG503", "CPG505", "CPG510", "CPG515"}
-    assert set(re.findall(r"CPG\d{3}", text)) <= {*CODES, *own_messages}
+    assert set(re.findall(r"CPG\d{3}", text)) <= set(CODES)
 
 
 def test_remedies_of_findings_are_there_where_a_page_has_some() -> None:
