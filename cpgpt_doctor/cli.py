@@ -440,7 +440,7 @@ def show_report(
             terminal.render(report, shown, language, verbose=args.verbose)
         else:
             text = io.StringIO()
-            plain = Console(file=text, width=100, highlight=False)
+            plain = Console(file=text, width=100, highlight=False, markup=False, emoji=False)
             terminal.render(report, plain, language, verbose=args.verbose)
             write(text.getvalue(), args.output)
     elif args.format == "markdown":
@@ -583,7 +583,8 @@ def embed(args: argparse.Namespace) -> int:
         result = run(job, shown)
     run_terminal.show_end(job, result, console, time.monotonic() - started)
     if result.problem is not None:
-        complain(f"not finished: {result.problem}; what is finished is kept")
+        stored = f"{result.committed} locations were stored by this run"
+        complain(f"not finished: {result.problem} ({stored})")
         return 1
     return 0
 

@@ -151,13 +151,14 @@ def judged(facts: Facts, asked: Asked) -> Report:
     return Report(facts, intent, call, results, exit_code(results, Severity.error))
 
 
-def require_cached(examined: EmbedderExamined, dna_llm: str, python: str) -> None:
+def require_cached(examined: EmbedderExamined, dna_llm: str, asked: Asked) -> None:
     """Refuse a model that would have to be downloaded (CPG405): nothing is, unasked."""
+    since = f" (it was not there when {asked.facts} was saved)" if asked.facts else ""
     for code in examined.remote_code:
         if code.dna_llm == dna_llm and not code.cached and code.repository:
             raise InputError(
-                f"--dna-llm {dna_llm}: is not in the Hugging Face cache (HF_HOME); fetch it with:"
-                f' {python} -c "from huggingface_hub import snapshot_download as get;'
+                f"--dna-llm {dna_llm}: is not in the Hugging Face cache (HF_HOME){since}; fetch it"
+                f' with: {asked.python} -c "from huggingface_hub import snapshot_download as get;'
                 f" get('{code.repository}')\""
             )
 
@@ -173,7 +174,7 @@ def make_job(
     assert facts.embedder is not None
     assert facts.embedder.examined is not None
     dna_llm = report.call.dna_llm
-    require_cached(facts.embedder.examined, dna_llm, asked.python)
+    require_cached(facts.embedder.examined, dna_llm, asked)
     address = Address(
         asked.dependencies,
         asked.species,

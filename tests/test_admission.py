@@ -23,6 +23,7 @@ from cpgpt_doctor.embed.binding import Model, bind, other_genome, other_model
 from cpgpt_doctor.embed.genome import Genome, build_index
 from cpgpt_doctor.embed.record import Earlier, Found, Part, locations_digest
 from cpgpt_doctor.embed.store import Address
+from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.patient import scan
 from tests.test_store import WIDTH, new_store, set_rows, values
 
@@ -83,7 +84,7 @@ class World:
         set_rows(staged, {each: row for row, each in enumerate(locations)})
         return staged
 
-    def look(self, genome: Genome, model: Model = PADDED) -> list[Found]:
+    def look(self, genome: Genome, model: Model = PADDED, first: int = 0) -> list[Found]:
         asked = SimpleNamespace(
             ask=lambda request: scan.rows(request["path"], request["row_bytes"], request["ranges"])
         )
@@ -92,7 +93,7 @@ class World:
             asked,  # type: ignore[arg-type]
             self.stage,
             self.address,
-            [range(named)],
+            [range(first, named)],
             genome,
             model,
         )
@@ -223,13 +224,18 @@ def recorded(world: World) -> Part:
     )
 
 
+def test_recorded_rows_that_are_as_they_were_stand(world: World) -> None:
+    part = recorded(world)
+    rows = store.named_rows(world.address)
+    assert admission.held([part], world.address, rows) == ([part], None)
+
+
 def test_an_index_that_names_recorded_rows_for_other_locations_is_found(world: World) -> None:
     part = recorded(world)
     rows = store.named_rows(world.address)
-    assert admission.changed([part], world.address, rows) is None
     first, second = LOCATIONS[3], LOCATIONS[5]
     rows[first], rows[second] = rows[second], rows[first]
-    said = admission.changed([part], world.address, rows)
+    _, said = admission.held([part], world.address, rows)
     assert said is not None
     assert "CPG519" in said
 
@@ -239,9 +245,27 @@ def test_recorded_rows_that_were_changed_are_found(world: World) -> None:
     with world.address.rows.open("r+b") as stream:
         stream.seek(5000)
         stream.write(b"\x01")
-    said = admission.changed([part], world.address, store.named_rows(world.address))
+    _, said = admission.held([part], world.address, store.named_rows(world.address))
     assert said is not None
     assert "not those that were recorded" in said
+
+
+def test_rows_that_another_program_laid_anew_no_longer_count_as_recorded(world: World) -> None:
+    """CpGPT saved over the index with an older one and went on: other names, other numbers."""
+    part = recorded(world)
+    anew = LOCATIONS[::-1]
+    world.write(rows_of(anew))
+    set_rows(world.address, {each: row for row, each in enumerate(anew)})
+    assert admission.held([part], world.address, store.named_rows(world.address)) == ([], None)
+
+
+def test_a_row_of_a_covered_windows_is_found_among_the_others(world: World, genome: Genome) -> None:
+    """A forked worker's damage: the bases of another window, which is recorded already."""
+    rows = world.rows()
+    rows[35] = rows[2]
+    world.write(rows)
+    with pytest.raises(Refused, match="1 equal the row of another window"):
+        world.look(genome, first=20)
 
 
 # What rows were computed from
@@ -348,6 +372,22 @@ def test_what_was_written_is_read_again(tmp_path: Path, world: World, genome: Ge
     written = record.Record(path, {}, {}, (), [part], [], bound, [])
     written.write()
     assert record.earlier(path, 40) == Earlier((part,), (), bound)
+    written.pending = a_part(40, 5)
+    written.write()
+    assert record.earlier(path, 45).pending == a_part(40, 5)
+    assert record.earlier(path, 44).pending is None
     data: dict[str, Any] = json.loads(path.read_text())
     assert data["bound"]["model"]["padding"] == 128
     assert record.earlier(path, 39).parts == ()
+
+
+@pytest.mark.parametrize("location", ["nowhere:5", "1:x", "1"])
+def test_a_record_with_windows_of_no_place_is_refused_in_a_line(
+    tmp_path: Path, genome: Genome, location: str
+) -> None:
+    bound = bind(None, PADDED, genome, LOCATIONS, CONTEXT)
+    bound = dataclasses.replace(bound, windows={location: "x"})
+    path = tmp_path / "run.json"
+    record.Record(path, {}, {}, (), [], [], bound, []).write()
+    with pytest.raises(InputError, match="is no record of a run"):
+        record.read(path)

@@ -785,3 +785,10 @@ def test_an_entry_that_is_not_plain_is_not_added_to(address: Address, second: Ad
     with pytest.raises(InputError, match="no plain data; nothing was added"):
         store.commit(address, second, SECOND)
     assert holds(address, FIRST)
+
+
+def test_a_commit_says_that_named_rows_are_gone(address: Address, second: Address) -> None:
+    before = content(address.dependencies)
+    with pytest.raises(DoctorError, match="60 rows that were named are no longer"):
+        store.commit(address, second, SECOND, named=len(FIRST) + 60)
+    assert content(address.dependencies) == before

@@ -73,6 +73,7 @@ def look(
 ) -> list[Found]:
     """Scan the rows of `ranges` and compute a sample of them again, alone.
 
+    Rows outside of them are scanned, too, since a row of another window may be a covered one's.
     Raises Refused where a row cannot be an embedding of its location, or where the sample gives
     other rows than are stored.
     """
@@ -83,7 +84,7 @@ def look(
             "op": "scan",
             "path": str(address.rows.resolve()),
             "row_bytes": address.row_bytes,
-            "ranges": [[each.start, each.stop] for each in ranges],
+            "ranges": [[0, len(rows)]],
         }
     )
     refuse_what_is_no_row(scanned, address, names, genome)
@@ -116,24 +117,36 @@ def check_genome(bound: Binding | None, genome: Genome, address: Address) -> Non
         )
 
 
-def changed(known: Iterable[Part | Found], address: Address, rows: dict[str, int]) -> str | None:
-    """How the recorded rows are no longer as they were recorded, None where they all are."""
+def held(
+    known: Iterable[Part | Found], address: Address, rows: dict[str, int]
+) -> tuple[list[Part | Found], str | None]:
+    """Hold recorded rows against the index and the file.
+
+    Returns those that still stand, and how one was changed (None where none was). One whose names
+    and numbers are both others has gone: another program laid rows anew there.
+    """
     names = dict(zip(rows.values(), rows, strict=True))
+    standing: list[Part | Found] = []
+    problem = None
     for each in known:
         numbers = range(each.first_row, each.first_row + each.rows)
         which = f"rows {numbers.start} to {numbers.stop - 1}"
-        if locations_digest(names[row] for row in numbers) != each.locations_digest:
-            return (
+        same_names = locations_digest(names[row] for row in numbers) == each.locations_digest
+        same_rows = store.digest(store.read_rows(address, numbers)) == each.rows_digest
+        if same_names or same_rows:
+            standing.append(each)
+        if same_rows and not same_names:
+            problem = (
                 f"{address.database}: {which} were recorded for other locations: this is not the"
                 " index that they were stored with, so locations read the rows of others (CPG519);"
                 " put that index back, or embed into a new dependencies folder"
             )
-        if store.digest(store.read_rows(address, numbers)) != each.rows_digest:
-            return (
+        elif same_names and not same_rows:
+            problem = (
                 f"{address.rows}: {which} are not those that were recorded; the file was changed by"
                 " something else (CPG513); embed into a new dependencies folder"
             )
-    return None
+    return standing, problem
 
 
 def refuse_what_is_no_row(
@@ -161,8 +174,7 @@ def refuse_what_is_no_row(
         )
     if problems:
         raise Refused(
-            f"{address.rows}: of {scanned['rows']} rows that no record covers,"
-            f" {'; '.join(problems)} (CPG507); {ANEW}"
+            f"{address.rows}: of its {scanned['rows']} rows, {'; '.join(problems)} (CPG507); {ANEW}"
         )
 
 

@@ -80,7 +80,7 @@ def bind(
         for name in sorted(names)
     }
     windows = before.windows if before else {}
-    some = random.sample(locations, min(WINDOWS - len(windows), len(locations)))
+    some = random.sample(locations, max(0, min(WINDOWS - len(windows), len(locations))))
     return Binding(
         {**(before.sequences if before else {}), **sequences},
         {**windows, **sample_digests(genome, some, context_len)},

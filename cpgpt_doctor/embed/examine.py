@@ -19,6 +19,7 @@ from cpgpt_doctor.embed.genome import (
     check_index,
     check_same,
     index,
+    open_regular,
 )
 from cpgpt_doctor.embed.locations import Locations
 from cpgpt_doctor.errors import InputError
@@ -104,7 +105,8 @@ def assembly_in_database(database: Path, species: str) -> str:
 
 def assembly_in_ensembl(path: Path, species: str) -> str:
     try:
-        organisms = json.loads(path.read_text(encoding="utf-8"))
+        with open_regular(path) as stream:
+            organisms = json.loads(stream.read())
         assemblies = {
             each["organism"]["name"]: each["assembly"]["assembly_default"] for each in organisms
         }

@@ -135,7 +135,10 @@ def positions(given: Locations, seen: Seen, decided: str) -> Setting:
 
 
 def lost_words(lost: int) -> str:
-    return f"{lost} rows that were recorded are no longer named: another program saved the index"
+    return (
+        f"{lost} rows that were recorded are no longer named: the index was saved over, replaced or"
+        " removed by something else"
+    )
 
 
 def store_lines(links: tuple[Link, ...], lost: int, unnamed: bool) -> tuple[Setting, ...]:

@@ -15,6 +15,7 @@ import cattrs
 
 from cpgpt_doctor import __version__
 from cpgpt_doctor.embed.binding import Binding, Proof
+from cpgpt_doctor.embed.locations import LOCATION
 from cpgpt_doctor.embed.plan import Setting
 from cpgpt_doctor.embed.store import Address, flush, make_folder, open_regular
 from cpgpt_doctor.errors import InputError
@@ -60,13 +61,18 @@ class Earlier:
     """What a record says of the rows that a store names.
 
     bound: None where there is no record, or one that does not say what its rows were computed from
-    (cpgpt-doctor 0.1.0): then no row counts as covered.
+    (cpgpt-doctor 0.1.0): then no row counts as covered. pending: the part that was about to be
+    committed; a run that was killed then did not note whether it was.
     """
 
     parts: tuple[Part, ...] = ()
     found: tuple[Found, ...] = ()
     bound: Binding | None = None
     proofs: tuple[Proof, ...] = ()
+    pending: Part | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    tokens_checked: dict[str, Any] | None = None
+    batch_measured: dict[str, Any] | None = None
 
     def uncovered(self, named: int) -> list[range]:
         """The rows, of the `named` ones, that neither a part nor an earlier look covers."""
@@ -98,6 +104,7 @@ class Record:
     tokens: dict[str, Any] | None = None
     measured: dict[str, Any] | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    pending: Part | None = None
     verification: dict[str, Any] | None = None
     problem: str | None = None
 
@@ -119,6 +126,7 @@ class Record:
             "bound": dataclasses.asdict(self.bound) if self.bound else None,
             "proofs": [dataclasses.asdict(proof) for proof in self.proofs],
             "parts": [dataclasses.asdict(part) for part in self.parts],
+            "pending": dataclasses.asdict(self.pending) if self.pending else None,
             "found": [dataclasses.asdict(found) for found in self.found],
             "verification": self.verification,
             "problem": self.problem,
@@ -166,8 +174,13 @@ def read(path: Path) -> Earlier:
         known = cattrs.structure(data, Earlier)
         ranges = [(each.first_row, each.rows) for each in known.parts]
         ranges += [(each.first_row, each.rows) for each in known.found]
+        ranges += [(known.pending.first_row, known.pending.rows)] if known.pending else []
         if any(min(each) < 0 for each in ranges):
             raise ValueError("a row's number is negative")
+        for location in known.bound.windows if known.bound else ():
+            written = LOCATION.fullmatch(location)
+            if known.bound and (written is None or written[1] not in known.bound.sequences):
+                raise ValueError(f"{location[:40]!r} is no location of its sequences")
         return known
     except FileNotFoundError:
         return Earlier()
@@ -200,4 +213,7 @@ def earlier(path: Path, named: int) -> Earlier:
         known,
         parts=tuple(part for part in known.parts if part.first_row + part.rows <= named),
         found=tuple(found for found in known.found if found.first_row + found.rows <= named),
+        pending=known.pending
+        if known.pending and known.pending.first_row + known.pending.rows <= named
+        else None,
     )

@@ -56,6 +56,7 @@ class Progress(Protocol):
     """What a run tells while it goes on."""
 
     def phase(self, text: str) -> None: ...
+    def note(self, text: str) -> None: ...
     def advance(self, done: int) -> None: ...
 
 
@@ -138,7 +139,20 @@ class Run:
         self.loaded: dict[str, Any] = {}  # what the worker said of its model
         self.sample: list[str] = []  # of each part of this run, to compute again
         path = record_path(job.address)
-        self.earlier = earlier(path, len(store.named_rows(job.address)))
+        rows = store.named_rows(job.address)
+        self.named = len(rows)
+        before = earlier(path, self.named)
+        parts: list[Part | Found] = [*before.parts, *before.found]
+        standing, self.changed = admission.held(parts, job.address, rows)
+        if before.pending:
+            # It was committed where names and numbers are there, and is none of ours otherwise.
+            last, other = admission.held([before.pending], job.address, rows)
+            standing += last if other is None else []
+        self.earlier = dataclasses.replace(
+            before,
+            parts=tuple(each for each in standing if isinstance(each, Part)),
+            found=tuple(each for each in standing if isinstance(each, Found)),
+        )
         self.record = Record(
             path,
             job.patient,
@@ -146,8 +160,11 @@ class Run:
             job.plan,
             list(self.earlier.parts),
             list(self.earlier.found),
-            self.earlier.bound,
-            list(self.earlier.proofs),
+            before.bound,
+            list(before.proofs),
+            tokens=before.tokens_checked,
+            measured=before.batch_measured,
+            versions=before.versions,
         )
 
     def go(self) -> Result:
@@ -261,7 +278,7 @@ class Run:
         asked, self.num_workers = str(self.num_workers), 0
         change = Setting("num_workers", asked, "0", "CPG208", f"from here on: {error}")
         self.record.plan = (*self.record.plan, change)
-        self.progress.phase("a loading worker was lost; going on without")
+        self.progress.note("a loading worker was lost; going on without")
 
     def next_size(self, size: int, seconds: float) -> int:
         """Locations of the next part: some minutes' worth, in whole batches."""
@@ -283,9 +300,8 @@ class Run:
         model = cattrs.structure(self.loaded["model"], Model)
         self.check_genome()
         admission.check_kind(bound, model, self.loaded["versions"]["CpGPT"], job.address)
-        known: list[Part | Found] = [*self.earlier.parts, *self.earlier.found]
-        if changed := admission.changed(known, job.address, store.named_rows(job.address)):
-            raise Refused(f"{changed}; nothing was added")
+        if self.changed:
+            raise Refused(f"{self.changed}; nothing was added")
         with contextlib.closing(Genome(job.inputs.genome, job.inputs.sequences)) as genome:
 
             def stage(locations: list[str], padding: int | None) -> Address:
@@ -311,7 +327,13 @@ class Run:
         if job.set_aside_unnamed:
             aside = store.set_aside_unnamed(job.address)
             if aside is not None:
-                self.progress.phase(f"the rows that nobody names are now in {aside}")
+                self.progress.note(f"the rows that nobody names are now in {aside}")
+                self.record.plan = tuple(
+                    dataclasses.replace(line, applied=str(aside))
+                    if line.setting == "unnamed rows"
+                    else line
+                    for line in self.record.plan
+                )
         if not job.address.database.exists():
             self.create_database(worker)
         set_aside(job.address.checkpoint)
@@ -320,9 +342,8 @@ class Run:
     def prove(self, worker: Worker, model: Model) -> None:
         """Hold our rows against those of unmodified CpGPT, once for a device and a model."""
         job, device, versions = self.job, self.loaded["device"], self.loaded["versions"]
-        for known in self.record.proofs:
-            if (known.device, known.weights, known.versions) == (device, model.weights, versions):
-                return
+        if self.proved():
+            return
         self.progress.phase("computing some windows with unmodified CpGPT, to compare")
         sample = random.sample(job.locations, min(PROVED_WINDOWS, len(job.locations)))
         staged = self.address_in("reference")
@@ -363,6 +384,17 @@ class Run:
             )
         )
 
+    def proved(self) -> int:
+        """Windows that unmodified CpGPT embedded with the device, model and versions of this run."""
+        if not self.loaded:
+            return 0
+        here = self.loaded["device"], self.loaded["model"]["weights"], self.loaded["versions"]
+        return sum(
+            each.windows
+            for each in self.record.proofs
+            if (each.device, each.weights, each.versions) == here
+        )
+
     def allowed(self) -> float:
         """How far a row may be from its reference row: not at all on a CPU."""
         return 0.0 if self.job.device == "cpu" else ROUNDING
@@ -385,18 +417,17 @@ class Run:
         staged = self.stage(worker, part, lambda done: self.progress.advance(before + done))
         self.check_genome()
         with signals.held():
-            added = store.commit(self.job.address, staged, part, self.waiting)
             seconds = time.monotonic() - started
+            digest = store.digest(store.read_rows(staged, rows_of(staged, part)))
+            new = Part(self.named, len(part), digest, locations_digest(part), seconds, now())
+            self.record.pending = new
+            self.record.write()
+            added = store.commit(self.job.address, staged, part, self.waiting, self.named)
+            self.record.pending = None
             self.record.parts.append(
-                Part(
-                    added.first_row,
-                    len(part),
-                    added.rows_digest,
-                    locations_digest(part),
-                    seconds,
-                    now(),
-                )
+                dataclasses.replace(new, first_row=added.first_row, rows_digest=added.rows_digest)
             )
+            self.named = added.first_row + len(part)
             self.record.write()
             self.sample += random.sample(part, min(VERIFIED_ALONE, len(part)))
             self.done += len(part)
@@ -514,8 +545,13 @@ class Run:
         missing = [each for each in self.job.all_locations if each not in rows]
         if missing:
             return f"{len(missing)} locations are not in the store, first {missing[0]}"
-        if changed := admission.changed((*self.record.parts, *self.record.found), address, rows):
-            return changed
+        known: list[Part | Found] = [*self.record.parts, *self.record.found]
+        standing, changed = admission.held(known, address, rows)
+        if changed or len(standing) < len(known):
+            return changed or (
+                f"{address.rows}: rows that were recorded were replaced while this run went on, by"
+                " another program (CPG523); end that program, then start again"
+            )
         apart: list[float] = []
         if self.sample:
             assert self.worker is not None
@@ -534,7 +570,7 @@ class Run:
             "computed_again_alone": len(apart),
             "largest_difference": largest,
             "bitwise_equal": None if largest is None else largest == 0.0,
-            "proved_with_unmodified_cpgpt": sum(proof.windows for proof in self.record.proofs),
+            "proved_with_unmodified_cpgpt": self.proved(),
             "found_before": sum(found.rows for found in self.record.found),
             "found_computed_again": sum(found.sampled for found in self.record.found),
             "found_largest_difference": max(
@@ -566,6 +602,12 @@ def without_batches(plan: tuple[Setting, ...], measured: dict[str, Any]) -> tupl
         dataclasses.replace(line, applied="1", why=why) if line.setting == "batch_size" else line
         for line in plan
     )
+
+
+def rows_of(address: Address, locations: list[str]) -> list[int]:
+    """The rows of locations, in their order."""
+    rows = store.named_rows(address)
+    return [rows[each] for each in locations if each in rows]
 
 
 def set_aside(checkpoint: Path) -> None:

@@ -208,8 +208,11 @@ def commit(
     staged: Address,
     locations: Sequence[str],
     tell: Callable[[str], None] = lambda text: None,
+    named: int = 0,
 ) -> Committed:
     """Add the rows that a staging store has for `locations`; return where they are.
+
+    named: how many rows the index named at last; fewer now, and another program saved over it.
 
     A database that another program locks is waited for, some minutes; one that was replaced under
     us is written anew. `tell` gets a line about either, again and again while it lasts;
@@ -230,7 +233,7 @@ def commit(
     replaced, waited = 0, False
     while True:
         try:
-            first_row = transact(address, data, locations)
+            first_row = transact(address, data, locations, named)
             break
         except Replaced as error:
             replaced += 1
@@ -248,7 +251,7 @@ def commit(
     return Committed(first_row, digest(iter(data)), waited=bool(replaced or waited))
 
 
-def transact(address: Address, data: list[bytes], locations: Sequence[str]) -> int:
+def transact(address: Address, data: list[bytes], locations: Sequence[str], named: int = 0) -> int:
     """The commit itself, tried once; returns the first row.
 
     Raises Replaced where the database's path led to another file when it was done: the part is then
@@ -267,6 +270,12 @@ def transact(address: Address, data: list[bytes], locations: Sequence[str]) -> i
             species = metadata.read_species(connection, address.species, address.database)
             rows = entry(species, address)
             check_health(address, rows)
+            if len(rows) < named:
+                raise DoctorError(
+                    f"{address.database}: {named - len(rows)} rows that were named are no longer"
+                    " (CPG523): another program saved over the index while this run went on; end"
+                    " that program, then start again"
+                )
             if not rows.keys().isdisjoint(locations):
                 raise DoctorError(
                     f"{address.database}: another program added rows while we computed; start again"

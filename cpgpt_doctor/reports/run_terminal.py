@@ -54,7 +54,7 @@ class Shown:
         self.console = console
         self.last = ""
         self.bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
@@ -81,8 +81,12 @@ class Shown:
     def phase(self, text: str) -> None:
         self.bar.update(self.task, description=text)
         if not self.console.is_terminal and text != self.last:
-            self.console.print(text)
+            self.console.print(text, soft_wrap=True)
         self.last = text
+
+    def note(self, text: str) -> None:
+        """A line that stays."""
+        self.bar.console.print(text, soft_wrap=True)
 
     def advance(self, done: int) -> None:
         task = self.bar.tasks[self.task]
@@ -122,14 +126,16 @@ def proved(checked: dict[str, Any]) -> Iterator[str]:
     if checked["proved_with_unmodified_cpgpt"]:
         yield (
             f"verified: {checked['proved_with_unmodified_cpgpt']} windows gave the same rows when"
-            " unmodified CpGPT embedded them"
+            " unmodified CpGPT embedded them on this device"
         )
     if checked["found_before"]:
+        others = checked["found_before"] > checked["found_computed_again"]
         yield (
             f"looked at: {checked['found_before']} rows that came without a complete record: none"
             " is zero, not a number, or the row of another window;"
             f" {checked['found_computed_again']} of them computed again alone,"
-            f" {equality(checked['found_largest_difference'])}; the others are not proved"
+            f" {equality(checked['found_largest_difference'])}"
+            + ("; the others are not proved" if others else "")
         )
 
 

@@ -184,9 +184,12 @@ def console(stream: TextIO, language: Language, *, ascii_only: bool = False) -> 
             " set PYTHONUTF8=1, or write a file: --output FILE"
         )
     if plain and language == "zh":
-        return Console(file=cast(IO[str], Marks(stream)), highlight=False)
+        return Console(
+            file=cast(IO[str], Marks(stream)), highlight=False, markup=False, emoji=False
+        )
     shown = cast(IO[str], Plain(stream)) if plain else stream
-    return Console(file=shown, highlight=False)
+    # Brackets in a path are no markup of ours.
+    return Console(file=shown, highlight=False, markup=False, emoji=False)
 
 
 class Marks(Plain):
