@@ -10,6 +10,7 @@ from cpgpt_doctor.embed.genome import open_genome
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.probes.collect import QUICK, collect
+from cpgpt_doctor.reports import files
 
 
 def observe(
@@ -43,7 +44,6 @@ def observe(
 
 
 def save(facts: Facts, path: Path) -> None:
-    try:
-        path.write_text(recorded_facts.to_json(facts), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"--save-facts {path}: cannot be written: {error.strerror}") from error
+    """Write facts, whole or not at all, so that `recorded_facts.read` gives the same ones."""
+    # The surrogates of a name that is no Unicode are JSON's own escapes then (\udce9).
+    files.write_text(recorded_facts.to_json(facts), path, "--save-facts")

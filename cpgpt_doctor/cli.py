@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import datetime
 import io
 import os
+import re
 import signal
 import sys
 import time
@@ -21,7 +21,7 @@ from cpgpt_doctor import __version__, config
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import Intent, resolve
-from cpgpt_doctor.reports import stream
+from cpgpt_doctor.reports import files, stream
 from cpgpt_doctor.words import Language, from_locale
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def add_check(commands: Commands) -> None:
         "--dataset", metavar="MODULE:CALLABLE", help="also a dataset of yours, which is imported"
     )
     look.add_argument("--facts", type=Path, metavar="FILE", help="judge facts saved elsewhere")
-    look.add_argument("--save-facts", type=Path, metavar="FILE", help="write what was seen")
+    look.add_argument("--save-facts", type=new_file, metavar="FILE", help="write what was seen")
     look.add_argument(
         "--no-redact",
         action="store_true",
@@ -204,7 +204,7 @@ def add_check(commands: Commands) -> None:
 
 
 def add_shown(out: argparse._ArgumentGroup) -> None:
-    out.add_argument("--output", type=Path, metavar="FILE", help="write the report there")
+    out.add_argument("--output", type=new_file, metavar="FILE", help="write the report there")
     out.add_argument(
         "--lang", choices=("en", "zh"), help="English or Chinese (default: the locale's)"
     )
@@ -336,18 +336,27 @@ def add_bench(commands: Commands) -> None:
         help="of CpGPT's workers (default: the platform's)",
     )
     bench.add_argument("--format", choices=("terminal", "json"), default="terminal")
-    bench.add_argument("--plot", type=Path, metavar="FILE", help="also draw a chart, .svg or .png")
+    bench.add_argument(
+        "--plot", type=new_file, metavar="FILE", help="also draw a chart, .svg or .png"
+    )
     bench.set_defaults(run=run_bench)
 
 
+def new_file(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("the name of a file is needed, not an empty one")
+    return Path(text)
+
+
 def count(text: str) -> int:
-    if not text.isdigit():
+    # More digits than any number of processes or windows has, and than int() may refuse.
+    if not re.fullmatch("[0-9]{1,18}", text):
         raise argparse.ArgumentTypeError(f"a whole number from 0 is needed, not {text!r}")
     return int(text)
 
 
 def positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    if not re.fullmatch("[0-9]{1,18}", text) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a whole number from 1 is needed, not {text!r}")
     return int(text)
 
@@ -390,7 +399,8 @@ def run_check(args: argparse.Namespace) -> int:
         from cpgpt_doctor import baseline
 
         accepted = baseline.read(args.baseline)
-    writable(args.output)
+    files.check(args.output, "--output")
+    files.check(args.save_facts, "--save-facts")
 
     intent = Intent(
         via=args.via,
@@ -473,32 +483,19 @@ def show_report(
                 stream_of_step.write(github.summary(report, language))
 
 
-def writable(path: Path | None) -> None:
-    """Refuse, before any work, an --output that cannot be written."""
-    if path is not None and not path.parent.is_dir():
-        raise InputError(f"--output {path}: there is no folder {path.parent}")
-
-
 def write(text: str, path: Path | None) -> None:
-    """Write a report: to standard output as UTF-8, or whole to the file, or not at all."""
+    """Write a report as UTF-8: to standard output, or to the file."""
     if path is None:
         stream.write_utf8(text)
-        return
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # where nothing can be written, nothing can be removed
-            partial.unlink()
-        raise InputError(f"--output {path}: cannot be written: {error.strerror}") from error
+    else:
+        files.write_text(text, path, "--output")
 
 
 def run_explain(args: argparse.Namespace) -> int:
     from cpgpt_doctor import explain
 
     language: Language = args.lang or from_locale()
-    writable(args.output)
+    files.check(args.output, "--output")
     if args.log is not None and args.code is not None:
         raise InputError("explain takes a CODE or --log FILE, not both")
     plain = args.format == "terminal" and not args.output

@@ -170,9 +170,14 @@ def needed(value: bool) -> None:
 
 def write_utf8(text: str) -> None:
     """Write a document to standard output: UTF-8, whatever the terminal's encoding."""
+    write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(data: bytes) -> None:
+    """Write to standard output what is no text of the terminal's."""
     output = standard_output()
     assert isinstance(output, Guarded)
-    output.write_bytes(text.encode("utf-8", "backslashreplace"))
+    output.write_bytes(data)
 
 
 def console(stream: TextIO, language: Language, *, ascii_only: bool = False) -> Console:
