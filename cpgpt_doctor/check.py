@@ -21,9 +21,13 @@ def observe(
     deep: bool = False,
     dna_llm: str | None = None,
     dataset: str | None = None,
+    dataset_folder: Path | None = None,
     recorded: Path | None = None,
 ) -> Facts:
-    """Facts of the environment of `python`, or those of the file `recorded`."""
+    """Facts of the environment of `python`, or those of the file `recorded`.
+
+    dataset_folder: where the dataset's module lies (default: the current folder).
+    """
     if recorded is not None:
         return recorded_facts.read(recorded)
     if genome is not None:
@@ -40,6 +44,7 @@ def observe(
         deep=deep,
         dna_llm=dna_llm,
         dataset=dataset,
+        dataset_folder=str(dataset_folder or Path.cwd()),
     )
 
 

@@ -15,8 +15,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from rich.console import Console
-
 from cpgpt_doctor import __version__, config
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.findings import Severity
@@ -416,6 +414,7 @@ def run_check(args: argparse.Namespace) -> int:
         deep=args.deep,
         dna_llm=args.dna_llm,
         dataset=args.dataset,
+        dataset_folder=args.dataset_folder,
         recorded=args.facts,
     )
     if args.save_facts or args.format in SHARED:
@@ -450,7 +449,7 @@ def show_report(
             terminal.render(report, shown, language, verbose=args.verbose)
         else:
             text = io.StringIO()
-            plain = Console(file=text, width=100, highlight=False)
+            plain = stream.Clean(file=text, width=100, highlight=False)
             terminal.render(report, plain, language, verbose=args.verbose)
             write(text.getvalue(), args.output)
     elif args.format == "markdown":
@@ -479,8 +478,7 @@ def show_report(
         write(github.render(report, language), args.output)
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if summary:
-            with Path(summary).open("a", encoding="utf-8") as stream_of_step:
-                stream_of_step.write(github.summary(report, language))
+            append(github.summary(report, language), Path(summary))
 
 
 def write(text: str, path: Path | None) -> None:
@@ -489,6 +487,18 @@ def write(text: str, path: Path | None) -> None:
         stream.write_utf8(text)
     else:
         files.write_text(text, path, "--output")
+
+
+def append(text: str, summary: Path) -> None:
+    """Add to the summary of a step, to which others add as well."""
+    try:
+        with summary.open("a", encoding="utf-8", errors="backslashreplace") as out:
+            out.write(text)
+    except OSError as error:
+        raise DoctorError(
+            f"the report was written, the step's summary was not: {summary} cannot be written:"
+            f" {error.strerror}; unset GITHUB_STEP_SUMMARY, or name a file that can be written"
+        ) from error
 
 
 def run_explain(args: argparse.Namespace) -> int:
@@ -542,6 +552,8 @@ def embed(args: argparse.Namespace) -> int:
     console = stream.console(output, "en")
     notes = stream.console(sys.stderr, "en")
     if args.demo:
+        if args.locations is not None:
+            raise InputError("--demo has locations of its own; leave --locations out")
         args.dependencies_dir, args.locations = demo.make(args.python, args.dependencies_dir, notes)
     for option in ("dependencies_dir", "locations"):
         if getattr(args, option) is None:
@@ -611,6 +623,15 @@ def run_bench(args: argparse.Namespace) -> int:
     return 0
 
 
+def working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise InputError(
+            f"the folder that you are in is gone ({error.strerror}); go to one that is there: cd ~"
+        ) from error
+
+
 class Terminated(KeyboardInterrupt):
     """A signal asked us to end; what Ctrl-C would have ended is to be ended, too."""
 
@@ -649,11 +670,15 @@ def command(argv: list[str] | None) -> int:
     except SystemExit as ended:  # after --help, --version, or an error
         return int(ended.code or 0)
     try:
+        if args.command != "explain":  # which looks at nothing here
+            here = working_folder()
         if args.command == "check":
             said = args
-            values, path = config.settings(Path.cwd(), args.parser)
-            args.parser.set_defaults(**values)
+            values, path = config.settings(here, args.parser)
+            args.parser.set_defaults(**values, dataset_folder=here)
             args = top.parse_args(argv)
+            if path is not None and args.dataset is not None and said.dataset is None:
+                args.dataset_folder = path.parent
             if args.facts is not None:
                 for each in ("genome", "quick", "deep", "dataset"):
                     if getattr(args, each):
@@ -681,4 +706,4 @@ def command(argv: list[str] | None) -> int:
 
 def complain(line: str) -> None:
     """An error is one line, whatever a file's name or a library's message holds."""
-    print("cpgpt-doctor:", " ".join(line.split()), file=sys.stderr)
+    print("cpgpt-doctor:", " ".join(stream.visible(line).split()), file=sys.stderr)

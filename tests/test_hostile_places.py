@@ -400,6 +400,7 @@ def test_names_with_other_letters_under_lang_c(usual: dict[str, str], tmp_path: 
     assert ran.stderr == b""
 
 
+GONE = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
 # What each option for a new file takes to write one, quickly.
 WRITTEN = {
     "check --output": (
@@ -604,3 +605,38 @@ def test_facts_taken_in_a_folder_whose_name_is_no_unicode_can_be_read_again(tmp_
     host = facts_of.read(place / "facts.json").host
     assert host
     assert host.disk.path == str(place)
+
+
+@posix
+@pytest.mark.parametrize("command", ["check", "check --facts", "run-embed --demo", "bench"])
+def test_a_folder_that_is_gone_is_one_line_with_what_to_do(tmp_path: Path, command: str) -> None:
+    asked = [*command.split(), *([RECORDED] if "--facts" in command else [])]
+    ran = start("sh", "-c", GONE, "sh", *DOCTOR, *asked, folder=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    (line,) = ran.stderr.decode().splitlines()
+    assert line.startswith("cpgpt-doctor: the folder that you are in is gone (")
+    assert "cd ~" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@posix
+def test_a_page_needs_no_folder(tmp_path: Path) -> None:
+    ran = start("sh", "-c", GONE, "sh", *DOCTOR, "explain", "CPG201", folder=tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert b"CPG201" in ran.stdout
+
+
+@as_root
+def test_a_folder_above_that_may_not_be_looked_into_has_no_table(tmp_path: Path) -> None:
+    (closed := tmp_path / "closed").mkdir()
+    (place := closed / "place").mkdir()
+    place.chmod(0o777)
+    (closed / "pyproject.toml").write_text("[tool.cpgpt-doctor]\nnone = 1\n")
+    closed.chmod(0o700)
+    script = (
+        "import os, sys\nfrom pathlib import Path\nfrom cpgpt_doctor import cli, config\n"
+        "cli.parser()\nos.setegid(65534)\nos.seteuid(65534)\n"
+        "print(config.settings(Path.cwd(), cli.parser()))\n"
+    )
+    ran = start(sys.executable, "-c", script, folder=place)
+    assert (ran.returncode, ran.stdout) == (0, b"({}, None)\n"), ran.stderr
