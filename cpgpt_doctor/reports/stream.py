@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import json
 import os
 import re
 import sys
@@ -215,6 +216,15 @@ def usual_size(variables: Mapping[str, str]) -> dict[str, str]:
 def visible(plain: str) -> str:
     """Control characters, as those that colour a terminal, made harmless; whitespace stays."""
     return re.sub(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", plain)
+
+
+def json_text(data: object) -> str:
+    """JSON of the same data in which every control character is an escape.
+
+    json leaves those from DEL on as they are, by which some terminals take commands, too.
+    """
+    text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    return re.sub(r"[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class Clean(Console):
