@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # PyTorch's own index has builds without CUDA; where it cannot be reached, PyPI's build is taken.
 TORCH := --retries 1 --timeout 30 --extra-index-url https://download.pytorch.org/whl/cpu torch==2.13.0
+PARALLEL := --numprocesses auto --dist worksteal
 FAMILIES := $(VENV)/families/0.0.3 $(VENV)/families/0.0.7
 
 .PHONY: demo test test-full lint clean
@@ -14,10 +15,10 @@ demo: $(VENV)/ready
 	$(BIN)/cpgpt-doctor run-embed --demo
 
 test: $(VENV)/ready $(FAMILIES) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-full: $(VENV)/ready $(FAMILIES) lint
-	$(BIN)/python -m pytest -m "full or not full"
+	$(BIN)/python -m pytest $(PARALLEL) -m "full or not full"
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

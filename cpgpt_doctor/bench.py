@@ -17,7 +17,7 @@ from cpgpt_doctor import __version__
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.facts import ProbeFailure, build
 from cpgpt_doctor.probes import runner
-from cpgpt_doctor.probes.collect import scratch_folder
+from cpgpt_doctor.probes.collect import no_interpreter, scratch_folder
 
 SCHEMA = "cpgpt-doctor/bench/v1"
 WORKERS = (0, 2, 4, 8)
@@ -150,7 +150,14 @@ def measure(
             "rounds": rounds,
         }
         seconds = SECONDS + SECONDS_A_WINDOW * windows * rounds * (len(workers) + 1)
+        tried = runner.run(
+            "python", python, "cpgpt_doctor.patient.python", {"scratch": scratch}, SECONDS
+        )
+        if isinstance(tried, ProbeFailure):
+            raise no_interpreter(python, tried)
         answer = runner.run("bench", python, "cpgpt_doctor.patient.bench", request, seconds)
+        if isinstance(answer, ProbeFailure):
+            refuse_what_is_missing(python, scratch)
     if isinstance(answer, ProbeFailure):
         last = (answer.output.strip().splitlines() or ["it printed nothing"])[-1]
         raise DoctorError(f"the bench did not end well ({answer.kind}, {answer.detail}): {last}")
@@ -158,6 +165,18 @@ def measure(
         raise InputError(answer["refused"])
     measured: Measured = build(answer["measured"], Measured)
     return measured
+
+
+def refuse_what_is_missing(python: str, scratch: str) -> None:
+    """Raise InputError where the bench failed since the environment is not CpGPT's."""
+    request = {"scratch": scratch}
+    answer = runner.run("needed", python, "cpgpt_doctor.patient.needed", request, SECONDS)
+    if not isinstance(answer, ProbeFailure) and answer["missing"]:
+        raise InputError(
+            f"{answer['missing']} cannot be imported by {python} ({answer['error']}); name the"
+            f" interpreter that runs CpGPT with --python, or see: cpgpt-doctor explain"
+            f" {answer['code']}"
+        )
 
 
 def share(setting: Setting, forward: Forward | None) -> float | None:

@@ -10,6 +10,7 @@ from cpgpt_doctor.embed.genome import open_genome
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.probes.collect import QUICK, collect
+from cpgpt_doctor.reports import files
 
 
 def observe(
@@ -20,9 +21,13 @@ def observe(
     deep: bool = False,
     dna_llm: str | None = None,
     dataset: str | None = None,
+    dataset_folder: Path | None = None,
     recorded: Path | None = None,
 ) -> Facts:
-    """Facts of the environment of `python`, or those of the file `recorded`."""
+    """Facts of the environment of `python`, or those of the file `recorded`.
+
+    dataset_folder: where the dataset's module lies (default: the current folder).
+    """
     if recorded is not None:
         return recorded_facts.read(recorded)
     if genome is not None:
@@ -39,11 +44,11 @@ def observe(
         deep=deep,
         dna_llm=dna_llm,
         dataset=dataset,
+        dataset_folder=str(dataset_folder or Path.cwd()),
     )
 
 
 def save(facts: Facts, path: Path) -> None:
-    try:
-        path.write_text(recorded_facts.to_json(facts), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"--save-facts {path}: cannot be written: {error.strerror}") from error
+    """Write facts, whole or not at all, so that `recorded_facts.read` gives the same ones."""
+    # The surrogates of a name that is no Unicode are JSON's own escapes then (\udce9).
+    files.write_text(recorded_facts.to_json(facts), path, "--save-facts")

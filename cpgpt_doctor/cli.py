@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import datetime
 import io
 import os
+import re
 import signal
 import sys
 import time
@@ -15,13 +15,11 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from rich.console import Console
-
 from cpgpt_doctor import __version__, config
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import Intent, resolve
-from cpgpt_doctor.reports import stream
+from cpgpt_doctor.reports import files, stream
 from cpgpt_doctor.words import Language, from_locale
 
 if TYPE_CHECKING:
@@ -173,7 +171,7 @@ def add_check(commands: Commands) -> None:
         "--dataset", metavar="MODULE:CALLABLE", help="also a dataset of yours, which is imported"
     )
     look.add_argument("--facts", type=Path, metavar="FILE", help="judge facts saved elsewhere")
-    look.add_argument("--save-facts", type=Path, metavar="FILE", help="write what was seen")
+    look.add_argument("--save-facts", type=new_file, metavar="FILE", help="write what was seen")
     look.add_argument(
         "--no-redact",
         action="store_true",
@@ -204,7 +202,7 @@ def add_check(commands: Commands) -> None:
 
 
 def add_shown(out: argparse._ArgumentGroup) -> None:
-    out.add_argument("--output", type=Path, metavar="FILE", help="write the report there")
+    out.add_argument("--output", type=new_file, metavar="FILE", help="write the report there")
     out.add_argument(
         "--lang", choices=("en", "zh"), help="English or Chinese (default: the locale's)"
     )
@@ -336,18 +334,27 @@ def add_bench(commands: Commands) -> None:
         help="of CpGPT's workers (default: the platform's)",
     )
     bench.add_argument("--format", choices=("terminal", "json"), default="terminal")
-    bench.add_argument("--plot", type=Path, metavar="FILE", help="also draw a chart, .svg or .png")
+    bench.add_argument(
+        "--plot", type=new_file, metavar="FILE", help="also draw a chart, .svg or .png"
+    )
     bench.set_defaults(run=run_bench)
 
 
+def new_file(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("the name of a file is needed, not an empty one")
+    return Path(text)
+
+
 def count(text: str) -> int:
-    if not text.isdigit():
+    # More digits than any number of processes or windows has, and than int() may refuse.
+    if not re.fullmatch("[0-9]{1,18}", text):
         raise argparse.ArgumentTypeError(f"a whole number from 0 is needed, not {text!r}")
     return int(text)
 
 
 def positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    if not re.fullmatch("[0-9]{1,18}", text) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a whole number from 1 is needed, not {text!r}")
     return int(text)
 
@@ -360,10 +367,12 @@ def codes(text: str) -> tuple[str, ...]:
     for prefix in prefixes:
         if not any(rule.code.startswith(prefix) for rule in RULES):
             if any(code.startswith(prefix) for code in pages.codes()):
-                raise argparse.ArgumentTypeError(
-                    f"check does not look for {prefix}: such failures are recognised in logs:"
-                    " cpgpt-doctor explain --log FILE"
+                where = (
+                    "such failures are recognised in logs: cpgpt-doctor explain --log FILE"
+                    if prefix.startswith("CPG7")
+                    else "run-embed does; its page: cpgpt-doctor explain CODE"
                 )
+                raise argparse.ArgumentTypeError(f"check does not look for {prefix}: {where}")
             raise argparse.ArgumentTypeError(
                 f"no rule's code begins with {prefix!r}; they are listed by: cpgpt-doctor explain"
             )
@@ -390,7 +399,8 @@ def run_check(args: argparse.Namespace) -> int:
         from cpgpt_doctor import baseline
 
         accepted = baseline.read(args.baseline)
-    writable(args.output)
+    files.check(args.output, "--output")
+    files.check(args.save_facts, "--save-facts")
 
     intent = Intent(
         via=args.via,
@@ -406,6 +416,7 @@ def run_check(args: argparse.Namespace) -> int:
         deep=args.deep,
         dna_llm=args.dna_llm,
         dataset=args.dataset,
+        dataset_folder=args.dataset_folder,
         recorded=args.facts,
     )
     if args.save_facts or args.format in SHARED:
@@ -440,7 +451,7 @@ def show_report(
             terminal.render(report, shown, language, verbose=args.verbose)
         else:
             text = io.StringIO()
-            plain = Console(file=text, width=100, highlight=False, markup=False, emoji=False)
+            plain = stream.Clean(file=text, width=100, highlight=False, markup=False, emoji=False)
             terminal.render(report, plain, language, verbose=args.verbose)
             write(text.getvalue(), args.output)
     elif args.format == "markdown":
@@ -469,36 +480,34 @@ def show_report(
         write(github.render(report, language), args.output)
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if summary:
-            with Path(summary).open("a", encoding="utf-8") as stream_of_step:
-                stream_of_step.write(github.summary(report, language))
-
-
-def writable(path: Path | None) -> None:
-    """Refuse, before any work, an --output that cannot be written."""
-    if path is not None and not path.parent.is_dir():
-        raise InputError(f"--output {path}: there is no folder {path.parent}")
+            append(github.summary(report, language), Path(summary))
 
 
 def write(text: str, path: Path | None) -> None:
-    """Write a report: to standard output as UTF-8, or whole to the file, or not at all."""
+    """Write a report as UTF-8: to standard output, or to the file."""
     if path is None:
         stream.write_utf8(text)
-        return
-    partial = path.with_name(f".{path.name}.partial")
+    else:
+        files.write_text(text, path, "--output")
+
+
+def append(text: str, summary: Path) -> None:
+    """Add to the summary of a step, to which others add as well."""
     try:
-        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-        partial.replace(path)
+        with summary.open("a", encoding="utf-8", errors="backslashreplace") as out:
+            out.write(text)
     except OSError as error:
-        with contextlib.suppress(OSError):  # where nothing can be written, nothing can be removed
-            partial.unlink()
-        raise InputError(f"--output {path}: cannot be written: {error.strerror}") from error
+        raise DoctorError(
+            f"the report was written, the step's summary was not: {summary} cannot be written:"
+            f" {error.strerror}; unset GITHUB_STEP_SUMMARY, or name a file that can be written"
+        ) from error
 
 
 def run_explain(args: argparse.Namespace) -> int:
     from cpgpt_doctor import explain
 
     language: Language = args.lang or from_locale()
-    writable(args.output)
+    files.check(args.output, "--output")
     if args.log is not None and args.code is not None:
         raise InputError("explain takes a CODE or --log FILE, not both")
     plain = args.format == "terminal" and not args.output
@@ -545,6 +554,8 @@ def embed(args: argparse.Namespace) -> int:
     console = stream.console(output, "en")
     notes = stream.console(sys.stderr, "en")
     if args.demo:
+        if args.locations is not None:
+            raise InputError("--demo has locations of its own; leave --locations out")
         args.dependencies_dir, args.locations = demo.make(args.python, args.dependencies_dir, notes)
     for option in ("dependencies_dir", "locations"):
         if getattr(args, option) is None:
@@ -615,6 +626,15 @@ def run_bench(args: argparse.Namespace) -> int:
     return 0
 
 
+def working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise InputError(
+            f"the folder that you are in is gone ({error.strerror}); go to one that is there: cd ~"
+        ) from error
+
+
 class Terminated(KeyboardInterrupt):
     """A signal asked us to end; what Ctrl-C would have ended is to be ended, too."""
 
@@ -653,11 +673,15 @@ def command(argv: list[str] | None) -> int:
     except SystemExit as ended:  # after --help, --version, or an error
         return int(ended.code or 0)
     try:
+        if args.command != "explain":  # which looks at nothing here
+            here = working_folder()
         if args.command == "check":
             said = args
-            values, path = config.settings(Path.cwd(), args.parser)
-            args.parser.set_defaults(**values)
+            values, path = config.settings(here, args.parser)
+            args.parser.set_defaults(**values, dataset_folder=here)
             args = top.parse_args(argv)
+            if path is not None and args.dataset is not None and said.dataset is None:
+                args.dataset_folder = path.parent
             if args.facts is not None:
                 for each in ("genome", "quick", "deep", "dataset"):
                     if getattr(args, each):
@@ -685,4 +709,4 @@ def command(argv: list[str] | None) -> int:
 
 def complain(line: str) -> None:
     """An error is one line, whatever a file's name or a library's message holds."""
-    print("cpgpt-doctor:", " ".join(line.split()), file=sys.stderr)
+    print("cpgpt-doctor:", " ".join(stream.visible(line).split()), file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,10 @@ def settings(folder: Path, command: argparse.ArgumentParser) -> tuple[dict[str, 
     that its option does not take."""
     for parent in (folder, *folder.parents):
         path = parent / "pyproject.toml"
-        if path.is_file():
-            tool = load(path).get("tool", {})
-            if "cpgpt-doctor" in tool:
+        # Not Path.is_file(), which raises an error in a folder that may not be looked into.
+        if os.path.isfile(path):  # noqa: PTH113
+            tool = load(path).get("tool")
+            if isinstance(tool, dict) and "cpgpt-doctor" in tool:
                 return converted(tool["cpgpt-doctor"], path, command), path
     return {}, None
 
@@ -37,7 +39,7 @@ def load(path: Path) -> dict[str, Any]:
         table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, lists in lists
         raise InputError(f"{path}: not TOML: {error}") from error
     return table
 
@@ -63,13 +65,15 @@ def converted(table: object, path: Path, command: argparse.ArgumentParser) -> di
 def from_its_folder(action: argparse.Action, value: Any, path: Path) -> Any:
     """A path in the file is meant from the file's folder, wherever check runs.
 
-    An interpreter's name without a folder is looked up on the PATH, as a shell does.
+    `~` is the home folder. An interpreter's name without a folder is looked up on the PATH, as a
+    shell does.
     """
-    if isinstance(value, Path):
-        return path.parent / value
-    if action.dest == "python" and Path(value).name != value:
-        return str(path.parent / value)
-    return value
+    is_path = isinstance(value, Path) or (action.dest == "python" and Path(value).name != value)
+    if not is_path:
+        return value
+    # Not Path.expanduser(), which raises an error for a user who is none.
+    absolute = path.parent / os.path.expanduser(value)  # noqa: PTH111
+    return absolute if isinstance(value, Path) else str(absolute)
 
 
 def known(key: str, options: dict[str, argparse.Action], path: Path) -> bool:
@@ -89,6 +93,8 @@ def convert(action: argparse.Action, value: Any, where: str) -> Any:
     text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
     if isinstance(value, (bool, dict)):
         raise InputError(f"{where}: a text or a number is needed, not {value!r}")
+    if "\0" in text:
+        raise InputError(f"{where}: holds a zero byte")
     if action.choices is not None and text not in action.choices:
         raise InputError(f"{where}: {text!r} is none of {', '.join(map(str, action.choices))}")
     if action.type is None:

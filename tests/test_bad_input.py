@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import re
 import shutil
@@ -10,10 +11,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlitedict
 
+from cpgpt_doctor import check, cli
+from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.probes import collect
+from tests import recorded
 from tests.conftest import World, write_genome
 
 NOTE = "examining the environment, the genome and the locations"
@@ -391,7 +397,7 @@ def test_a_check_names_what_it_cannot_read_or_write(world: World) -> None:
     none = world.folder / "none" / "x"
     assert refused(world, "check", "--genome", none) == f"--genome {none}: no such file"
     line = refused(world, "check", "--quick", "--save-facts", none)
-    assert line == f"--save-facts {none}: cannot be written: No such file or directory"
+    assert line == f"--save-facts {none}: there is no folder {none.parent}"
 
 
 def test_debug_shows_where_an_error_came_from(world: World, dependencies: Path) -> None:
@@ -401,3 +407,200 @@ def test_debug_shows_where_an_error_came_from(world: World, dependencies: Path) 
     assert "Traceback (most recent call last)" in ran.stderr
     assert "locations.py" in ran.stderr
     assert ran.stderr.splitlines()[-1].startswith("cpgpt-doctor: ")
+
+
+RECORDED = Path(recorded.__file__).with_name("linux-py313-cpgpt0.0.7.json")
+
+
+@pytest.mark.parametrize("value", ["²", "٣", "9" * 5000, " 4", "+4", ""])
+@pytest.mark.parametrize("option", ["--num-workers", "--batch-size"])
+def test_a_number_that_is_no_plain_number_is_refused(world: World, option: str, value: str) -> None:
+    line = refused(world, "check", "--facts", RECORDED, option, value)
+    assert f"argument {option}: a whole number from " in line
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('[tool.cpgpt-doctor]\nnum-workers = "²"', "tool.cpgpt-doctor.num-workers: a whole number"),
+        ("[tool.cpgpt-doctor]\nbatch-size = 0", "tool.cpgpt-doctor.batch-size: a whole number"),
+        (
+            '[tool.cpgpt-doctor]\npython = "a\\u0000b"',
+            "tool.cpgpt-doctor.python: holds a zero byte",
+        ),
+        (f"many = {'9' * 5000}", "not TOML"),
+        (f"deep = {'[' * 20_000}{']' * 20_000}", "not TOML"),
+    ],
+    ids=["superscript", "zero", "zero byte", "digits", "nested"],
+)
+def test_a_pyproject_that_does_not_fit_is_named(world: World, content: str, said: str) -> None:
+    path = world.folder / "pyproject.toml"
+    path.write_text(f"{content}\n", encoding="utf-8")
+    line = refused(world, "check", "--facts", RECORDED)
+    assert line.startswith(f"{path}: {said}")
+
+
+@pytest.mark.parametrize("content", ["tool = 5", 'tool = "cpgpt-doctor"', "tool = []"])
+def test_a_pyproject_without_tables_of_tools_is_none_of_ours(world: World, content: str) -> None:
+    (world.folder / "pyproject.toml").write_text(f"{content}\n")
+    ran = world.doctor("check", "--facts", RECORDED, "--fail-on", "never", cwd=world.folder)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_the_home_folder_in_pyproject_is_known_by_its_sign(world: World) -> None:
+    home = World(world.folder, world.genome, {"HOME": str(world.folder / "home")})
+    path = world.folder / "pyproject.toml"
+    for option in ("python", "genome", "baseline"):
+        path.write_text(f'[tool.cpgpt-doctor]\n{option} = "~/x/none"\n')
+        line = refused(home, "check")
+        assert line.startswith(f"--{option} {world.folder / 'home' / 'x' / 'none'}: ")
+    path.write_text('[tool.cpgpt-doctor]\nbaseline = "~nobody-of-this-name/x"\n')
+    line = refused(home, "check")
+    assert line.startswith(f"--baseline {world.folder}/~nobody-of-this-name/x: ")
+
+
+def test_locations_beside_a_demo_are_refused_and_not_replaced(world: World) -> None:
+    line = refused(world, "run-embed", "--demo", "--locations", given(world, "1:5\n"))
+    assert line == "--demo has locations of its own; leave --locations out"
+
+
+def test_a_bench_without_what_cpgpt_needs_names_the_rule(
+    world: World, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    bare = tmp_path_factory.mktemp("bare") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+    python = bare / "bin" / "python"
+    ran = world.doctor("bench", "--python", python, cwd=world.folder)
+    assert ran.returncode == 2, ran.stderr
+    assert ran.stderr.splitlines()[-1] == (
+        f"cpgpt-doctor: torch cannot be imported by {python} (ModuleNotFoundError: No module named"
+        " 'torch'); name the interpreter that runs CpGPT with --python, or see: cpgpt-doctor"
+        " explain CPG401"
+    )
+    packages = Path(next(bare.glob("lib/python3*/site-packages")))
+    for name in ("torch", "numpy", "pyfaidx", "transformers"):
+        (packages / f"{name}.py").write_text("")
+    ran = world.doctor("bench", "--python", python, cwd=world.folder)
+    assert ran.returncode == 2, ran.stderr
+    assert "cpgpt cannot be imported by" in ran.stderr
+    assert ran.stderr.endswith("explain CPG402\n")
+
+
+@pytest.mark.parametrize(
+    ("python", "said"),
+    [
+        ("/no/such/python", "cannot be started: No such file or directory"),
+        (shutil.which("true"), "does not work as a Python interpreter: it printed nothing"),
+    ],
+)
+def test_a_bench_names_an_interpreter_that_is_none(world: World, python: str, said: str) -> None:
+    ran = world.doctor("bench", "--python", python, cwd=world.folder)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.splitlines()[-1] == f"cpgpt-doctor: --python {python}: {said}"
+
+
+def test_a_dataset_of_pyproject_lies_in_its_folder_and_one_of_the_call_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Imported by a real probe; the others are left out."""
+    (here := tmp_path / "project" / "scripts").mkdir(parents=True)
+    module = "class D(list): pass\ndef made(): return D([{}])\n"
+    (tmp_path / "project" / "ourdata.py").write_text(module.format(1))
+    (here / "mydata.py").write_text(module.format(2))
+    (tmp_path / "project" / "pyproject.toml").write_text(
+        '[tool.cpgpt-doctor]\ndataset = "ourdata:made"\nfail-on = "never"\n'
+    )
+    seen = []
+
+    def observe(**asked: Any) -> Facts:
+        seen.append(
+            collect.collect(
+                asked["python"],
+                dataset=asked["dataset"],
+                dataset_folder=str(asked["dataset_folder"]),
+                leave_out=tuple(collect.PROBES.keys() - {"python", "own_dataset"}),
+            )
+        )
+        return seen[-1]
+
+    monkeypatch.setattr(check, "observe", observe)
+    monkeypatch.chdir(here)
+    cli.main(["check"])
+    cli.main(["check", "--dataset", "mydata:made"])
+    cli.main(["check", "--dataset", "ourdata:made"])
+    outcomes = [facts.own_dataset.outcome for facts in seen if facts.own_dataset]
+    assert [each.ok for each in outcomes] == [True, True, False]
+    assert outcomes[2].error == "No module named 'ourdata'"
+
+
+ESCAPES = "\x1b]0;title\x07\x1b[2J\x9b2Jgone\x7f\rover"
+FORMS = ("terminal", "markdown", "html", "json", "sarif", "github", "junit")
+
+
+@pytest.fixture
+def hostile(world: World) -> Path:
+    """Facts with an error whose text clears a screen and sets a window's title."""
+    data = json.loads(RECORDED.read_text(encoding="utf-8"))
+    data["packages"]["cpgpt"] = None
+    data["embedder"] = None
+    error = {"ok": False, "error_type": "ImportError", "error": f"bad {ESCAPES}", "seconds": 1.0}
+    data["accelerator"] = {**data["accelerator"], "outcome": error, "torch": None}
+    data["python"]["executable"] = f"/bin/{ESCAPES}"
+    path = world.folder / "hostile.json"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("placed", ["shown", "file", "in colour"])
+def test_no_text_of_an_error_commands_the_terminal(
+    world: World, hostile: Path, form: str, placed: str
+) -> None:
+    summary = world.folder / "summary"
+    variables = {"GITHUB_STEP_SUMMARY": str(summary)}
+    if placed == "in colour":
+        variables["FORCE_COLOR"] = "1"
+    asked = ("--verbose", "--fail-on", "never", "--format", form)
+    place = ("--output", "report") if placed == "file" else ()
+    there = World(world.folder, world.genome, variables)
+    ran = there.doctor("check", "--facts", hostile, *asked, *place, cwd=world.folder)
+    assert ran.returncode == 0, ran.stderr
+    text = (world.folder / "report").read_text("utf-8") if placed == "file" else ran.stdout
+    if form == "github":
+        text += summary.read_text("utf-8")
+    assert "CPG401" in text
+    if form == "terminal" and placed == "in colour":
+        assert "\x1b[" in text
+        text = re.sub(r"\x1b\[[\d;]*m", "", text)
+    assert not set(text) & set("\x1b\x07\x9b\x7f")
+
+
+def test_no_name_in_an_error_line_commands_the_terminal(world: World) -> None:
+    line = refused(world, "check", "--facts", ESCAPES)
+    assert not set(line) & set("\x1b\x07\x9b\x7f")
+    line = refused(world, "check", f"--{ESCAPES}")
+    assert not set(line) & set("\x1b\x07\x9b\x7f")
+
+
+def test_no_error_in_a_log_commands_the_terminal(world: World) -> None:
+    log = given(world, f"Traceback (most recent call last):\nValueError: {ESCAPES}\n")
+    for form in ("terminal", "markdown"):
+        ran = world.doctor("explain", "--log", log, "--format", form)
+        assert ran.returncode == 1, ran.stderr
+        assert "ValueError" in ran.stdout
+        assert not set(ran.stdout) & set("\x1b\x07\x9b\x7f")
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "19", "²", "-5", "x", "9" * 30])
+def test_a_width_that_no_terminal_has_is_not_taken(world: World, columns: str) -> None:
+    def shown(variables: dict[str, str], *asked: object) -> str:
+        there = World(world.folder, world.genome, variables)
+        ran = there.doctor(*asked)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    for asked in (("check", "--facts", RECORDED, "--fail-on", "never"), ("explain", "CPG201")):
+        usual = shown({}, *asked)
+        assert len(usual) > 1000
+        assert shown({"COLUMNS": columns, "LINES": columns}, *asked) == usual
+        assert shown({"COLUMNS": "40"}, *asked) != usual

@@ -333,3 +333,23 @@ def test_real_pre_commit_stops_a_commit_by_the_environment_that_args_name(
     unconcerned = commit("notes.txt")
     assert unconcerned.returncode == 0
     assert "no files to check" in unconcerned.stdout
+
+
+@pytest.mark.parametrize("name", ["none/summary", "folder"])
+def test_a_summary_that_cannot_be_written_is_said_after_the_report(
+    bare: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    asked = ("check", "--quick", "--python", bare, "--format", "github")
+    ran = subprocess.run(
+        [sys.executable, "-m", "cpgpt_doctor", *asked],
+        cwd=tmp_path,
+        env=clean_environment(GITHUB_STEP_SUMMARY=name),
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert ran.returncode == 3
+    assert "CPG402" in ran.stdout
+    (line,) = ran.stderr.splitlines()
+    assert f"the step's summary was not: {name} cannot be written: " in line
+    assert line.endswith("; unset GITHUB_STEP_SUMMARY, or name a file that can be written")

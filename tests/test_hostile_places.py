@@ -18,6 +18,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from cpgpt_doctor import facts as facts_of
 from cpgpt_doctor.reports.stream import Guarded
 from tests import recorded
 from tests.environment import clean_environment, on_disk
@@ -397,3 +398,245 @@ def test_names_with_other_letters_under_lang_c(usual: dict[str, str], tmp_path: 
     ran = start(*DOCTOR, "check", "--quick", "--verbose", folder=place, variables=ASCII_ONLY)
     assert ran.returncode in (0, 1), ran.stderr
     assert ran.stderr == b""
+
+
+GONE = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+# What each option for a new file takes to write one, quickly.
+WRITTEN = {
+    "check --output": (
+        *(*DOCTOR, "check", "--facts", str(RECORDED), "--fail-on", "never"),
+        *("--format", "json", "--output"),
+    ),
+    "check --save-facts": (
+        *(*DOCTOR, "check", "--facts", str(RECORDED), "--fail-on", "never", "--save-facts"),
+    ),
+    "explain --output": (*DOCTOR, "explain", "CPG201", "--format", "markdown", "--output"),
+    "bench --plot": (*BENCH, "--plot"),
+}
+BEGINS = {"explain --output": b"# ", "bench --plot": b"<?xml"}
+
+
+def named(path: Path, asked: str) -> Path:
+    """A chart's name has to end in .svg."""
+    return path.with_name(path.name + ".svg") if asked == "bench --plot" else path
+
+
+def written(asked: str, path: object, folder: Path) -> bytes:
+    """Write a new file by the option; the line that is said, which is none where it works."""
+    repository = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    ran = start(*WRITTEN[asked], path, folder=folder, variables=repository)
+    lines = [line for line in ran.stderr.splitlines() if not line.startswith(b"measuring")]
+    assert (ran.returncode, len(lines)) in ((0, 0), (2, 1)), ran.stderr
+    return b"".join(lines)
+
+
+def whole(data: bytes, asked: str) -> bool:
+    return data.startswith(BEGINS.get(asked, b"{\n")) and data.endswith((b"}\n", b"\n"))
+
+
+@posix
+@pytest.mark.parametrize("asked", WRITTEN)
+def test_a_link_stays_and_the_file_that_it_leads_to_is_replaced(tmp_path: Path, asked: str) -> None:
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (target := elsewhere / "target").write_bytes(b"old " * 10**5)
+    target.chmod(0o640)
+    link = named(tmp_path / "link", asked)
+    link.symlink_to("elsewhere/target")
+    # The name that was guessed, and followed to a file of somebody's.
+    (victim := tmp_path / "victim").write_bytes(b"kept")
+    (tmp_path / f".{link.name}.partial").symlink_to("victim")
+    (elsewhere / ".target.partial").symlink_to("../victim")
+    before = {*tmp_path.rglob("*")}
+    assert written(asked, link, tmp_path) == b""
+    assert str(link.readlink()) == "elsewhere/target"
+    assert whole(target.read_bytes(), asked)
+    assert target.stat().st_mode & 0o777 == 0o640
+    assert victim.read_bytes() == b"kept"
+    assert {*tmp_path.rglob("*")} == before
+
+
+@posix
+@pytest.mark.parametrize("asked", WRITTEN)
+def test_a_fifo_is_written_to_and_stays(tmp_path: Path, asked: str) -> None:
+    fifo = named(tmp_path / "fifo", asked)
+    os.mkfifo(fifo)
+    with subprocess.Popen(["cat", fifo], stdout=subprocess.PIPE) as reader:
+        try:
+            assert written(asked, fifo, tmp_path) == b""
+            assert fifo.is_fifo()
+            assert reader.stdout
+            assert whole(reader.stdout.read(), asked)
+        finally:
+            reader.kill()
+
+
+@as_root
+@pytest.mark.parametrize("asked", WRITTEN)
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_device_is_written_to_and_stays(tmp_path: Path, asked: str, linked: bool) -> None:
+    """A node of our own with the numbers of /dev/null, in a folder that root can write to."""
+    node = named(tmp_path / "node", asked)
+    subprocess.run(["mknod", node, "c", "1", "3"], check=True)
+    path = named(tmp_path / "link", asked) if linked else node
+    if linked:
+        path.symlink_to(node.name)
+    before = {*tmp_path.iterdir()}
+    assert written(asked, path, tmp_path) == b""
+    assert node.is_char_device()
+    assert path.is_symlink() == linked
+    assert {*tmp_path.iterdir()} == before
+
+
+@posix
+@pytest.mark.parametrize("stream", ["/dev/stdout", "/dev/fd/1", "/dev/stderr", "/proc/self/fd/1"])
+def test_a_file_behind_a_descriptor_is_gone_on_with(tmp_path: Path, stream: str) -> None:
+    if not Path(stream).exists():
+        pytest.skip(f"no {stream} here")
+    asked = (*WRITTEN["explain --output"], stream)
+    sent = "2>>out; echo after >>out" if "err" in stream else ">>out; echo after >>out"
+    (tmp_path / "out").write_bytes(b"before\n")
+    ran = subprocess.run(
+        ["sh", "-c", f'"$@" {sent}', "sh", *asked], cwd=tmp_path, env=clean_environment()
+    )
+    assert ran.returncode == 0
+    lines = (tmp_path / "out").read_bytes().splitlines()
+    assert (lines[0], lines[-1]) == (b"before", b"after")
+    assert lines[1].startswith(b"# ")
+    assert [each.name for each in tmp_path.iterdir()] == ["out"]
+
+
+@posix
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_a_new_file_has_the_mode_of_any_new_file(tmp_path: Path, umask: int) -> None:
+    asked = (*WRITTEN["explain --output"], "new")
+    subprocess.run(
+        ["sh", "-c", f'umask {umask:o}; touch any; "$@"', "sh", *asked],
+        cwd=tmp_path,
+        env=clean_environment(),
+        check=True,
+    )
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
+@pytest.mark.parametrize("asked", WRITTEN)
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("none/x.svg", "there is no folder none"),
+        ("folder.svg", "is a folder"),
+        ("file/x.svg", "cannot be written: Not a directory"),
+        ("loop.svg", "cannot be written: Too many levels of symbolic links"),
+        ("lost.svg", "there is no folder "),
+        ("", "an empty one"),
+    ],
+)
+def test_a_file_that_cannot_be_is_refused_before_any_work(
+    tmp_path: Path, asked: str, name: str, said: str
+) -> None:
+    """Before the facts are read, which are none here; and so before they would be taken."""
+    (tmp_path / "folder.svg").mkdir()
+    (tmp_path / "file").write_bytes(b"kept")
+    (tmp_path / "loop.svg").symlink_to("loop.svg")
+    (tmp_path / "lost.svg").symlink_to("missing/x")
+    before = {*tmp_path.iterdir()}
+    option = asked.split()[1]
+    if option == "--save-facts":
+        call = ("check", "--facts", "none.json", option, name)
+        ran = start(*DOCTOR, *call, folder=tmp_path)
+        assert ran.returncode == 2
+        line = ran.stderr
+    else:
+        line = written(asked, name, tmp_path)
+    assert said.encode() in line
+    assert option.encode() in line
+    assert {*tmp_path.iterdir()} == before
+    assert (tmp_path / "file").read_bytes() == b"kept"
+
+
+@as_root
+@pytest.mark.parametrize("asked", WRITTEN)
+def test_a_full_disk_leaves_the_file_that_was_there(tmp_path: Path, asked: str) -> None:
+    """A file system of 16 KiB, of which the old file takes 12."""
+    (small := tmp_path / "small").mkdir()
+    mounted = (
+        "mount -t tmpfs -o size=16k none small && head -c 12000 /dev/zero >small/x.svg || exit 9"
+    )
+    show = "code=$?; ls -A small; wc -c <small/x.svg; exit $code"
+    ran = start(
+        *("unshare", "--mount", "sh", "-c", f'{mounted}; "$@"; {show}', "sh"),
+        *(*WRITTEN[asked], small / "x.svg"),
+        folder=tmp_path,
+        variables={"PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    assert ran.returncode == 2, ran.stderr
+    assert ran.stdout.split()[-2:] == [b"x.svg", b"12000"]
+    line = ran.stderr.splitlines()[-1].decode()
+    assert line.endswith("x.svg: cannot be written: No space left on device")
+
+
+@as_root
+def test_a_file_that_another_may_not_write_is_refused_and_kept(tmp_path: Path) -> None:
+    """In a folder of his, too, where it could be replaced."""
+    (file := tmp_path / "file").write_bytes(b"kept")
+    for each in (tmp_path, *list(tmp_path.parents)[:3]):
+        if each.name.startswith("pytest-of") or "pytest" in each.name or each == tmp_path:
+            each.chmod(0o755)
+    tmp_path.chmod(0o777)
+    file.chmod(0o444)
+    ran = start(*NOBODY, *WRITTEN["explain --output"], file, folder=tmp_path, without=("TMPDIR",))
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert ran.stderr.decode() == (
+        f"cpgpt-doctor: --output {file}: cannot be written: Permission denied\n"
+    )
+    assert file.read_bytes() == b"kept"
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+@posix
+def test_facts_taken_in_a_folder_whose_name_is_no_unicode_can_be_read_again(tmp_path: Path) -> None:
+    place = tmp_path / os.fsdecode(b"d\xe9p\xf4t")
+    try:
+        place.mkdir()
+    except OSError:
+        pytest.skip("this file system takes Unicode only")
+    asked = ("check", "--quick", "--no-redact", "--fail-on", "never", "--save-facts", "facts.json")
+    ran = start(*DOCTOR, *asked, folder=place)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    host = facts_of.read(place / "facts.json").host
+    assert host
+    assert host.disk.path == str(place)
+
+
+@posix
+@pytest.mark.parametrize("command", ["check", "check --facts", "run-embed --demo", "bench"])
+def test_a_folder_that_is_gone_is_one_line_with_what_to_do(tmp_path: Path, command: str) -> None:
+    asked = [*command.split(), *([RECORDED] if "--facts" in command else [])]
+    ran = start("sh", "-c", GONE, "sh", *DOCTOR, *asked, folder=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    (line,) = ran.stderr.decode().splitlines()
+    assert line.startswith("cpgpt-doctor: the folder that you are in is gone (")
+    assert "cd ~" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@posix
+def test_a_page_needs_no_folder(tmp_path: Path) -> None:
+    ran = start("sh", "-c", GONE, "sh", *DOCTOR, "explain", "CPG201", folder=tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert b"CPG201" in ran.stdout
+
+
+@as_root
+def test_a_folder_above_that_may_not_be_looked_into_has_no_table(tmp_path: Path) -> None:
+    (closed := tmp_path / "closed").mkdir()
+    (place := closed / "place").mkdir()
+    place.chmod(0o777)
+    (closed / "pyproject.toml").write_text("[tool.cpgpt-doctor]\nnone = 1\n")
+    closed.chmod(0o700)
+    script = (
+        "import os, sys\nfrom pathlib import Path\nfrom cpgpt_doctor import cli, config\n"
+        "cli.parser()\nos.setegid(65534)\nos.seteuid(65534)\n"
+        "print(config.settings(Path.cwd(), cli.parser()))\n"
+    )
+    ran = start(sys.executable, "-c", script, folder=place)
+    assert (ran.returncode, ran.stdout) == (0, b"({}, None)\n"), ran.stderr

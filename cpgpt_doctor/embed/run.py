@@ -385,7 +385,7 @@ class Run:
         )
 
     def proved(self) -> int:
-        """Windows that unmodified CpGPT embedded with the device, model and versions of this run."""
+        """Windows that unmodified CpGPT embedded with this run's device, model and versions."""
         if not self.loaded:
             return 0
         here = self.loaded["device"], self.loaded["model"]["weights"], self.loaded["versions"]

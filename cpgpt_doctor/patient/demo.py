@@ -7,15 +7,14 @@ it from a local Hugging Face cache, and its rows mean nothing.
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import os
 import random
 import threading
-from functools import partial
 from typing import Any, TextIO
 
-from cpgpt_doctor.patient.channel import attempt, send
+from cpgpt_doctor.patient.channel import send
+from cpgpt_doctor.patient.needed import first_missing
 
 SPECIES = "homo_sapiens"
 ASSEMBLY = "DemoRandom1"
@@ -23,8 +22,6 @@ CHROMOSOMES = ("1", "2", "X")
 BASES = 120_000
 LOCATIONS = 300
 REVISION = "0" * 40
-# What the model is made with, and the rule about an environment without it.
-NEEDED = {"torch": "CPG401", "transformers": "CPG403"}
 
 
 def genome(rng: random.Random) -> dict[str, str]:
@@ -103,12 +100,10 @@ def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
     from cpgpt_doctor.patient import upstream
 
     threading.Thread(target=end_with_the_doctor, args=(commands,), daemon=True).start()
-    for name, code in NEEDED.items():
-        _, tried = attempt(partial(importlib.import_module, name))
-        if not tried["ok"]:
-            error = f"{tried['error_type']}: {tried['error']}"
-            send(channel, {"missing": name, "code": code, "error": error})
-            return
+    missing = first_missing(("torch", "transformers"))
+    if missing is not None:
+        send(channel, missing)
+        return
     folder = request["folder"]
     rng = random.Random(0)
     sequences = genome(rng)

@@ -308,7 +308,7 @@ def observe(request: dict[str, Any]) -> dict[str, Any]:
 def own_dataset(request: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of `facts.OwnDataset`: a user's `package.module:callable`."""
     module, _, name = request["dataset"].partition(":")
-    sys.path.insert(0, request["folder"])
+    sys.path.insert(0, request["dataset_folder"])
     dataset, outcome = attempt(lambda: getattr(importlib.import_module(module), name)())
     facts: dict[str, Any] = {
         "name": request["dataset"],

@@ -69,6 +69,12 @@ def scratch_folder() -> Iterator[str]:
         yield folder
 
 
+def no_interpreter(python: str, failure: ProbeFailure) -> InputError:
+    """What is said where even the standard library's probe had no answer."""
+    shown = (failure.output.strip().splitlines() or ["it printed nothing"])[-1]
+    return InputError(f"--python {python}: does not work as a Python interpreter: {shown}")
+
+
 def collect(
     python: str,
     *,
@@ -79,6 +85,7 @@ def collect(
     deep: bool = False,
     dna_llm: str | None = None,
     dataset: str | None = None,
+    dataset_folder: str = ".",
     seconds: float = 300.0,
 ) -> Facts:
     """Observe this machine and the environment of the interpreter `python`.
@@ -92,6 +99,7 @@ def collect(
         deep: also pickle CpGPT's embedder and its data module's dataset.
         dna_llm: the model whose tokenizer is looked at; CpGPT's default where it is None.
         dataset: a dataset of the user's to examine, "package.module:callable".
+        dataset_folder: where its module is imported from, before all that is installed.
         leave_out: probes that are not run; `QUICK` are those that import torch or CpGPT.
         seconds: each probe's time limit.
     """
@@ -115,7 +123,11 @@ def collect(
             "dna_llm": dna_llm,
         }
         requests = dict.fromkeys(chosen, request)
-        requests["own_dataset"] = {**request, "dataset": dataset}
+        requests["own_dataset"] = {
+            **request,
+            "dataset": dataset,
+            "dataset_folder": dataset_folder,
+        }
         running = {
             name: pool.submit(
                 runner.run,
@@ -132,8 +144,7 @@ def collect(
     failures = [answer for answer in answers.values() if isinstance(answer, ProbeFailure)]
     failed = {failure.probe: failure for failure in failures}
     if "python" in failed:
-        shown = (failed["python"].output.strip().splitlines() or ["it printed nothing"])[-1]
-        raise InputError(f"--python {python}: does not work as a Python interpreter: {shown}")
+        raise no_interpreter(python, failed["python"])
     parts = {
         name: build(answer, PROBES[name].kind)
         for name, answer in answers.items()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 from cpgpt_doctor.bench import Measured
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.reports import files
 
 FORMATS = ("svg", "png")
 INCHES = (10.0, 4.5)
@@ -18,8 +20,7 @@ def check(path: Path) -> None:
     """Raise InputError, before anything is measured, where the chart could not be drawn."""
     if path.suffix.lower().lstrip(".") not in FORMATS:
         raise InputError(f"--plot {path}: the name has to end in .svg or .png")
-    if not path.resolve().parent.is_dir():
-        raise InputError(f"--plot {path}: its folder does not exist")
+    files.check(path, "--plot")
     figure_class()
 
 
@@ -33,11 +34,9 @@ def figure_class() -> Any:
 
 def save(measured: Measured, path: Path) -> None:
     """Draw the chart in the format that the file's suffix names."""
-    figure = draw(measured)
-    try:
-        figure.savefig(path, format=path.suffix.lower().lstrip("."), dpi=150)
-    except OSError as error:
-        raise InputError(f"--plot {path}: cannot be written: {error.strerror}") from error
+    image = io.BytesIO()
+    draw(measured).savefig(image, format=path.suffix.lower().lstrip("."), dpi=150)
+    files.write(image.getvalue(), path, "--plot")
 
 
 def draw(measured: Measured) -> Any:

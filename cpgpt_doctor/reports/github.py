@@ -11,6 +11,7 @@ from cpgpt_doctor.reports.labels import COLON, SEVERITY, judged_call, next_step,
 from cpgpt_doctor.reports.places import below, is_name
 from cpgpt_doctor.reports.plain import advised, body, explain
 from cpgpt_doctor.reports.report import Report
+from cpgpt_doctor.reports.stream import visible
 from cpgpt_doctor.words import Language, Words
 
 COMMANDS = {Severity.error: "error", Severity.warning: "warning", Severity.note: "notice"}
@@ -54,7 +55,7 @@ def in_repository(path: str) -> str:
 
 
 def escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return visible(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def escaped_property(text: str) -> str:
@@ -106,7 +107,7 @@ def row(values: list[str]) -> str:
 
 def cell(text: str) -> str:
     """Text that Markdown shows as it is, on one line; what is no Unicode becomes `?`."""
-    whole = " ".join(text.encode("utf-8", "replace").decode().split())
+    whole = " ".join(visible(text).encode("utf-8", "replace").decode().split())
     return re.sub(r"([\\`*_{}\[\]<>&|~#@!:])", entity, whole)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
 from cpgpt_doctor import culprits
@@ -12,13 +11,14 @@ from cpgpt_doctor.findings import Finding, Remedy
 from cpgpt_doctor.reports.fingerprint import fingerprint
 from cpgpt_doctor.reports.plain import explain
 from cpgpt_doctor.reports.report import Report
+from cpgpt_doctor.reports.stream import json_text
 from cpgpt_doctor.words import Language, Words
 
 SCHEMA = "cpgpt-doctor/check/v1"
 
 
 def render(report: Report, language: Language) -> str:
-    return json.dumps(as_data(report, language), indent=2, ensure_ascii=False) + "\n"
+    return json_text(as_data(report, language))
 
 
 def as_data(report: Report, language: Language) -> dict[str, Any]:

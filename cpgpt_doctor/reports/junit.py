@@ -12,8 +12,8 @@ from cpgpt_doctor.reports.plain import body
 from cpgpt_doctor.reports.report import Report
 from cpgpt_doctor.words import Language
 
-# What XML 1.0 cannot hold, not even escaped.
-FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What XML 1.0 cannot hold, not even escaped, and what it advises against: DEL to U+009F.
+FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(report: Report, language: Language, fail_on: Severity | None) -> str:

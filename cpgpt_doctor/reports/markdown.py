@@ -19,6 +19,7 @@ from cpgpt_doctor.reports.labels import (
     patient,
 )
 from cpgpt_doctor.reports.report import Report
+from cpgpt_doctor.reports.stream import visible
 from cpgpt_doctor.words import Language, Words, same
 
 MARKS = {Severity.error: "❌", Severity.warning: "⚠️", Severity.note: "ℹ️"}
@@ -333,11 +334,6 @@ def fenced(content: str, language: str) -> str:
     fence = "`" * max(3, longest_run(content) + 1)
     lines = "\n".join(visible(line) for line in content.splitlines())
     return f"{fence}{language}\n{lines}\n{fence}"
-
-
-def visible(plain: str) -> str:
-    """Control characters, as those that colour a terminal, made harmless; whitespace stays."""
-    return re.sub(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", plain)
 
 
 def longest_run(content: str) -> int:

@@ -7,7 +7,6 @@ ran in where even that is unknown.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from typing import Any
@@ -19,6 +18,7 @@ from cpgpt_doctor.reports.json_report import culprit
 from cpgpt_doctor.reports.places import is_name, uri
 from cpgpt_doctor.reports.plain import body
 from cpgpt_doctor.reports.report import Report
+from cpgpt_doctor.reports.stream import json_text
 from cpgpt_doctor.words import Language, Words
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -28,7 +28,7 @@ HOME = Words("The user's home folder, left out.", "用户的主目录，路径�
 
 def render(report: Report, language: Language) -> str:
     data = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run(report, language)]}
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    return json_text(data)
 
 
 def run(report: Report, language: Language) -> dict[str, Any]:

@@ -6,16 +6,22 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import json
 import os
+import re
 import sys
-from collections.abc import Iterator
-from typing import IO, TextIO, cast
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TextIO, cast
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
 
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.words import Language
 
+NARROWEST = 20  # columns; in fewer no report can be read
+WIDTH = 80
 PLAIN = str.maketrans(
     {
         "✓": "+",
@@ -170,9 +176,14 @@ def needed(value: bool) -> None:
 
 def write_utf8(text: str) -> None:
     """Write a document to standard output: UTF-8, whatever the terminal's encoding."""
+    write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(data: bytes) -> None:
+    """Write to standard output what is no text of the terminal's."""
     output = standard_output()
     assert isinstance(output, Guarded)
-    output.write_bytes(text.encode("utf-8", "backslashreplace"))
+    output.write_bytes(data)
 
 
 def console(stream: TextIO, language: Language, *, ascii_only: bool = False) -> Console:
@@ -183,13 +194,56 @@ def console(stream: TextIO, language: Language, *, ascii_only: bool = False) -> 
             f"--lang zh: this terminal's encoding ({stream.encoding}) cannot show Chinese;"
             " set PYTHONUTF8=1, or write a file: --output FILE"
         )
-    if plain and language == "zh":
-        return Console(
-            file=cast(IO[str], Marks(stream)), highlight=False, markup=False, emoji=False
-        )
-    shown = cast(IO[str], Plain(stream)) if plain else stream
+    shown = stream
+    if plain:
+        shown = cast(TextIO, Marks(stream) if language == "zh" else Plain(stream))
     # Brackets in a path are no markup of ours.
-    return Console(file=shown, highlight=False, markup=False, emoji=False)
+    made = Clean(
+        file=shown, highlight=False, markup=False, emoji=False, _environ=usual_size(os.environ)
+    )
+    if made.width < NARROWEST:
+        made.width = WIDTH
+    return made
+
+
+def usual_size(variables: Mapping[str, str]) -> dict[str, str]:
+    """Variables without a size that no terminal has: at COLUMNS=0 nothing is shown at all."""
+    least = {"COLUMNS": NARROWEST, "LINES": 1}
+    return {
+        name: value
+        for name, value in variables.items()
+        if name not in least or (re.fullmatch("[0-9]{1,4}", value) and int(value) >= least[name])
+    }
+
+
+def visible(plain: str) -> str:
+    """Control characters, as those that colour a terminal, made harmless; whitespace stays."""
+    return re.sub(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", plain)
+
+
+def json_text(data: object) -> str:
+    """JSON of the same data in which every control character is an escape.
+
+    json leaves those from DEL on as they are, by which some terminals take commands, too.
+    """
+    text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    return re.sub(r"[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+class Clean(Console):
+    """A console whose control characters are its own, never those of a text that it shows.
+
+    An error's text may hold what clears a screen, or sets the title of a window.
+    """
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        if isinstance(renderable, Text):  # before it is wrapped: the replacement takes a column
+            renderable = renderable.copy()
+            renderable.plain = visible(renderable.plain)
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=visible(segment.text))
 
 
 class Marks(Plain):
