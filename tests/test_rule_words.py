@@ -211,6 +211,7 @@ def odd(base: Facts) -> Iterator[Facts]:
     for changes in ({"missing": missing}, {"cached": True}, {"cached": True, "files": ("a.py",)}):
         codes = tuple(replace(each, **changes) for each in examined.remote_code)
         yield with_examined(base, remote_code=codes)
+    yield with_examined(base, missing_seams=("DataLoader", "Fasta"))
     yield with_examined(base, remote_needs=dict.fromkeys(examined.remote_needs, False))
     yield with_examined(base, remote_code=())
     yield with_workers(base, moved=None, trial=None, starts=())

@@ -248,6 +248,9 @@ def cpgpt_works(facts: Facts, call: Call) -> Check:
         )
     assert facts.embedder is not None
     outcome = facts.embedder.imported
+    lacks = facts.embedder.examined.missing_seams if facts.embedder.examined else ()
+    if outcome.ok and lacks:
+        return lacks_names(version, lacks, call)
     if outcome.ok:
         return ok(
             Words(
@@ -281,6 +284,46 @@ NO_CPGPT = Finding(
         ),
     ),
 )
+
+
+def lacks_names(version: str, lacks: tuple[str, ...], call: Call) -> Check:
+    """Names of CpGPT's embedder by which run-embed treats it, and an examination tries it."""
+    names = listed([same(name) for name in lacks])
+    if not call.treated:
+        return unknown(
+            Words(
+                f"CpGPT {version} imports; its embedder lacks names by which it is tried:"
+                f" {names.en}",
+                f"CpGPT {version} 可以导入，但它的嵌入器缺少试运行所需的名字：{names.zh}",
+            )
+        )
+    return found(
+        Finding(
+            "CPG402",
+            Severity.error,
+            Words(
+                f"run-embed cannot run CpGPT {version}: its embedder lacks {names.en}",
+                f"run-embed 无法运行 CpGPT {version}：它的嵌入器缺少 {names.zh}",
+            ),
+            (
+                Words(
+                    "run-embed replaces these names while it runs. CpGPT 0.0.1 to 0.0.13 have them"
+                    " all.",
+                    "run-embed 在运行期间要替换这些名字。CpGPT 0.0.1 到 0.0.13 都有这些名字。",
+                ),
+            ),
+            (
+                Remedy(
+                    "recommended",
+                    Words("Use a CpGPT up to 0.0.13", "使用 0.0.13 及以前的 CpGPT"),
+                    Words("run-embed is tested with it.", "run-embed 已用它测试过。"),
+                    commands=("pip install 'CpGPT<=0.0.13'",),
+                ),
+            ),
+            verify=("cpgpt-doctor check --via run-embed",),
+            expected=well("CPG402"),
+        )
+    )
 
 
 def import_fails(version: str, embedder: Embedder) -> Finding:
@@ -578,6 +621,8 @@ def remote_code_names(facts: Facts, call: Call) -> Check:
                 f"{model} 已缓存，与 transformers {installed} 匹配（{read.zh}）",
             )
         )
+    if call.treated and code.repository:
+        return found(not_cached(code))
     needs_name = model.startswith("nucleotide-transformer-v2")
     if needs_name and not seen.remote_needs.get(NEEDED_BY_NT_V2, True):
         return found(known_not_to_load(model, installed))
@@ -645,12 +690,44 @@ def code_lacks_names(code: RemoteCode, installed: str) -> Finding:
     )
 
 
+def fetch(what: str) -> str:
+    """The command that downloads a model, with these arguments."""
+    return f'python -c "from huggingface_hub import snapshot_download as get; get({what})"'
+
+
+def not_cached(code: RemoteCode) -> Finding:
+    """run-embed refuses a model that would have to be downloaded (CPG405)."""
+    return Finding(
+        "CPG404",
+        Severity.error,
+        Words(
+            f"{code.dna_llm} is not in the Hugging Face cache: run-embed downloads nothing",
+            f"{code.dna_llm} 不在 Hugging Face 缓存中：run-embed 不会下载任何东西",
+        ),
+        (
+            Words(
+                "The cache is looked for where HF_HOME says, else below the home folder.",
+                "缓存在 HF_HOME 指定的位置查找；没有设置时在主目录下查找。",
+            ),
+        ),
+        (
+            Remedy(
+                "recommended",
+                Words("Fetch the model", "下载这个模型"),
+                Words(
+                    "Run it with the Python that runs CpGPT, where HF_HOME is as it is there.",
+                    "请用运行 CpGPT 的那个 Python 执行，HF_HOME 也要相同。",
+                ),
+                commands=(fetch(f"'{code.repository}'"),),
+            ),
+        ),
+        verify=(f"cpgpt-doctor check --via run-embed --dna-llm {code.dna_llm}",),
+        expected=well("CPG404"),
+    )
+
+
 def code_cannot_be_read(code: RemoteCode, file: UnreadableFile) -> Finding:
     """A file in the cache is cut off or not what its name says."""
-    fetch = (
-        'python -c "from huggingface_hub import snapshot_download as get;'
-        f" get('{code.repository}', force_download=True)\""
-    )
     return Finding(
         "CPG404",
         Severity.error,
@@ -678,7 +755,7 @@ def code_cannot_be_read(code: RemoteCode, file: UnreadableFile) -> Finding:
                     "快照中的每个文件都会被替换。请用运行 CpGPT 的那个 Python 执行，HF_HOME 也要"
                     "相同。",
                 ),
-                commands=(fetch,),
+                commands=(fetch(f"'{code.repository}', force_download=True"),),
             ),
         ),
         Evidence(error=file.error),
