@@ -77,7 +77,7 @@ def test_a_warning_that_predicts_a_failure_is_not_called_well() -> None:
 
 
 def test_of_run_embed_only_the_environment_is_spoken_for() -> None:
-    shown = report(cached(recorded.linux_new()), via="run-embed")
+    shown = report(cached(recorded.linux_new()), via="run-embed", num_workers=0)
     assert not shown.unknown
     assert next_step(shown, "en").endswith(". Nothing in the environment stops run-embed.")
 

@@ -20,7 +20,6 @@ from cpgpt_doctor.findings import (
     Severity,
     found,
     ok,
-    skipped,
     unknown,
 )
 from cpgpt_doctor.intent import Call
@@ -430,7 +429,7 @@ def requirements(facts: Facts, call: Call) -> Check:
     """CPG403: CpGPT's requirements: out of range, or needed only by other parts of CpGPT."""
     assert facts.packages is not None
     if facts.packages.cpgpt is None:
-        return skipped(
+        return unknown(
             Words(
                 "CpGPT's requirements: CpGPT is not installed (CPG402)",
                 "CpGPT 的依赖：未安装 CpGPT（CPG402）",
@@ -440,10 +439,7 @@ def requirements(facts: Facts, call: Call) -> Check:
     total = len(facts.packages.cpgpt.requires)
     groups = by_severity(facts, missing)
     if groups is not None:
-        found_here = [
-            requirement_finding(level, groups[level], untried=facts.embedder is None)
-            for level in sorted(groups)[::-1]
-        ]
+        found_here = [requirement_finding(*each) for each in groups]
         if unreadable and found_here:
             found_here.append(not_comparable(unreadable))
         if found_here:
@@ -472,37 +468,43 @@ def requirements(facts: Facts, call: Call) -> Check:
     )
 
 
-def by_severity(facts: Facts, missing: list[Unmet]) -> dict[Severity, list[Unmet]] | None:
-    """Unmet requirements by their consequence; None where it is not known.
+def by_severity(
+    facts: Facts, missing: list[Unmet]
+) -> list[tuple[Severity, list[Unmet], Words, Words]] | None:
+    """Unmet requirements by their consequence, with title and cause; None: it is not known.
 
-    Where nothing was imported, those are known to stop CpGPT that it imports in every release.
+    Where nothing was imported, or the import failed, those are known to stop CpGPT that the error
+    names, or that it imports in every release; of the others nothing is known.
     """
-    groups: dict[Severity, list[Unmet]] = {}
     embedder = facts.embedder
-    if embedder is None:
-        stopping = [each for each in missing if each.version is None and each.name in IMPORTED]
-        if missing and not stopping:
-            return None
-        if stopping:
-            groups[Severity.error] = stopping
-        others = [each for each in missing if each not in stopping]
-        if others:
-            groups[Severity.note] = others
-        return groups
-    broken: set[str] = set()
-    if not embedder.imported.ok:
-        named = re.findall(r"[A-Za-z0-9_.-]+", embedder.imported.error or "")
-        words = {canonicalize_name(word.partition(".")[0]) for word in named}
-        broken = {each.name for each in missing if each.name in words}
-    for each in missing:
-        if each.name in broken:
-            level = Severity.error
-        elif each.version is not None and each.name in embedder.in_use:
-            level = Severity.warning
-        else:
-            level = Severity.note
-        groups.setdefault(level, []).append(each)
-    return groups
+    groups: dict[Severity, list[Unmet]] = {}
+    if embedder is not None and embedder.imported.ok:
+        for each in missing:
+            used = each.version is not None and each.name in embedder.in_use
+            groups.setdefault(Severity.warning if used else Severity.note, []).append(each)
+        return [
+            (level, groups[level], REQUIREMENT_TITLES[level], REQUIREMENT_CAUSES[level])
+            for level in sorted(groups)[::-1]
+        ]
+    named = re.findall(r"[A-Za-z0-9_.-]+", (embedder and embedder.imported.error) or "")
+    words = {canonicalize_name(word.partition(".")[0]) for word in named}
+    broken = [each for each in missing if each.name in words]
+    absent = [
+        each
+        for each in missing
+        if each not in broken and each.version is None and each.name in IMPORTED
+    ]
+    others = [each for each in missing if each not in broken and each not in absent]
+    if missing and not broken and not absent:
+        return None
+    title, error = UNTRIED_TITLES, Severity.error
+    open_cause = LEFT_OUT if "embedder" in facts.skipped else NO_IMPORT
+    every = (
+        (error, broken, REQUIREMENT_TITLES[error], REQUIREMENT_CAUSES[error]),
+        (error, absent, title[error], IMPORTED_CAUSE),
+        (Severity.note, others, title[Severity.note], open_cause),
+    )
+    return [each for each in every if each[1]]
 
 
 def not_comparable(unreadable: list[Words]) -> Finding:
@@ -548,7 +550,7 @@ REQUIREMENT_CAUSES = {
 }
 
 
-# The same where nothing was imported (`check --quick`).
+# The same where nothing was imported (`check --quick`), or the import failed.
 UNTRIED_TITLES = {
     Severity.error: Words(
         "requirements that CpGPT imports are not installed",
@@ -559,27 +561,27 @@ UNTRIED_TITLES = {
         "CpGPT 还有别的依赖未满足；嵌入器是否用到它们尚不清楚",
     ),
 }
-UNTRIED_CAUSES = {
-    Severity.error: Words(
-        "Every release of CpGPT up to 0.0.13 imports them before it can embed. Seen in the"
-        " metadata; nothing was imported (--quick).",
-        "直到 0.0.13，每个 CpGPT 版本在嵌入之前都要导入它们。这是从元数据看出的，没有实际导入"
-        "（--quick）。",
-    ),
-    Severity.note: Words(
-        "check without --quick imports the embedder, and says which it needs.",
-        "不加 --quick 的 check 会导入嵌入器，并说明它需要哪些。",
-    ),
-}
+IMPORTED_CAUSE = Words(
+    "Every release of CpGPT up to 0.0.13 imports them before it can embed. Seen in the metadata.",
+    "直到 0.0.13，每个 CpGPT 版本在嵌入之前都要导入它们。这是从元数据看出的。",
+)
+LEFT_OUT = Words(
+    "check without --quick imports the embedder, and says which it needs.",
+    "不加 --quick 的 check 会导入嵌入器，并说明它需要哪些。",
+)
+NO_IMPORT = Words(
+    "The embedder could not be imported here, so it was not seen which it needs.",
+    "嵌入器在这里无法导入，所以看不出它需要哪些。",
+)
 
 
-def requirement_finding(level: Severity, group: list[Unmet], *, untried: bool) -> Finding:
+def requirement_finding(level: Severity, group: list[Unmet], title: Words, cause: Words) -> Finding:
     wanted = " ".join(f"'{each.requirement.name}{each.requirement.specifier}'" for each in group)
     return Finding(
         "CPG403",
         level,
-        (UNTRIED_TITLES if untried else REQUIREMENT_TITLES)[level],
-        ((UNTRIED_CAUSES if untried else REQUIREMENT_CAUSES)[level],),
+        title,
+        (cause,),
         (
             Remedy(
                 "recommended" if level is Severity.error else "possible",
