@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from cpgpt_doctor import baseline
+from cpgpt_doctor import baseline, check
+from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import Intent, resolve
@@ -102,3 +104,11 @@ def test_a_cpgpt_without_the_names_that_run_embed_replaces_is_an_error_for_it(
     assert ", ".join(names) in found.title.en
     assert not claims(report(facts, via="run-embed"))
     assert "CPG402" in report(facts, num_workers=0).unknown
+
+
+@pytest.mark.parametrize(
+    ("option", "asked"), [("--deep", {"deep": True}), ("--dataset", {"dataset": "mine:make"})]
+)
+def test_quick_beside_what_it_cannot_look_at_is_refused(option: str, asked: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=f"--quick .* {option} has no effect"):
+        check.observe(python="no-such-python", quick=True, **asked)
