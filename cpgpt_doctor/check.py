@@ -30,6 +30,12 @@ def observe(
     """
     if recorded is not None:
         return recorded_facts.read(recorded)
+    for option, asked in (("deep", deep), ("dataset", dataset is not None)):
+        if quick and asked:
+            raise InputError(
+                f"--quick imports neither torch nor CpGPT, so --{option} has no effect beside it;"
+                " leave one of the two out (pyproject.toml may hold one)"
+            )
     if genome is not None:
         if not genome.exists():
             raise InputError(f"--genome {genome}: no such file")

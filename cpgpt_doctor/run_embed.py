@@ -138,7 +138,7 @@ def first_difference(before: object, now: object) -> str:
 
 
 def judged(facts: Facts, asked: Asked) -> Report:
-    """The check's report on this run; an unknown model is the call's fault, not a finding."""
+    """The check's report on this run; an unknown or uncached model is refused in a line."""
     intent = Intent(
         "run-embed", asked.num_workers, asked.start_method, asked.dna_llm, asked.batch_size
     )
@@ -147,6 +147,8 @@ def judged(facts: Facts, asked: Asked) -> Report:
     if examined is not None and call.dna_llm not in examined.models:
         known = ", ".join(sorted(examined.models))
         raise InputError(f"--dna-llm {call.dna_llm}: this CpGPT has {known}")
+    if examined is not None:
+        require_cached(examined, call.dna_llm, asked)
     results = judge(facts, intent)
     return Report(facts, intent, call, results, exit_code(results, Severity.error))
 
@@ -174,7 +176,6 @@ def make_job(
     assert facts.embedder is not None
     assert facts.embedder.examined is not None
     dna_llm = report.call.dna_llm
-    require_cached(facts.embedder.examined, dna_llm, asked)
     address = Address(
         asked.dependencies,
         asked.species,

@@ -59,11 +59,63 @@ def test_only_the_snapshot_that_refs_main_names_is_looked_at(cache: Path) -> Non
     assert [each.name for each in seen().missing] == ["transformers.pytorch_utils.no_such_name"]
 
 
-def test_without_refs_main_every_snapshot_is_looked_at(cache: Path) -> None:
+def test_without_refs_main_nothing_is_cached_for_huggingface_hub_and_for_us(cache: Path) -> None:
+    from huggingface_hub import try_to_load_from_cache
+
     snapshot(cache, "old", config=CONFIG, modeling=GONE)
     snapshot(cache, "new", config=CONFIG, modeling=FINE)
-    assert len(seen().files) == 2
-    assert len(seen().missing) == 1
+    found = try_to_load_from_cache(f"InstaDeepAI/{DNA_LLM}", "config.json", cache_dir=cache.parent)
+    assert found is None
+    assert (seen().cached, seen().files, seen().missing) == (False, (), ())
+
+
+@pytest.mark.parametrize("config", [CONFIG, "{}"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tokenizer_config.json", '{"tokenizer_class": "Esm'),
+        ("special_tokens_map.json", ""),
+        ("tokenizer.json", b"\xff\xfe"),
+    ],
+)
+def test_every_cached_json_is_read_as_the_tokenizer_reads_it(
+    cache: Path, config: str, name: str, content: str | bytes
+) -> None:
+    folder = snapshot(cache, "new", config=config)
+    refer(cache, "new")
+    path = folder / name
+    path.write_text("{}")
+    assert seen().unreadable is None
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    code = seen()
+    assert code.cached
+    assert code.unreadable is not None
+    assert code.unreadable.path == str(path)
+    path.unlink()
+    path.symlink_to(cache / "blobs" / "gone")
+    assert seen().unreadable is None
+
+
+@pytest.mark.parametrize(
+    ("caught", "missing"),
+    [
+        ("ImportError", 0),
+        ("(AttributeError, ImportError)", 0),
+        ("Exception", 0),
+        ("", 0),
+        ("ValueError", 1),
+        ("ModuleNotFoundError", 1),
+    ],
+)
+def test_a_name_for_whose_absence_the_code_is_prepared_is_not_missing(
+    cache: Path, caught: str, missing: int
+) -> None:
+    code = f"try:\n    {GONE}except {caught}:\n    no_such_name = None\n"
+    snapshot(cache, "new", config=CONFIG, modeling=code)
+    refer(cache, "new")
+    assert len(seen().missing) == missing
+    (cache / "snapshots" / "new" / "modeling.py").write_text(f"{code}\n{GONE}")
+    assert len(seen().missing) == missing + 1
 
 
 @pytest.mark.parametrize("named", ["gone", "old\n", "", "../snapshots/old", "/"])

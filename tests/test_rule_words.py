@@ -211,11 +211,15 @@ def odd(base: Facts) -> Iterator[Facts]:
     for changes in ({"missing": missing}, {"cached": True}, {"cached": True, "files": ("a.py",)}):
         codes = tuple(replace(each, **changes) for each in examined.remote_code)
         yield with_examined(base, remote_code=codes)
+    yield with_examined(base, missing_seams=("DataLoader", "Fasta"))
     yield with_examined(base, remote_needs=dict.fromkeys(examined.remote_needs, False))
     yield with_examined(base, remote_code=())
     yield with_workers(base, moved=None, trial=None, starts=())
     yield with_workers(base, moved=())
     yield with_workers(base, trial=None)
+    yield with_workers(base, collate=Collate(DNA_LLM, FAILS, None, None))
+    unreached = tuple(replace(each, error="OSError: x", workers=None) for each in examined.trials)
+    yield with_examined(base, trials=unreached)
     yield with_workers(base, starts=tuple(WorkerStart(each, 2, FAILS) for each in METHODS))
     for fast, anatomy in ((False, STUCK), (True, FINE)):
         for model in (DNA_LLM, "x"):
@@ -226,6 +230,7 @@ def odd(base: Facts) -> Iterator[Facts]:
     file = UnreadableFile("config.json", "ValueError: x")
     codes = tuple(replace(each, unreadable=file) for each in examined.remote_code)
     yield with_examined(base, remote_code=codes)
+    yield with_examined(base, batch=replace(BATCH, windows=()))
     for changes in BATCHES:
         yield with_examined(base, batch=replace(BATCH, **changes))
     yield with_examined(base, batch=BATCH, remote_code=())
@@ -237,6 +242,8 @@ def odd(base: Facts) -> Iterator[Facts]:
         OwnDataset("mine:make", FAILS, None, None, ()),
         OwnDataset("mine:make", WORKS, STUCK, moved, starts),
         OwnDataset("mine:make", WORKS, FINE, (), ()),
+        OwnDataset("mine:make", WORKS, FINE, (), starts, NOT_READ[2]),
+        OwnDataset("mine:make", WORKS, FINE, None, starts),
     ):
         yield replace(base, own_dataset=own)
 

@@ -227,7 +227,8 @@ def test_402_cpgpt_missing() -> None:
     assert facts.packages
     without = replace(facts, packages=replace(facts.packages, cpgpt=None))
     assert "not installed" in finding(without, "CPG402").title.en
-    assert check(without, "CPG403").status == "skipped"
+    assert check(without, "CPG403").status == "unknown"
+    assert "CPG402" in check(without, "CPG403").summary.en
 
 
 def test_403_separates_what_works_from_what_is_needed_only_elsewhere() -> None:
@@ -544,8 +545,11 @@ def test_202_and_210_are_unknown_where_the_child_of_the_proof_did_not_read(
     assert result.status == "unknown"
     if forked is not None and forked.detail:
         assert forked.detail in result.summary.en
-    # Without workers, or where none is forked, it does not matter.
-    assert check(replace(facts, own_dataset=own), "CPG210", num_workers=0).status == "ok"
+    # Without workers only that something was read matters; where none is forked, the starts do.
+    read = forked is None or bool(forked.items)
+    alone = check(replace(facts, own_dataset=own), "CPG210", num_workers=0)
+    assert alone.status == ("ok" if read else "unknown")
+    assert "safe" not in alone.summary.en
     assert check(replace(facts, own_dataset=own), "CPG210", start_method="spawn").status == "ok"
 
 
@@ -604,12 +608,12 @@ def test_205_is_looked_at_only_when_asked() -> None:
 def test_207_matters_only_where_the_collate_function_is_pickled() -> None:
     facts = recorded.linux_new()
     assert check(facts, "CPG207").status == "ok"
-    assert check(facts, "CPG207", start_method="spawn").status == "unknown"
+    assert check(facts, "CPG207", start_method="forkserver").status == "unknown"
     culprit = Culprit("collate_fn.keywords['tokenizer']", "T", "TypeError: no", "an object")
     works = Outcome(True, None, None, 0.1)
     collate = Collate(DNA_LLM, works, False, Anatomy((culprit,), None, True))
     seen = with_workers(facts, collate=collate)
-    assert finding(seen, "CPG207", start_method="spawn").severity is Severity.error
+    assert finding(seen, "CPG207", start_method="forkserver").severity is Severity.error
     assert check(seen, "CPG207", start_method="fork").status == "ok"
     assert check(seen, "CPG207", start_method="spawn", num_workers=0).status == "ok"
 
@@ -621,7 +625,7 @@ def test_208_says_what_happened_when_workers_were_started() -> None:
     found = finding(seen, "CPG208")
     assert found.severity is Severity.error
     assert found.evidence.error == f"RuntimeError: {died.error}"
-    assert check(facts, "CPG208", start_method="spawn").status == "skipped"
+    assert check(facts, "CPG208", start_method="forkserver").status == "skipped"
     assert check(facts, "CPG208").status == "ok"
 
 
@@ -639,7 +643,7 @@ def test_207_and_209_from_saved_facts_do_not_answer_for_another_model() -> None:
     collate = Collate(DNA_LLM, works, True, Anatomy((culprit,), None, True))
     facts = with_workers(recorded.linux_new(), collate=collate)
     other = "hyenadna-large-1m-seqlen-hf"
-    for code, method in (("CPG207", "spawn"), ("CPG209", "fork")):
+    for code, method in (("CPG207", "forkserver"), ("CPG209", "fork")):
         assert check(facts, code, start_method=method).status == "finding"
         result = check(facts, code, start_method=method, dna_llm=other)
         assert result.status == "unknown"
@@ -656,9 +660,154 @@ def test_205_and_209_name_cpgpt_and_torch_where_these_are_what_is_missing() -> N
     no_cpgpt = replace(no_workers, packages=replace(facts.packages, cpgpt=None))
     no_torch = replace(no_workers, accelerator=replace(facts.accelerator, torch=None))
     for code in ("CPG202", "CPG205", "CPG207", "CPG208", "CPG209"):
-        assert "CpGPT is not installed (CPG402)" in check(no_cpgpt, code).summary.en
-        assert "(CPG401)" in check(no_torch, code).summary.en
-        assert "the workers probe ended: status 1" in check(no_workers, code).summary.en
+        method = "forkserver" if code == "CPG207" else "fork"
+        assert (
+            "CpGPT is not installed (CPG402)"
+            in check(no_cpgpt, code, start_method=method).summary.en
+        )
+        assert "(CPG401)" in check(no_torch, code, start_method=method).summary.en
+        said = check(no_workers, code, start_method=method).summary.en
+        assert "the workers probe ended: status 1" in said
+
+
+def test_where_a_probe_failed_what_the_call_alone_decides_is_decided() -> None:
+    facts = recorded.linux_new()
+    ended = ProbeFailure("workers", "killed", "SIGKILL", "")
+    no_workers = replace(facts, workers=None, failures=(ended,))
+    for code in ("CPG202", "CPG207", "CPG208", "CPG209"):
+        assert check(no_workers, code, num_workers=0).status == "ok"
+    ended = ProbeFailure("embedder", "killed", "SIGKILL", "")
+    no_embedder = replace(facts, embedder=None, failures=(ended,))
+    assert check(no_embedder, "CPG201", num_workers=0).status == "ok"
+    # What is only known of the release is no finding where the trial failed.
+    for code in ("CPG201", "CPG206"):
+        assert check(no_embedder, code, start_method="forkserver").status == "unknown"
+
+
+def test_what_depends_on_the_start_method_is_unknown_where_python_did_not_answer() -> None:
+    facts = recorded.linux_new()
+    ended = ProbeFailure("python", "killed", "SIGKILL", "")
+    silent = replace(facts, python=None, failures=(ended,))
+    for code in ("CPG201", "CPG202", "CPG206", "CPG207", "CPG208", "CPG209"):
+        assert check(silent, code).status == "unknown", code
+    for code in ("CPG201", "CPG202", "CPG206", "CPG207", "CPG208", "CPG209"):
+        assert check(silent, code, num_workers=0).status == "ok", code
+
+
+def test_207_and_208_see_that_cpgpts_guard_falls_back() -> None:
+    facts = recorded.linux_new()
+    culprit = Culprit("collate_fn.keywords['tokenizer']", "T", "TypeError: no", "an object")
+    works = Outcome(True, None, None, 0.1)
+    died = WorkerStart("spawn", 2, replace(works, ok=False, error_type="RuntimeError", error="x"))
+    stuck = Collate(DNA_LLM, works, False, Anatomy((culprit,), None, True))
+    for seen in (facts, with_workers(facts, collate=stuck, starts=(died,))):
+        for code in ("CPG207", "CPG208"):
+            assert check(seen, code, start_method="spawn").status == "ok"
+    old = with_workers(recorded.linux_old(), collate=stuck)
+    assert check(old, "CPG207", start_method="spawn").status == "finding"
+
+
+def test_207_tells_what_keeps_the_tokenizer_from_loading() -> None:
+    facts = recorded.linux_new()
+    broken = Outcome(False, "JSONDecodeError", "Expecting value:\nline 1", 0.1)
+    seen = with_workers(facts, collate=Collate(DNA_LLM, broken, None, None))
+    for settings in ({"start_method": "forkserver"}, {"num_workers": 0}):
+        result = check(seen, "CPG207", **settings)
+        assert result.status == "unknown"
+        assert "JSONDecodeError: Expecting value: line 1" in result.summary.en
+        assert "not cached" not in result.summary.en
+    code = Outcome(False, "ValueError", "X contains custom code which must be executed", 0.1)
+    seen = with_workers(facts, collate=Collate(DNA_LLM, code, None, None))
+    assert "not cached" in check(seen, "CPG207", start_method="forkserver").summary.en
+    assert check(seen, "CPG207", num_workers=0).status == "ok"
+
+
+def test_209_is_unknown_where_workers_are_forked_and_no_tokenizer_was_loaded() -> None:
+    facts = recorded.linux_new()
+    assert check(facts, "CPG209").status == "unknown"
+    assert check(facts, "CPG209", start_method="spawn").status == "ok"
+    assert check(facts, "CPG209", num_workers=0).status == "ok"
+
+
+@pytest.mark.parametrize("workers", [0, 4])
+def test_210_a_dataset_whose_items_raise_is_an_error_with_and_without_workers(workers: int) -> None:
+    fails = Outcome(False, "IndexError", "list index", 0.1)
+    starts = tuple(WorkerStart(each, 2, fails) for each in ("fork", "spawn", "forkserver"))
+    own = own_dataset(forked=NOT_READ["raised"], starts=starts)
+    facts = replace(recorded.linux_new(), own_dataset=own)
+    for method in ("fork", "spawn"):
+        found = finding(facts, "CPG210", num_workers=workers, start_method=method)
+        assert found.severity is Severity.error
+        assert found.evidence.error == "IndexError: list index"
+        assert "items raises" in found.title.en
+
+
+def test_210_without_fork_a_dataset_that_no_worker_could_read_is_unknown() -> None:
+    fails = Outcome(False, "RuntimeError", "killed", 0.1)
+    own = own_dataset(forked=None, starts=(WorkerStart("spawn", 2, fails),))
+    facts = replace(recorded.windows(recorded.linux_new()), own_dataset=own)
+    assert check(facts, "CPG210", num_workers=0).status == "unknown"
+
+
+def test_210_without_workers_says_that_none_is_asked_for() -> None:
+    facts = replace(recorded.linux_new(), own_dataset=own_dataset())
+    said = check(facts, "CPG210", num_workers=0).summary.en
+    assert "no worker is asked for" in said
+    assert "safe" not in said
+
+
+def with_trials(facts: Facts, **changes: object) -> Facts:
+    assert facts.embedder
+    assert facts.embedder.examined
+    examined = facts.embedder.examined
+    trials = tuple(replace(each, **changes) for each in examined.trials)  # type: ignore[arg-type]
+    return replace(
+        facts, embedder=replace(facts.embedder, examined=replace(examined, trials=trials))
+    )
+
+
+@pytest.mark.parametrize("base", [recorded.linux_new(), recorded.linux_old()])
+@pytest.mark.parametrize("workers", [0, 4])
+def test_203_a_call_that_raises_something_else_is_an_error_with_that_error(
+    base: Facts, workers: int
+) -> None:
+    error = "TypeError: an unexpected keyword"
+    facts = with_trials(base, error=error, workers=None, prefetch_factor=None, pin_memory=None)
+    found = finding(facts, "CPG203", num_workers=workers)
+    assert found.severity is Severity.error
+    assert found.evidence.error == error
+    assert all("prefetch_factor" not in str(each.commands) for each in found.remedies)
+    assert finding(facts, "CPG203", num_workers=workers, via="run-embed").severity is Severity.error
+    assert check(facts, "CPG204").status == "unknown"
+    for each in check(facts, "CPG201", num_workers=4, start_method="forkserver").findings:
+        assert all("take prefetch_factor away" not in remedy.title.en for remedy in each.remedies)
+
+
+def test_203_a_loader_that_refuses_the_call_with_workers_is_an_error() -> None:
+    facts = with_trials(recorded.linux_new(), error="ValueError: pin_memory_device")
+    assert finding(facts, "CPG203", num_workers=4).severity is Severity.error
+    assert finding(facts, "CPG203", num_workers=4, via="run-embed").treated
+
+
+def test_403_after_an_import_that_failed_claims_nothing_of_what_was_loaded() -> None:
+    facts = installed(recorded.linux_new(), lightning=None, seaborn=None, torch=None)
+    assert facts.embedder
+    assert facts.embedder.examined
+    error = Outcome(False, "ModuleNotFoundError", "No module named 'lightning'", 0.1)
+    failed = replace(facts, embedder=replace(facts.embedder, imported=error, examined=None))
+    ended = ProbeFailure("embedder", "killed", "SIGKILL", "")
+    killed = replace(facts, embedder=None, failures=(ended,))
+    for seen in (failed, killed):
+        findings = check(seen, "CPG403").findings
+        assert findings[0].severity is Severity.error
+        errors = [each for each in findings if each.severity is Severity.error]
+        named = {name.en for each in errors for name, _ in each.evidence.seen}
+        assert named == {"lightning", "torch"}
+        said = " ".join(cause.en for each in findings for cause in each.causes)
+        assert "none of these was loaded" not in said
+        assert "--quick" not in said
+        assert "the embedder needs none" not in " ".join(each.title.en for each in findings)
+    assert "--quick" in str(check(quick(facts), "CPG403").findings)
 
 
 def test_210_judges_a_dataset_of_the_users() -> None:
@@ -722,6 +871,6 @@ def test_514_is_well_where_the_model_gets_a_mask_or_nothing_is_padded() -> None:
 def test_514_is_unknown_where_it_was_not_tried_failed_or_is_of_another_model() -> None:
     stopped = replace(BATCH, together=None, masked=None, error="OSError: no")
     other = replace(BATCH, dna_llm="hyenadna-large-1m-seqlen-hf")
-    for batch in (None, stopped, other):
+    for batch in (None, stopped, other, replace(BATCH, windows=())):
         result = check(with_batch(batch), "CPG514", batch_size=8)
         assert result.status == "unknown", result.summary.en

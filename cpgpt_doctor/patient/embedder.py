@@ -262,9 +262,15 @@ def remote_code(dna_llm: str) -> dict[str, Any]:
             if not os.path.isfile(at):
                 continue
             found["cached"] = True
-            if not has_own_code(at):
+            own_code = has_own_code(at)
+            files = sorted(os.listdir(snapshot))
+            for file in files:  # of the tokenizer, too: transformers reads them as they are
+                at = os.path.join(snapshot, file)
+                if file.endswith(".json") and os.path.isfile(at):
+                    read_json(at)
+            if not own_code:
                 continue  # transformers' own classes are used
-            for file in sorted(os.listdir(snapshot)):
+            for file in files:
                 at = os.path.join(snapshot, file)
                 if file.endswith(".py") and os.path.isfile(at):
                     found["files"].append(at)
@@ -280,33 +286,49 @@ def remote_code(dna_llm: str) -> dict[str, Any]:
 def snapshots(folder: str) -> list[str]:
     """The snapshot of a cached model that huggingface_hub takes: the one that refs/main names.
 
-    None where that one is not there. Where there is no refs/main, all that are there.
+    None where that one is not there, which is so where there is no refs/main.
     """
     inside = os.path.join(folder, "snapshots")
     if not os.path.isdir(inside):
         return []
     names = sorted(os.listdir(inside))
-    reference = os.path.join(folder, "refs", "main")
+    reference, revision = os.path.join(folder, "refs", "main"), "main"
     if os.path.isfile(reference):
         with open(reference, encoding="utf-8") as stream:
             revision = stream.read()
-        names = [revision] if revision in names else []
-    return [os.path.join(inside, name) for name in names]
+    return [os.path.join(inside, name) for name in names if name == revision]
 
 
 def has_own_code(config: str) -> bool:
     """Whether a model's config.json names classes of its own; ValueError where it is no object."""
-    with open(config, encoding="utf-8") as stream:
-        data = json.load(stream)
+    data = read_json(config)
     if not isinstance(data, dict):
         raise ValueError("it holds no JSON object")
     return bool(data.get("auto_map"))
 
 
+def read_json(path: str) -> Any:
+    with open(path, encoding="utf-8") as stream:
+        return json.load(stream)
+
+
 def missing_names(source: bytes, path: str) -> list[dict[str, Any]]:
-    """Names that `source` imports from transformers and that are not there."""
+    """Names that `source` imports from transformers and that are not there.
+
+    Those for whose absence it is prepared, in a `try` that catches ImportError, do not count.
+    """
     missing = []
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    prepared = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.Try) and any(map(catches_import_error, block.handlers))
+        for statement in block.body
+        for node in ast.walk(statement)
+    }
+    for node in ast.walk(tree):
+        if id(node) in prepared:
+            continue
         if isinstance(node, ast.ImportFrom) and not node.level and node.module:
             if node.module.split(".")[0] != "transformers":
                 continue
@@ -315,6 +337,15 @@ def missing_names(source: bytes, path: str) -> list[dict[str, Any]]:
                 if not exists(full):
                     missing.append({"name": full, "path": path, "line": node.lineno})
     return missing
+
+
+def catches_import_error(handler: ast.ExceptHandler) -> bool:
+    """Whether it catches what is raised where a name is not in its module."""
+    if handler.type is None:
+        return True
+    caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    names = {each.id for each in caught if isinstance(each, ast.Name)}
+    return bool(names & {"ImportError", "Exception", "BaseException"})
 
 
 def exists(full: str) -> bool:

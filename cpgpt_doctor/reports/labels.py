@@ -18,6 +18,8 @@ ADVICE = {
 }
 TREATED = Words("treated by run-embed", "run-embed 会自动处理")
 COLON = Words(": ", "：")
+# The rules whose warnings predict that the call fails; other warnings are of calls that end well.
+PREDICTS = ("CPG404",)
 
 
 def bracketed(words: Words, language: Language) -> str:
@@ -76,13 +78,20 @@ def patient(report: Report) -> str:
 def next_step(report: Report, language: Language) -> str:
     """The last line of a report: what was found, what is not known, and what to do next.
 
-    That nothing stops the call is said only where every rule was judged.
+    That nothing stops the call is said only where every rule was judged, nothing was accepted (it
+    may stop the call all the same) and no warning predicts a failure.
     """
-    said = counted(report, language) or Words("Nothing found", "没有发现问题").say(language)
-    if report.accepted:
-        said += Words(
+    found = counted(report, language)
+    if report.accepted and not found:
+        found = Words(
+            f"Nothing found beside the {report.accepted} accepted by the baseline",
+            f"除基线已接受的 {report.accepted} 个以外，没有发现问题",
+        ).say(language)
+    elif report.accepted:
+        found += Words(
             f" ({report.accepted} accepted by the baseline)", f"（基线已接受 {report.accepted} 个）"
         ).say(language)
+    said = found or Words("Nothing found", "没有发现问题").say(language)
     said += not_known(report, language)
     gravest = report.findings[0] if report.findings else None
     if gravest is not None and gravest.severity is Severity.error:
@@ -100,13 +109,25 @@ def next_step(report: Report, language: Language) -> str:
                 f"{rest.en} Look at all of it: cpgpt-doctor check, without --quick",
                 f"{rest.zh}要全面检查，请运行不带 --quick 的 cpgpt-doctor check",
             )
+    elif any(
+        each.code in PREDICTS and each.severity is Severity.warning for each in report.findings
+    ):
+        rest = Words(
+            ". The call is expected to fail: read CPG404 first.",
+            "。预计这次调用会失败：请先看 CPG404。",
+        )
     elif report.chosen:
         rest = Words(
             " by the rules that were chosen. The others were not asked.",
             "（仅限所选的规则，其他规则没有检查）。",
         )
+    elif report.accepted:
+        rest = Words(".", "。")
     elif report.call.via == "run-embed":
-        rest = Words(". run-embed can start.", "。可以开始 run-embed。")
+        rest = Words(
+            ". Nothing in the environment stops run-embed.",
+            "。环境中没有什么会妨碍 run-embed。",
+        )
     else:
         rest = Words(". Nothing here stops this call.", "。这里没有什么会妨碍这次调用。")
     return said + rest.say(language)

@@ -20,7 +20,6 @@ from cpgpt_doctor.findings import (
     Severity,
     found,
     ok,
-    skipped,
     unknown,
 )
 from cpgpt_doctor.intent import Call
@@ -248,6 +247,9 @@ def cpgpt_works(facts: Facts, call: Call) -> Check:
         )
     assert facts.embedder is not None
     outcome = facts.embedder.imported
+    lacks = facts.embedder.examined.missing_seams if facts.embedder.examined else ()
+    if outcome.ok and lacks:
+        return lacks_names(version, lacks, call)
     if outcome.ok:
         return ok(
             Words(
@@ -281,6 +283,46 @@ NO_CPGPT = Finding(
         ),
     ),
 )
+
+
+def lacks_names(version: str, lacks: tuple[str, ...], call: Call) -> Check:
+    """Names of CpGPT's embedder by which run-embed treats it, and an examination tries it."""
+    names = listed([same(name) for name in lacks])
+    if not call.treated:
+        return unknown(
+            Words(
+                f"CpGPT {version} imports; its embedder lacks names by which it is tried:"
+                f" {names.en}",
+                f"CpGPT {version} 可以导入，但它的嵌入器缺少试运行所需的名字：{names.zh}",
+            )
+        )
+    return found(
+        Finding(
+            "CPG402",
+            Severity.error,
+            Words(
+                f"run-embed cannot run CpGPT {version}: its embedder lacks {names.en}",
+                f"run-embed 无法运行 CpGPT {version}：它的嵌入器缺少 {names.zh}",
+            ),
+            (
+                Words(
+                    "run-embed replaces these names while it runs. CpGPT 0.0.1 to 0.0.13 have them"
+                    " all.",
+                    "run-embed 在运行期间要替换这些名字。CpGPT 0.0.1 到 0.0.13 都有这些名字。",
+                ),
+            ),
+            (
+                Remedy(
+                    "recommended",
+                    Words("Use a CpGPT up to 0.0.13", "使用 0.0.13 及以前的 CpGPT"),
+                    Words("run-embed is tested with it.", "run-embed 已用它测试过。"),
+                    commands=("pip install 'CpGPT<=0.0.13'",),
+                ),
+            ),
+            verify=("cpgpt-doctor check --via run-embed",),
+            expected=well("CPG402"),
+        )
+    )
 
 
 def import_fails(version: str, embedder: Embedder) -> Finding:
@@ -387,7 +429,7 @@ def requirements(facts: Facts, call: Call) -> Check:
     """CPG403: CpGPT's requirements: out of range, or needed only by other parts of CpGPT."""
     assert facts.packages is not None
     if facts.packages.cpgpt is None:
-        return skipped(
+        return unknown(
             Words(
                 "CpGPT's requirements: CpGPT is not installed (CPG402)",
                 "CpGPT 的依赖：未安装 CpGPT（CPG402）",
@@ -397,10 +439,7 @@ def requirements(facts: Facts, call: Call) -> Check:
     total = len(facts.packages.cpgpt.requires)
     groups = by_severity(facts, missing)
     if groups is not None:
-        found_here = [
-            requirement_finding(level, groups[level], untried=facts.embedder is None)
-            for level in sorted(groups)[::-1]
-        ]
+        found_here = [requirement_finding(*each) for each in groups]
         if unreadable and found_here:
             found_here.append(not_comparable(unreadable))
         if found_here:
@@ -429,37 +468,43 @@ def requirements(facts: Facts, call: Call) -> Check:
     )
 
 
-def by_severity(facts: Facts, missing: list[Unmet]) -> dict[Severity, list[Unmet]] | None:
-    """Unmet requirements by their consequence; None where it is not known.
+def by_severity(
+    facts: Facts, missing: list[Unmet]
+) -> list[tuple[Severity, list[Unmet], Words, Words]] | None:
+    """Unmet requirements by their consequence, with title and cause; None: it is not known.
 
-    Where nothing was imported, those are known to stop CpGPT that it imports in every release.
+    Where nothing was imported, or the import failed, those are known to stop CpGPT that the error
+    names, or that it imports in every release; of the others nothing is known.
     """
-    groups: dict[Severity, list[Unmet]] = {}
     embedder = facts.embedder
-    if embedder is None:
-        stopping = [each for each in missing if each.version is None and each.name in IMPORTED]
-        if missing and not stopping:
-            return None
-        if stopping:
-            groups[Severity.error] = stopping
-        others = [each for each in missing if each not in stopping]
-        if others:
-            groups[Severity.note] = others
-        return groups
-    broken: set[str] = set()
-    if not embedder.imported.ok:
-        named = re.findall(r"[A-Za-z0-9_.-]+", embedder.imported.error or "")
-        words = {canonicalize_name(word.partition(".")[0]) for word in named}
-        broken = {each.name for each in missing if each.name in words}
-    for each in missing:
-        if each.name in broken:
-            level = Severity.error
-        elif each.version is not None and each.name in embedder.in_use:
-            level = Severity.warning
-        else:
-            level = Severity.note
-        groups.setdefault(level, []).append(each)
-    return groups
+    groups: dict[Severity, list[Unmet]] = {}
+    if embedder is not None and embedder.imported.ok:
+        for each in missing:
+            used = each.version is not None and each.name in embedder.in_use
+            groups.setdefault(Severity.warning if used else Severity.note, []).append(each)
+        return [
+            (level, groups[level], REQUIREMENT_TITLES[level], REQUIREMENT_CAUSES[level])
+            for level in sorted(groups)[::-1]
+        ]
+    named = re.findall(r"[A-Za-z0-9_.-]+", (embedder and embedder.imported.error) or "")
+    words = {canonicalize_name(word.partition(".")[0]) for word in named}
+    broken = [each for each in missing if each.name in words]
+    absent = [
+        each
+        for each in missing
+        if each not in broken and each.version is None and each.name in IMPORTED
+    ]
+    others = [each for each in missing if each not in broken and each not in absent]
+    if missing and not broken and not absent:
+        return None
+    title, error = UNTRIED_TITLES, Severity.error
+    open_cause = LEFT_OUT if "embedder" in facts.skipped else NO_IMPORT
+    every = (
+        (error, broken, REQUIREMENT_TITLES[error], REQUIREMENT_CAUSES[error]),
+        (error, absent, title[error], IMPORTED_CAUSE),
+        (Severity.note, others, title[Severity.note], open_cause),
+    )
+    return [each for each in every if each[1]]
 
 
 def not_comparable(unreadable: list[Words]) -> Finding:
@@ -505,7 +550,7 @@ REQUIREMENT_CAUSES = {
 }
 
 
-# The same where nothing was imported (`check --quick`).
+# The same where nothing was imported (`check --quick`), or the import failed.
 UNTRIED_TITLES = {
     Severity.error: Words(
         "requirements that CpGPT imports are not installed",
@@ -516,27 +561,27 @@ UNTRIED_TITLES = {
         "CpGPT 还有别的依赖未满足；嵌入器是否用到它们尚不清楚",
     ),
 }
-UNTRIED_CAUSES = {
-    Severity.error: Words(
-        "Every release of CpGPT up to 0.0.13 imports them before it can embed. Seen in the"
-        " metadata; nothing was imported (--quick).",
-        "直到 0.0.13，每个 CpGPT 版本在嵌入之前都要导入它们。这是从元数据看出的，没有实际导入"
-        "（--quick）。",
-    ),
-    Severity.note: Words(
-        "check without --quick imports the embedder, and says which it needs.",
-        "不加 --quick 的 check 会导入嵌入器，并说明它需要哪些。",
-    ),
-}
+IMPORTED_CAUSE = Words(
+    "Every release of CpGPT up to 0.0.13 imports them before it can embed. Seen in the metadata.",
+    "直到 0.0.13，每个 CpGPT 版本在嵌入之前都要导入它们。这是从元数据看出的。",
+)
+LEFT_OUT = Words(
+    "check without --quick imports the embedder, and says which it needs.",
+    "不加 --quick 的 check 会导入嵌入器，并说明它需要哪些。",
+)
+NO_IMPORT = Words(
+    "The embedder could not be imported here, so it was not seen which it needs.",
+    "嵌入器在这里无法导入，所以看不出它需要哪些。",
+)
 
 
-def requirement_finding(level: Severity, group: list[Unmet], *, untried: bool) -> Finding:
+def requirement_finding(level: Severity, group: list[Unmet], title: Words, cause: Words) -> Finding:
     wanted = " ".join(f"'{each.requirement.name}{each.requirement.specifier}'" for each in group)
     return Finding(
         "CPG403",
         level,
-        (UNTRIED_TITLES if untried else REQUIREMENT_TITLES)[level],
-        ((UNTRIED_CAUSES if untried else REQUIREMENT_CAUSES)[level],),
+        title,
+        (cause,),
         (
             Remedy(
                 "recommended" if level is Severity.error else "possible",
@@ -578,6 +623,8 @@ def remote_code_names(facts: Facts, call: Call) -> Check:
                 f"{model} 已缓存，与 transformers {installed} 匹配（{read.zh}）",
             )
         )
+    if call.treated and code.repository:
+        return found(not_cached(code))
     needs_name = model.startswith("nucleotide-transformer-v2")
     if needs_name and not seen.remote_needs.get(NEEDED_BY_NT_V2, True):
         return found(known_not_to_load(model, installed))
@@ -645,12 +692,44 @@ def code_lacks_names(code: RemoteCode, installed: str) -> Finding:
     )
 
 
+def fetch(what: str) -> str:
+    """The command that downloads a model, with these arguments."""
+    return f'python -c "from huggingface_hub import snapshot_download as get; get({what})"'
+
+
+def not_cached(code: RemoteCode) -> Finding:
+    """run-embed refuses a model that would have to be downloaded (CPG405)."""
+    return Finding(
+        "CPG404",
+        Severity.error,
+        Words(
+            f"{code.dna_llm} is not in the Hugging Face cache: run-embed downloads nothing",
+            f"{code.dna_llm} 不在 Hugging Face 缓存中：run-embed 不会下载任何东西",
+        ),
+        (
+            Words(
+                "The cache is looked for where HF_HOME says, else below the home folder.",
+                "缓存在 HF_HOME 指定的位置查找；没有设置时在主目录下查找。",
+            ),
+        ),
+        (
+            Remedy(
+                "recommended",
+                Words("Fetch the model", "下载这个模型"),
+                Words(
+                    "Run it with the Python that runs CpGPT, where HF_HOME is as it is there.",
+                    "请用运行 CpGPT 的那个 Python 执行，HF_HOME 也要相同。",
+                ),
+                commands=(fetch(f"'{code.repository}'"),),
+            ),
+        ),
+        verify=(f"cpgpt-doctor check --via run-embed --dna-llm {code.dna_llm}",),
+        expected=well("CPG404"),
+    )
+
+
 def code_cannot_be_read(code: RemoteCode, file: UnreadableFile) -> Finding:
     """A file in the cache is cut off or not what its name says."""
-    fetch = (
-        'python -c "from huggingface_hub import snapshot_download as get;'
-        f" get('{code.repository}', force_download=True)\""
-    )
     return Finding(
         "CPG404",
         Severity.error,
@@ -678,7 +757,7 @@ def code_cannot_be_read(code: RemoteCode, file: UnreadableFile) -> Finding:
                     "快照中的每个文件都会被替换。请用运行 CpGPT 的那个 Python 执行，HF_HOME 也要"
                     "相同。",
                 ),
-                commands=(fetch,),
+                commands=(fetch(f"'{code.repository}', force_download=True"),),
             ),
         ),
         Evidence(error=file.error),

@@ -84,6 +84,9 @@ def missing(facts: Facts, rule: Rule, call: Call) -> Check | None:
             reason = packages.why_cpgpt_cannot_be_tried(facts)
             if reason is not None:
                 return unknown(Words(f"{subject.en}: {reason.en}", f"{subject.zh}：{reason.zh}"))
+        known = rule.untried(facts, call) if rule.untried and (failure or absent) else None
+        if known is not None and known.status == "ok":
+            return known  # the call alone, or the release, decides
         if failure is not None:
             how = ending(failure)
             return unknown(

@@ -19,6 +19,8 @@ from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.rule import Rule, ending, examined, severity
 from cpgpt_doctor.rules.workers import (
     PICKLING,
+    UNKNOWN,
+    falls_back,
     main_process,
     moved_positions,
     no_workers_crashes,
@@ -120,19 +122,22 @@ def another_model(subject: Words, seen: str, call: Call) -> Check:
 
 def collate_not_needed(facts: Facts, call: Call) -> Check | None:
     """CPG207 from the call alone."""
-    if call.num_workers and call.start_method in PICKLING:
+    if call.num_workers and call.start_method != "fork":
         return None
-    return ok(
-        Words(
-            "the collate function does not have to be pickled here",
-            "这里不需要序列化（pickle）collate 函数",
-        )
+    return COLLATE_STAYS
+
+
+COLLATE_STAYS = ok(
+    Words(
+        "the collate function does not have to be pickled here",
+        "这里不需要序列化（pickle）collate 函数",
     )
+)
 
 
 def no_fork(facts: Facts, call: Call) -> Check | None:
     """CPG209 from the call alone."""
-    if call.num_workers and call.start_method == "fork":
+    if call.num_workers and call.start_method in ("fork", UNKNOWN):
         return None
     return ok(
         Words(
@@ -142,16 +147,40 @@ def no_fork(facts: Facts, call: Call) -> Check | None:
     )
 
 
+# What transformers says of a tokenizer that is not cached, or needs code from the hub; any other
+# error is the tokenizer's own.
+NOT_TO_BE_HAD = (
+    "couldn't find them in the cached files",
+    "does not appear to have a file named",
+    "Can't load tokenizer for",
+    "is not a valid model identifier",
+    "outgoing traffic has been disabled",
+    "cannot find the requested files",
+    "custom code",
+    "trust_remote_code",
+)
+
+
 def collate_pickles(facts: Facts, call: Call) -> Check:
     """CPG207: the collate function and its tokenizer."""
     assert facts.workers is not None
     collate = facts.workers.collate
+    stays = COLLATE_STAYS if falls_back(examined(facts), call) else collate_not_needed(facts, call)
     if collate.dna_llm != call.dna_llm:
-        return collate_not_needed(facts, call) or another_model(
+        return stays or another_model(
             Words("the collate function", "collate 函数"), collate.dna_llm, call
         )
     if collate.anatomy is None:
-        return collate_not_needed(facts, call) or unknown(
+        outcome = collate.outcome
+        if outcome.error and not any(each in outcome.error for each in NOT_TO_BE_HAD):
+            error = " ".join(f"{outcome.error_type}: {outcome.error}".split())
+            return unknown(
+                Words(
+                    f"the collate function: {collate.dna_llm}'s tokenizer does not load: {error}",
+                    f"collate 函数：{collate.dna_llm} 的分词器无法加载：{error}",
+                )
+            )
+        return stays or unknown(
             Words(
                 f"the collate function: {collate.dna_llm}'s tokenizer is not cached, or needs code"
                 " from the hub, which an examination does not run",
@@ -167,7 +196,7 @@ def collate_pickles(facts: Facts, call: Call) -> Check:
                 f"collate 函数及其分词器可以 pickle（发给每个工作进程 {size} 字节）",
             )
         )
-    if collate_not_needed(facts, call):
+    if stays:
         return ok(
             Words(
                 "the collate function cannot be pickled, and does not have to be",
@@ -226,6 +255,13 @@ def workers_start(facts: Facts, call: Call) -> Check:
     nobody = starts_none(facts, call)
     if nobody is not None:
         return nobody
+    if falls_back(examined(facts), call):
+        return ok(
+            Words(
+                "CpGPT falls back to 0 workers here: none has to start",
+                "CpGPT 在这里退回到 0 个工作进程：无需启动",
+            )
+        )
     starts = facts.workers.starts
     if method not in [each.start_method for each in starts]:
         return unknown(
@@ -281,7 +317,7 @@ def tokenizer_threads(facts: Facts, call: Call) -> Check:
             Words("tokenizer threads", "分词器的线程"), looked_at, call
         )
     if fast is None:
-        return skipped(
+        return no_fork(facts, call) or unknown(
             Words(
                 "tokenizer threads: the tokenizer is not loaded (CPG207)",
                 "分词器的线程：分词器没有加载（CPG207）",
@@ -294,7 +330,7 @@ def tokenizer_threads(facts: Facts, call: Call) -> Check:
                 "分词器是纯 Python 的：不会启动线程",
             )
         )
-    if call.num_workers == 0 or call.start_method != "fork":
+    if no_fork(facts, call):
         return ok(
             Words(
                 "the tokenizer has threads; no worker is forked",
@@ -359,6 +395,8 @@ def own_dataset(facts: Facts, call: Call) -> Check:
         )
     if not own.outcome.ok or own.anatomy is None:
         return found(gives_no_dataset(own))
+    if items_raise(own):
+        return found(has_no_items(own))
     findings = []
     culprits = own.anatomy.culprits
     failed = start_problem(own.starts, call.start_method)
@@ -419,6 +457,13 @@ def own_dataset(facts: Facts, call: Call) -> Check:
     reason = not_shown_safe(own, call)
     if reason is not None:
         return unknown(Words(f"{own.name}: {reason.en}", f"{own.name}：{reason.zh}"))
+    if not call.num_workers:
+        return ok(
+            Words(
+                f"{own.name}: no worker is asked for, so nothing is sent or shared",
+                f"{own.name}：没有要求工作进程，所以不发送也不共用任何东西",
+            )
+        )
     size = own.anatomy.size
     more = Words("", "")
     if size is not None:
@@ -434,13 +479,65 @@ def own_dataset(facts: Facts, call: Call) -> Check:
 def not_shown_safe(own: OwnDataset, call: Call) -> Words | None:
     """What is open about a dataset in which no fault was seen."""
     if not call.num_workers:
-        return None
+        return no_item_was_read(own)
     if call.start_method not in [each.start_method for each in own.starts]:
         return Words(
             f"workers were not started with {call.start_method}",
             f"没有用 {call.start_method} 启动过工作进程",
         )
     return proves_nothing(own.forked) if call.start_method == "fork" else None
+
+
+def no_item_was_read(own: OwnDataset) -> Words | None:
+    """Why nobody saw an item of it; None where somebody did."""
+    forked = own.forked
+    if forked is not None and (forked.ended != "well" or not forked.items):
+        return proves_nothing(forked)
+    if forked is None and own.starts and not any(each.outcome.ok for each in own.starts):
+        outcome = own.starts[0].outcome
+        return Words(
+            f"no item of it was read: every start of workers failed ({outcome.error_type})",
+            f"没有读到它的任何一项：每次启动工作进程都失败了（{outcome.error_type}）",
+        )
+    return None
+
+
+def items_raise(own: OwnDataset) -> bool:
+    """Whether reading items raises by itself: in every process, and with nothing unpicklable."""
+    return (
+        own.forked is not None
+        and own.forked.ended == "raised"
+        and own.anatomy is not None
+        and not own.anatomy.culprits
+        and not any(each.outcome.ok for each in own.starts)
+    )
+
+
+def has_no_items(own: OwnDataset) -> Finding:
+    return Finding(
+        "CPG210",
+        Severity.error,
+        Words(f"{own.name}: reading its items raises", f"{own.name}：读取其中的项时抛出异常"),
+        (
+            Words(
+                "Its first, middle and last item were asked for, and workers were started on it;"
+                " each time it raised.",
+                "试着读取它的首项、中间项和末项，并在它上面启动工作进程，每次都抛出异常。",
+            ),
+        ),
+        (
+            Remedy(
+                "recommended",
+                Words("Mend the dataset's __getitem__", "修复数据集的 __getitem__"),
+                Words(
+                    "It fails without workers, too.",
+                    "不用工作进程时同样会失败。",
+                ),
+            ),
+        ),
+        Evidence(error=own.forked.detail if own.forked else None),
+        Location(own.name),
+    )
 
 
 def gives_no_dataset(own: OwnDataset) -> Finding:
@@ -520,21 +617,21 @@ RULES = (
         "CPG207",
         Words("the collate function", "collate 函数"),
         collate_pickles,
-        ("examined", "workers"),
+        ("python", "examined", "workers"),
         untried=collate_not_needed,
     ),
     Rule(
         "CPG208",
         Words("starting workers", "启动工作进程"),
         workers_start,
-        ("examined", "workers"),
+        ("python", "examined", "workers"),
         untried=starts_none,
     ),
     Rule(
         "CPG209",
         Words("tokenizer threads", "分词器的线程"),
         tokenizer_threads,
-        ("accelerator", "workers"),
+        ("python", "accelerator", "workers"),
         untried=no_fork,
     ),
     Rule(

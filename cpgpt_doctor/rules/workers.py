@@ -30,6 +30,8 @@ from cpgpt_doctor.rules.rule import Rule, examined, severity, well
 from cpgpt_doctor.words import Words, same
 
 PICKLING = ("spawn", "forkserver")
+# The start method where the interpreter did not say its own (intent.resolve).
+UNKNOWN = "unknown"
 
 # benchmarks/worker_settings.py and benchmarks/loading.md: CpGPT 0.0.13's own dataset and tokenizer,
 # windows of 2,000 bases, Nucleotide Transformer v2 tokens, 2 CPU cores, Python 3.11.
@@ -67,10 +69,21 @@ def effective_trial(facts: EmbedderExamined, call: Call) -> CallTrial | None:
     return trial(facts, call.start_method if call.chosen else None, bool(call.num_workers))
 
 
+def falls_back(facts: EmbedderExamined, call: Call) -> bool:
+    """Whether CpGPT's own guard makes this call one without workers."""
+    tried = effective_trial(facts, call)
+    return tried is not None and tried.workers == 0
+
+
+def prefetch_error(tried: CallTrial | None) -> str | None:
+    """What a trial raised, where prefetch_factor is what torch refused; None otherwise."""
+    refused = tried is not None and tried.workers == 0 and tried.prefetch_factor is not None
+    return tried.error if tried is not None and refused else None
+
+
 def no_workers_crashes(facts: EmbedderExamined) -> str | None:
-    """The error that num_workers=0 meets in this release, None where it works."""
-    without = trial(facts, None, workers=False)
-    return without.error if without else None
+    """What num_workers=0 raises for prefetch_factor in this release, None where it does not."""
+    return prefetch_error(trial(facts, None, workers=False))
 
 
 NO_WORKERS = "embedder.parse_dna_embeddings(locations, species, num_workers=0)"
@@ -257,6 +270,8 @@ def dataset_untried(facts: Facts, call: Call) -> Check | None:
     method = call.start_method
     if call.num_workers == 0:
         return ok(NOT_PICKLED)
+    if method == UNKNOWN:
+        return None
     if method not in PICKLING:
         return ok(
             Words(
@@ -418,6 +433,9 @@ def prefetch(facts: Facts, call: Call) -> Check:
     """CPG203: prefetch_factor is passed whatever the number of workers."""
     seen = examined(facts)
     without = trial(seen, None, workers=False)
+    tried = effective_trial(seen, call)
+    if tried is not None and tried.error is not None and not prefetch_error(tried):
+        return found(call_raises(seen, call, tried))
     if without is None or (without.workers is None and without.error is None):
         return unknown(
             Words(
@@ -450,6 +468,46 @@ def prefetch(facts: Facts, call: Call) -> Check:
                 f"DataLoader(dataset, num_workers=0, prefetch_factor={without.prefetch_factor})",
             ),
         )
+    )
+
+
+def call_raises(seen: EmbedderExamined, call: Call, tried: CallTrial) -> Finding:
+    """The call was tried as it is asked for, and raised, not for prefetch_factor."""
+    reached = tried.workers is not None
+    return Finding(
+        "CPG203",
+        severity(call, Severity.error) if reached else Severity.error,
+        Words(
+            f"CpGPT's call with num_workers={call.num_workers} raises",
+            f"CpGPT 的调用在 num_workers={call.num_workers} 时抛出异常",
+        ),
+        (
+            Words(
+                "DataLoader refused the settings that CpGPT passed to it.",
+                "DataLoader 不接受 CpGPT 传给它的设置。",
+            )
+            if reached
+            else Words(
+                "It was tried here, and did not get as far as its DataLoader.",
+                "在这里试过，它没有进行到 DataLoader 这一步。",
+            ),
+        ),
+        (
+            Remedy(
+                "recommended",
+                Words("Begin with the error", "先处理这个报错"),
+                Words(
+                    "prefetch_factor is not what it is about.",
+                    "它与 prefetch_factor 无关。",
+                ),
+                commands=("cpgpt-doctor explain --log FILE",),
+            ),
+        ),
+        Evidence(error=tried.error),
+        place(seen, "DataLoader", f"DataLoader(dataset, num_workers={call.num_workers})"),
+        verify=(f"cpgpt-doctor check --num-workers {call.num_workers}",),
+        expected=well("CPG203"),
+        treated=call.treated and reached,
     )
 
 
@@ -591,6 +649,13 @@ def pin_memory(facts: Facts, call: Call) -> Check:
                 "pin_memory：CUDA 可用，所以它有用",
             )
         )
+    if all(tried.workers is None for tried in seen.trials):
+        return unknown(
+            Words(
+                "pin_memory: CpGPT's call did not get as far as its DataLoader",
+                "pin_memory：CpGPT 的调用没有进行到 DataLoader 这一步",
+            )
+        )
     if not any(tried.pin_memory for tried in seen.trials):
         return ok(
             Words(
@@ -644,6 +709,8 @@ def guard_unconcerned(facts: Facts, call: Call) -> Check | None:
                 "CpGPT 的工作进程防护：未启用工作进程",
             )
         )
+    if method == UNKNOWN:
+        return None
     if method not in PICKLING:
         return ok(
             Words(
@@ -765,7 +832,7 @@ def shares_nothing(facts: Facts, call: Call) -> Check | None:
                 "未启用工作进程：没有谁共用基因组文件",
             )
         )
-    if call.start_method != "fork":
+    if call.start_method not in ("fork", UNKNOWN):
         return ok(
             Words(
                 f"{call.start_method} shares no open file with its workers",
@@ -819,8 +886,7 @@ def shared_offset(facts: Facts, call: Call) -> Check:
     alone = shares_nothing(facts, call)
     if alone is not None:
         return alone
-    tried = effective_trial(seen, call)
-    if tried is not None and tried.workers == 0:
+    if falls_back(seen, call):
         return ok(
             Words(
                 "CpGPT falls back to 0 workers here: nobody shares the genome's file",
@@ -1055,6 +1121,13 @@ def padded_together(facts: Facts, call: Call) -> Check:
                 "同一批次的窗口：模型会得到 attention mask",
             )
         )
+    if not batch.windows:
+        return unknown(
+            Words(
+                "windows in one batch: none is recorded",
+                "同一批次的窗口：没有记录到任何窗口",
+            )
+        )
     if all(window.alone == batch.together for window in batch.windows):
         return ok(
             Words(
@@ -1171,7 +1244,7 @@ RULES = (
         "CPG202",
         Words("the genome's file position", "基因组文件的读取位置"),
         shared_offset,
-        ("examined", "workers"),
+        ("python", "examined", "workers"),
         untried=shares_nothing,
     ),
     Rule("CPG203", same("prefetch_factor"), prefetch, ("examined",), untried=prefetch_untried),
