@@ -493,7 +493,7 @@ def test_a_device_is_written_to_and_stays(tmp_path: Path, asked: str, linked: bo
 def test_a_file_behind_a_descriptor_is_written_on(
     tmp_path: Path, number: int, linked: bool
 ) -> None:
-    """By a link of our own, as /dev/stdout is one: code that replaced it must not harm a machine."""
+    """By a link of the test's own: code that replaced /dev/stdout would harm the machine."""
     place = Path(f"/dev/fd/{number}")
     if not place.exists():
         pytest.skip(f"no {place} here")
