@@ -26,6 +26,7 @@ from cpgpt_doctor.redact import redact, redacted
 from cpgpt_doctor.reports import github, json_report, junit, sarif
 from cpgpt_doctor.reports.fingerprint import fingerprint
 from cpgpt_doctor.reports.report import Report, exit_code
+from cpgpt_doctor.reports.stream import visible
 from cpgpt_doctor.rules.registry import judge
 from cpgpt_doctor.words import Language, same
 from tests import recorded
@@ -212,8 +213,8 @@ def test_escaping_in_a_command_is_undone_by_its_reader() -> None:
     clean = HOSTILE.replace("\ud800", "")
     title = replace(finding, title=same(clean), location=Location(f"/tmp/{clean}, x:y.py", 3))
     _, properties, _ = runner_reads(github.command(title, "en"))
-    assert properties["title"] == f"CPG201 {clean}"
-    assert properties["file"] == f"/tmp/{clean}, x:y.py"
+    assert properties["title"] == f"CPG201 {visible(clean)}"
+    assert properties["file"] == f"/tmp/{visible(clean)}, x:y.py"
 
 
 def test_an_annotation_names_the_file_from_the_root_of_the_repository(
