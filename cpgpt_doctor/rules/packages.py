@@ -708,8 +708,10 @@ def not_cached(code: RemoteCode) -> Finding:
         ),
         (
             Words(
-                "The cache is looked for where HF_HOME says, else below the home folder.",
-                "缓存在 HF_HOME 指定的位置查找；没有设置时在主目录下查找。",
+                "run-embed refuses such a model (CPG405). The cache is looked for where HF_HOME"
+                " says, else below the home folder.",
+                "run-embed 会拒绝这样的模型（CPG405）。缓存在 HF_HOME 指定的位置查找；没有设置时，"
+                "在主目录下查找。",
             ),
         ),
         (
