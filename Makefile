@@ -11,7 +11,7 @@ FAMILIES := $(VENV)/families/0.0.3 $(VENV)/families/0.0.7
 
 demo: $(VENV)/ready
 	rm -rf cpgpt-doctor-demo
-	HF_HUB_OFFLINE=1 $(BIN)/cpgpt-doctor check --via run-embed
+	HF_HUB_OFFLINE=1 $(BIN)/cpgpt-doctor check --num-workers 0
 	$(BIN)/cpgpt-doctor run-embed --demo
 
 test: $(VENV)/ready $(FAMILIES) lint
