@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import sqlite3
@@ -450,3 +451,52 @@ def test_windows_has_no_sighup_and_its_ctrl_break_ends_a_run(
     with pytest.raises(signals.Interrupted) as caught, signals.handled():
         signal.raise_signal(signal.SIGUSR1)
     assert caught.value.exit_code == 128 + signal.SIGUSR1
+
+
+def again(folder: Path) -> tuple[int, str]:
+    """The exit code and the output of another run over the same locations."""
+    process = standin.start(folder, LOCATIONS)
+    out, err = process.communicate(timeout=HANG)
+    assert b"Traceback" not in err, err
+    return process.returncode, out.decode()
+
+
+def test_a_part_that_was_committed_and_not_noted_is_known_by_what_was_noted_before(
+    folder: Path,
+) -> None:
+    """As a run leaves it that is killed between its commit and its record."""
+    assert Running(folder).end()[0] == 0
+    path = next(folder.rglob("*.run.json"))
+    record = json.loads(path.read_text())
+    record["pending"] = record["parts"].pop()
+    path.write_text(json.dumps(record))
+    code, out = again(folder)
+    assert code == 0
+    assert "looked at" not in out
+    assert standin.record(folder)["parts"][-1] == record["pending"]  # type: ignore[index]
+
+
+def test_another_program_that_saves_an_older_index_is_named_and_ends_the_run(
+    folder: Path,
+) -> None:
+    """CpGPT keeps the index in memory, and writes it back whole when it saves."""
+    running = Running(folder, variables=SLOW)
+    running.wait_until(running.committed)
+    database = folder / "ensembl_metadata.db"
+    older = folder / "older.db"
+    older.write_bytes(database.read_bytes())
+    first = running.committed()
+    running.wait_until(lambda: running.committed() > first)
+    older.replace(database)
+    code, err = running.end()
+    assert code == 1
+    assert "CPG523" in err.splitlines()[-1]
+    assert "is kept" not in err.splitlines()[-1]
+    assert len(stored(folder)) == first  # what the older index names, each with its own row
+
+
+def test_brackets_in_a_path_are_shown_as_they_are(tmp_path: Path) -> None:
+    folder = standin.make_folder(tmp_path / "a [old]" / "b[" / "c]")
+    code, out = again(folder)
+    assert code == 0
+    assert f"store: {folder}" in out
