@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import io
 import os
@@ -11,6 +12,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
@@ -647,14 +649,24 @@ def terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise Terminated(number)
 
 
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end this section as Ctrl-C does; afterwards they are as they were."""
+    # Windows has no SIGHUP. What the caller ignores, as nohup does, stays ignored.
+    found = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
+    ours = [each for each in found if each and signal.getsignal(each) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, terminate)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code (0 to 3, or from 129 on for a signal)."""
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        # What the caller ignores, as nohup does, stays ignored.
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, terminate)
-    with stream.guarded() as output:
+    with ended_by_signals(), stream.guarded() as output:
         code = command(argv)
         if output is None:
             return code

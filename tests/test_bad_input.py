@@ -21,6 +21,7 @@ from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.probes import collect
 from tests import recorded
 from tests.conftest import World, write_genome
+from tests.environment import clean_environment
 
 NOTE = "examining the environment, the genome and the locations"
 
@@ -604,3 +605,16 @@ def test_a_width_that_no_terminal_has_is_not_taken(world: World, columns: str) -
         assert len(usual) > 1000
         assert shown({"COLUMNS": columns, "LINES": columns}, *asked) == usual
         assert shown({"COLUMNS": "40"}, *asked) != usual
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
+def test_a_program_that_calls_main_has_its_signals_back_afterwards() -> None:
+    script = (
+        "import signal; from cpgpt_doctor import cli; cli.main(['explain', 'CPG201']);"
+        "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL;"
+        "assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env=clean_environment(), capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
