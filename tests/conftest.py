@@ -32,7 +32,7 @@ PATIENTS = {
     "0.0.3": Path(sys.prefix) / "families" / "0.0.3" / "bin" / "python",
 }
 # The full figures of a release are taken with more: CPGPT_DOCTOR_TEST_LOCATIONS=2000
-# CPGPT_DOCTOR_TEST_CONTEXT=2001 pytest tests/test_reference_rows.py
+# CPGPT_DOCTOR_TEST_CONTEXT=2001 pytest tests/e2e/test_reference_rows.py
 LOCATIONS = int(os.environ.get("CPGPT_DOCTOR_TEST_LOCATIONS", "150"))
 CONTEXT = int(os.environ.get("CPGPT_DOCTOR_TEST_CONTEXT", "201"))
 

@@ -24,7 +24,7 @@ IMPORTED = frozenset(
     {"lightning", "loguru", "numpy", "pandas", "pyfaidx", "requests", "sqlitedict", "torch"}
     | {"tqdm", "transformers"}
 )
-# Measured on CpGPT 0.0.3, 0.0.7 and 0.0.13 (tests/test_reference_rows.py).
+# Measured on CpGPT 0.0.3, 0.0.7 and 0.0.13 (tests/e2e/test_reference_rows.py).
 OTHER_ROWS = Words(
     "It changes the rows: from 0.0.8 on a window is padded to a multiple of 128 tokens even when it"
     " is alone, up to 0.0.7 it is not. Add nothing to a store of older rows then: go on with the"

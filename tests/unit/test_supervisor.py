@@ -242,7 +242,7 @@ def test_lines_of_two_threads_do_not_mix(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, str(script)],
         stdout=subprocess.PIPE,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2])},
         check=True,
     )
     lines = ran.stdout.decode().splitlines()

@@ -20,7 +20,7 @@ from cpgpt_doctor.embed.examine import WORK
 from cpgpt_doctor.embed.run import free_bytes, run
 from cpgpt_doctor.errors import InputError
 from tests.conftest import CONTEXT, DNA_LLM, World
-from tests.test_reference_rows import embed, stored
+from tests.e2e.test_reference_rows import embed, stored
 
 RELEASE = "0.0.13"
 NAME = f"{CONTEXT}bp_dna_embeddings.mmap"

@@ -21,9 +21,9 @@ from cpgpt_doctor.rules import failures
 from cpgpt_doctor.rules.failure_words import TOLD, preferred
 from cpgpt_doctor.rules.failures import FAILURES, WATCH, Explained, recognise
 from cpgpt_doctor.words import Language
-from tests.test_pages import blocks
+from tests.unit.test_pages import blocks
 
-FOLDER = Path(__file__).parent / "logs"
+FOLDER = Path(__file__).parent
 KNOWN = sorted((FOLDER / "known").glob("*.txt"))
 ALIKE = sorted((FOLDER / "alike").glob("*.txt"))
 CODES = tuple(rule.code for rule in FAILURES)

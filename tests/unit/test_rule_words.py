@@ -35,7 +35,7 @@ from cpgpt_doctor.facts import (
 from cpgpt_doctor.intent import DNA_LLM, Intent
 from cpgpt_doctor.rules.registry import RULES, judge
 from cpgpt_doctor.words import Words
-from tests import recorded
+from tests.machines import recorded
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # Numbers, codes of rules, options, settings, and names such as DataLoader or CUDA.

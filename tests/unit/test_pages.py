@@ -24,9 +24,9 @@ from cpgpt_doctor.intent import Intent
 from cpgpt_doctor.rules.failures import FAILURES
 from cpgpt_doctor.rules.registry import RULES, judge
 from cpgpt_doctor.words import Language
-from tests import recorded
 from tests.conftest import HERE, PATIENTS, World
 from tests.environment import clean_environment
+from tests.machines import recorded
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 CODES = pages.codes()

@@ -1,7 +1,7 @@
 """What is looked at before a run adds rows to a store, over small stores of made-up rows.
 
 Computing a window alone is a stand-in here (a row that its location tells); scanning, reading and
-judging are the real ones. tests/test_store_fit.py does the same with real CpGPT.
+judging are the real ones. tests/e2e/test_store_fit.py does the same with real CpGPT.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cpgpt_doctor.embed.record import Earlier, Found, Part, locations_digest
 from cpgpt_doctor.embed.store import Address
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.patient import scan
-from tests.test_store import WIDTH, new_store, set_rows, values
+from tests.unit.test_store import WIDTH, new_store, set_rows, values
 
 PADDED = Model("weights", "float32", 128)
 CONTEXT = 201

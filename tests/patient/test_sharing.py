@@ -17,8 +17,8 @@ from cpgpt_doctor.patient import upstream, workers
 from cpgpt_doctor.patient.anatomy import dissect
 from cpgpt_doctor.patient.reader import PositionalFile, shareable
 from cpgpt_doctor.rules import workers as workers_rules
-from tests import recorded
 from tests.conftest import write_genome
+from tests.machines import recorded
 
 
 @pytest.fixture(scope="module")

@@ -383,7 +383,7 @@ def handled(
     process = subprocess.Popen(
         [sys.executable, "-c", HANDLED.format(work=work, limits=(0.2, grace, same))],
         stdout=subprocess.PIPE,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2])},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         text=True,
     )

@@ -25,7 +25,7 @@ from cpgpt_doctor.reports import html, markdown
 from cpgpt_doctor.reports.report import Report, exit_code
 from cpgpt_doctor.rules.registry import judge
 from cpgpt_doctor.words import Language, Words, same
-from tests import recorded
+from tests.machines import recorded
 
 LANGUAGES: tuple[Language, Language] = ("en", "zh")
 HOSTILE = (

@@ -19,8 +19,8 @@ import pytest
 
 from cpgpt_doctor.embed import genome
 from tests.conftest import CONTEXT, DNA_LLM, PATIENTS, World
+from tests.e2e.test_reference_rows import embed, stored
 from tests.environment import clean_environment
-from tests.test_reference_rows import embed, stored
 
 RELEASE = "0.0.13"
 HANG = 600.0  # seconds after which something is taken to hang

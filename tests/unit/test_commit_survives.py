@@ -18,7 +18,7 @@ import pytest
 
 from cpgpt_doctor.embed import store
 from cpgpt_doctor.embed.store import Address
-from tests.test_store import FIRST, holds, new_store, stage
+from tests.unit.test_store import FIRST, holds, new_store, stage
 
 PART = [f"5:{at}" for at in range(300)]
 KILLS, FULL_KILLS = 30, 260  # of a store at its place, and again of one through a link

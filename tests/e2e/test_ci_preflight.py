@@ -18,7 +18,7 @@ import yaml
 
 from tests.environment import clean_environment
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 ACTION = yaml.safe_load((REPOSITORY / "action.yml").read_text(encoding="utf-8"))
 MANIFEST = REPOSITORY / ".pre-commit-hooks.yaml"
 EXPRESSION = re.compile(r"\$\{\{ *(?P<name>[\w.-]+) *\}\}")

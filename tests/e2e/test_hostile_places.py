@@ -20,8 +20,8 @@ import pytest
 
 from cpgpt_doctor import facts as facts_of
 from cpgpt_doctor.reports.stream import Guarded
-from tests import recorded
 from tests.environment import clean_environment, on_disk
+from tests.machines import recorded
 
 SCHEMA = json.loads(
     resources.files("cpgpt_doctor.reports").joinpath("check.schema.json").read_text()
@@ -161,7 +161,7 @@ def test_a_read_only_file_system(usual: dict[str, str], tmp_path: Path) -> None:
     """Only the temporary folder can be written."""
     (temporary := tmp_path / "temporary").mkdir()
     (place := tmp_path / "place").mkdir()
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parents[2]
     sealed = read_only(place, package, sys.prefix, sys.base_prefix)
     tried = start(*sealed, "touch", place / "file", folder=place)
     assert b"Read-only file system" in tried.stderr
@@ -211,7 +211,7 @@ BUFFERED = ({}, {"PYTHONUNBUFFERED": "1"})
 # `bench` without its minutes of measuring.
 BENCH = (
     *(sys.executable, "-c"),
-    "import sys\nfrom cpgpt_doctor import bench, cli\nfrom tests.test_bench import USUAL\n"
+    "import sys\nfrom cpgpt_doctor import bench, cli\nfrom tests.e2e.test_bench import USUAL\n"
     "bench.measure = lambda **asked: USUAL\nsys.exit(cli.main(sys.argv[1:]))",
     "bench",
 )
@@ -282,7 +282,7 @@ def started(
     variables: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.CompletedProcess[bytes]:
     """Run by a shell that redirects; this package's tests can be imported."""
-    repository = str(Path(__file__).parents[1])
+    repository = str(Path(__file__).parents[2])
     script = f'exec "$@" {redirected}'
     variables = {"PYTHONPATH": repository, **variables}
     return start("sh", "-c", script, "sh", *command, folder=folder, variables=variables)
@@ -423,7 +423,7 @@ def named(path: Path, asked: str) -> Path:
 
 def written(asked: str, path: object, folder: Path) -> bytes:
     """Write a new file by the option; the line that is said, which is none where it works."""
-    repository = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    repository = {"PYTHONPATH": str(Path(__file__).parents[2])}
     ran = start(*WRITTEN[asked], path, folder=folder, variables=repository)
     lines = [line for line in ran.stderr.splitlines() if not line.startswith(b"measuring")]
     assert (ran.returncode, len(lines)) in ((0, 0), (2, 1)), ran.stderr
@@ -575,7 +575,7 @@ def test_a_full_disk_leaves_the_file_that_was_there(tmp_path: Path, asked: str) 
         *("unshare", "--mount", "sh", "-c", f'{mounted}; "$@"; {show}', "sh"),
         *(*WRITTEN[asked], small / "x.svg"),
         folder=tmp_path,
-        variables={"PYTHONPATH": str(Path(__file__).parents[1])},
+        variables={"PYTHONPATH": str(Path(__file__).parents[2])},
     )
     assert ran.returncode == 2, ran.stderr
     assert ran.stdout.split()[-2:] == [b"x.svg", b"12000"]

@@ -29,9 +29,9 @@ from cpgpt_doctor.reports.report import Report, exit_code
 from cpgpt_doctor.reports.stream import visible
 from cpgpt_doctor.rules.registry import judge
 from cpgpt_doctor.words import Language, same
-from tests import recorded
+from tests.machines import recorded
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 SARIF = json.loads((DATA / "sarif-2.1.0.schema.json").read_text(encoding="utf-8"))
 JUNIT = etree.XMLSchema(etree.parse(str(DATA / "junit-10.xsd")))
 CHECK = json.loads(

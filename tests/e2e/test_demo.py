@@ -20,8 +20,8 @@ from cpgpt_doctor.embed import demo
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.facts import ProbeFailure
 from cpgpt_doctor.probes import runner
+from tests.e2e.test_hostile_places import ASCII_ONLY
 from tests.environment import clean_environment, on_disk
-from tests.test_hostile_places import ASCII_ONLY
 
 HANG = 600.0
 NOTES = Console(quiet=True)

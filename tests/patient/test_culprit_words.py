@@ -9,7 +9,8 @@ import pytest
 from cpgpt_doctor.culprits import WHOLE, about
 from cpgpt_doctor.patient import anatomy
 from cpgpt_doctor.patient.anatomy import dissect
-from tests import recorded, zoo
+from tests import zoo
+from tests.machines import recorded
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # What the Chinese shares with the English: paths, places in files, names with dots, the

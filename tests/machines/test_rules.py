@@ -28,7 +28,7 @@ from cpgpt_doctor.findings import Check, Finding, Severity
 from cpgpt_doctor.intent import DNA_LLM, Intent
 from cpgpt_doctor.rules import registry
 from cpgpt_doctor.rules.registry import RULES, judge, selected
-from tests import recorded
+from tests.machines import recorded
 
 FIX_DOCUMENT_ERROR = "TypeError: cannot pickle 'BufferedReader' instances"
 CULPRITS = {

@@ -12,8 +12,8 @@ import pytest
 
 from tests import faults
 from tests.conftest import PATIENTS, World
-from tests.test_reference_rows import embed, stored
-from tests.test_run_embed import Running
+from tests.e2e.test_reference_rows import embed, stored
+from tests.e2e.test_run_embed import Running
 
 SOME = 12
 

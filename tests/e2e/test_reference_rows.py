@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cpgpt_doctor.embed import genome
-from tests.conftest import CONTEXT, DNA_LLM, PATIENTS, World
+from tests.conftest import CONTEXT, DNA_LLM, HERE, PATIENTS, World
 
 # A new interpreter for each worker takes seconds of CPU: 8 of them only where it is asked for.
 WORKERS = int(os.environ.get("CPGPT_DOCTOR_TEST_WORKERS", "2"))
@@ -120,7 +120,7 @@ def test_unmodified_cpgpt_changes_a_row_for_its_neighbour(
 ) -> None:
     """The fault that equal lengths treat (CPG514), on CpGPT as it is."""
     script = world.folder / "neighbours.py"
-    text = (Path(__file__).parent / "reference.py").read_text()
+    text = (HERE / "reference.py").read_text()
     script.write_text(text.replace("batch_size=1,", "batch_size=8,"))
     rows = world.in_patient(
         "0.0.7",

@@ -16,8 +16,8 @@ from cpgpt_doctor.reports.fingerprint import fingerprint
 from cpgpt_doctor.reports.labels import next_step
 from cpgpt_doctor.reports.report import Report, exit_code
 from cpgpt_doctor.rules.registry import judge, selected
-from tests import recorded
-from tests.test_rules import finding
+from tests.machines import recorded
+from tests.machines.test_rules import finding
 
 NEEDED = "transformers.pytorch_utils.find_pruneable_heads_and_indices"
 CLAIMS = ("stops", "can start", "妨碍", "可以开始")

@@ -16,8 +16,8 @@ import pytest
 from cpgpt_doctor import facts as facts_module
 from cpgpt_doctor import redact
 from cpgpt_doctor.facts import ProbeFailure
-from tests import recorded
 from tests.environment import clean_environment
+from tests.machines import recorded
 
 FACTS = Path(recorded.__file__).parent / "linux-py313-cpgpt0.0.7.json"
 

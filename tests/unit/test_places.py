@@ -18,7 +18,7 @@ from cpgpt_doctor.embed.examine import WORK, inputs
 from cpgpt_doctor.embed.run import set_aside
 from cpgpt_doctor.embed.store import Address
 from cpgpt_doctor.errors import InputError
-from tests.test_store import FIRST, SECOND, content, holds, new_store, stage
+from tests.unit.test_store import FIRST, SECOND, content, holds, new_store, stage
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 

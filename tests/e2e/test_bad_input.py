@@ -19,9 +19,9 @@ import sqlitedict
 from cpgpt_doctor import check, cli
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.probes import collect
-from tests import recorded
 from tests.conftest import World, write_genome
 from tests.environment import clean_environment
+from tests.machines import recorded
 
 NOTE = "examining the environment, the genome and the locations"
 

@@ -16,7 +16,7 @@ import pytest
 
 from cpgpt_doctor.intent import DNA_LLM
 from cpgpt_doctor.rules.releases import IMPORTED
-from tests.conftest import PATIENTS, World
+from tests.conftest import HERE, PATIENTS, World
 from tests.environment import clean_environment
 
 CULPRITS = {
@@ -298,7 +298,7 @@ def test_what_cpgpt_imports_in_every_release_is_what_quick_takes_it_to_import(
 
 
 def test_facts_of_0_1_0_are_read_and_what_they_lack_is_unknown() -> None:
-    recorded = Path(__file__).parent / "recorded" / "linux-py311-cpgpt0.0.13.json"
+    recorded = HERE / "machines" / "linux-py311-cpgpt0.0.13.json"
     text = recorded.read_text()
     for added in ("forked", "unreadable", "batch", "without_metadata"):
         assert f'"{added}":' not in text
