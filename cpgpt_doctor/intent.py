@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.facts import CallDefaults, Facts
 
-# CpGPT's own defaults, used only where the installed release could not be asked for its own.
-# Read off the signature of parse_dna_embeddings, the same in 0.0.1 to 0.0.13.
-NUM_WORKERS = 8
-BATCH_SIZE = 1
-DNA_LLM = "nucleotide-transformer-v2-500m-multi-species"
+DNA_LLM = CallDefaults().dna_llm
 
 
 @dataclass(frozen=True)
@@ -48,14 +44,13 @@ class Call:
 def resolve(intent: Intent, facts: Facts) -> Call:
     """Fill in what was not said: CpGPT's defaults and the platform's start method."""
     examined = facts.embedder.examined if facts.embedder else None
-    defaults = examined.defaults if examined else None
-    workers = defaults.num_workers if defaults else NUM_WORKERS
+    defaults = examined.defaults if examined else CallDefaults()
     platform_method = facts.python.default_start_method if facts.python else "unknown"
     return Call(
         via=intent.via,
-        num_workers=workers if intent.num_workers is None else intent.num_workers,
+        num_workers=defaults.num_workers if intent.num_workers is None else intent.num_workers,
         start_method=intent.start_method or platform_method,
         chosen=intent.start_method is not None,
-        dna_llm=intent.dna_llm or (defaults.dna_llm if defaults else DNA_LLM),
-        batch_size=intent.batch_size or (defaults.batch_size if defaults else BATCH_SIZE),
+        dna_llm=intent.dna_llm or defaults.dna_llm,
+        batch_size=intent.batch_size or defaults.batch_size,
     )

@@ -8,7 +8,7 @@ import re
 import socket
 from pathlib import Path
 
-from cpgpt_doctor.facts import Facts, build, converter
+from cpgpt_doctor.facts import Facts, from_data, to_data
 
 # Names that say nothing of a person, or that a report needs: `root` runs most containers, and a
 # user called `cpgpt` must not take the package's name out of every path.
@@ -83,5 +83,4 @@ def redacted(facts: Facts) -> Facts:
             return [walk(each) for each in value]
         return value
 
-    value: Facts = build(walk(converter.unstructure(facts)), Facts)
-    return value
+    return from_data(walk(to_data(facts)))

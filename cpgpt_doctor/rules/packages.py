@@ -245,7 +245,13 @@ def cpgpt_works(facts: Facts, call: Call) -> Check:
                 evidence=Evidence(error=last_line(failure.output)),
             )
         )
-    assert facts.embedder is not None
+    if facts.embedder is None:
+        return unknown(
+            Words(
+                f"CpGPT {version} is installed; it was not imported",
+                f"已安装 CpGPT {version}；没有尝试导入",
+            )
+        )
     outcome = facts.embedder.imported
     lacks = facts.embedder.examined.missing_seams if facts.embedder.examined else ()
     if outcome.ok and lacks:

@@ -95,6 +95,8 @@ def missing(facts: Facts, rule: Rule, call: Call) -> Check | None:
                     f"{subject.zh}：探测程序 {probe} 异常结束（{how.zh}）",
                 )
             )
+        if getattr(facts, probe) is None:
+            return unknown(Words(f"{subject.en}: not looked at", f"{subject.zh}：未检查"))
         if part == "torch" and (facts.accelerator is None or facts.accelerator.torch is None):
             return unknown(
                 Words(

@@ -379,7 +379,10 @@ def test_a_model_that_this_cpgpt_does_not_have_is_refused_with_those_it_has(
         (b"{\n'a': 1}", ":2: not JSON"),
         (b"[]", "not facts of this version"),
         (b'{"schema": "other/v9"}', "'other/v9' found"),
-        (b'{"schema": "cpgpt-doctor/facts/v1"}', "host"),
+        (
+            b'{"schema": "cpgpt-doctor/facts/v1", "host": 3}',
+            "facts.host: an object is expected, not 3",
+        ),
         (b'{"schema": %s}' % (b"9" * 5000), "not facts"),
         (b"[" * 100_000, "not facts"),
     ],

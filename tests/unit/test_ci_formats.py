@@ -317,9 +317,9 @@ def test_fingerprints_do_not_change_with_lines_machines_or_redaction() -> None:
 
 def moved(machine: Facts) -> Facts:
     """The same machine with its environment in another folder."""
-    text = json.dumps(facts.converter.unstructure(machine))
+    text = json.dumps(facts.to_data(machine))
     text = text.replace("/home/user/cpgpt-env/", "/srv/envs/other/")
-    value: Facts = facts.build(json.loads(text), Facts)
+    value = facts.from_data(json.loads(text))
     return value
 
 

@@ -1,0 +1,20 @@
+"""The patient's interpreter, as `patient/python.py` sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Python:
+    version: str = ""
+    implementation: str = ""
+    executable: str = ""
+    prefix: str = ""
+    environment: str | None = None
+    notebook: bool = False
+    platform: str = ""
+    machine: str = ""
+    rosetta: bool = False
+    start_methods: tuple[str, ...] = ()
+    default_start_method: str = "unknown"
