@@ -16,6 +16,9 @@ import cattrs
 
 from cpgpt_doctor import json_file
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts.genome import GenomeFacts
+from cpgpt_doctor.facts.locations import LocationFacts
+from cpgpt_doctor.facts.store import StoreFacts
 
 SCHEMA = "cpgpt-doctor/facts/v1"
 
@@ -367,6 +370,9 @@ class Facts:
     own_dataset: OwnDataset | None
     failures: tuple[ProbeFailure, ...]
     skipped: tuple[str, ...]
+    genome: GenomeFacts | None = None
+    locations: LocationFacts | None = None
+    store: StoreFacts | None = None
 
     def failure(self, probe: str) -> ProbeFailure | None:
         return next((failure for failure in self.failures if failure.probe == probe), None)
