@@ -27,11 +27,14 @@ from cpgpt_doctor.facts.embedder import (
     WindowTokens,
 )
 from cpgpt_doctor.facts.form import Unknown, build
+from cpgpt_doctor.facts.genome import GenomeFacts
 from cpgpt_doctor.facts.host import Disk, Gpu, Host
+from cpgpt_doctor.facts.locations import LocationFacts
 from cpgpt_doctor.facts.outcome import Outcome, ProbeFailure
 from cpgpt_doctor.facts.packages import CpGPT, Packages
 from cpgpt_doctor.facts.pickling import Anatomy, Culprit
 from cpgpt_doctor.facts.python import Python
+from cpgpt_doctor.facts.store import StoreFacts
 from cpgpt_doctor.facts.torch import Accelerator, CudaDevice, Torch
 from cpgpt_doctor.facts.workers import (
     Collate,
@@ -62,8 +65,10 @@ __all__ = [
     "Facts",
     "ForkTrial",
     "ForkedRead",
+    "GenomeFacts",
     "Gpu",
     "Host",
+    "LocationFacts",
     "MissingName",
     "MovedOffset",
     "Outcome",
@@ -72,6 +77,7 @@ __all__ = [
     "ProbeFailure",
     "Python",
     "RemoteCode",
+    "StoreFacts",
     "Torch",
     "Unknown",
     "UnreadableFile",
@@ -104,6 +110,9 @@ class Facts:
     embedder: Embedder | None = None
     workers: Workers | None = None
     own_dataset: OwnDataset | None = None
+    genome: GenomeFacts | None = None
+    locations: LocationFacts | None = None
+    store: StoreFacts | None = None
     failures: tuple[ProbeFailure, ...] = ()
     skipped: tuple[str, ...] = ()
     unknown: tuple[Unknown, ...] = field(default=(), metadata={form.APART: True})
