@@ -1,0 +1,51 @@
+"""What these rules share."""
+
+from __future__ import annotations
+
+import shlex
+
+from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.findings import Remedy, Severity, Values
+from cpgpt_doctor.intent import Call
+from cpgpt_doctor.words import Words, same
+
+ALL_N, NON_CPG, UNNAMED = "all-n", "non-cpg", "unnamed"  # what a run may be allowed by name
+
+
+def quoted(text: str) -> Words:
+    """A path as a shell takes it."""
+    return same(shlex.quote(text))
+
+
+def values(facts: Facts) -> Values:
+    """The paths of this run, for the commands of the pages."""
+    known: list[tuple[str, Words]] = []
+    if facts.store is not None:
+        store = facts.store
+        folder, _, name = store.rows.rpartition("/")
+        known += [("dir", quoted(store.dependencies)), ("store", quoted(folder))]
+        known += [("rows", quoted(name)), ("database", quoted(store.database))]
+    if facts.locations is not None and facts.locations.source != "standard input":
+        known.append(("file", quoted(facts.locations.source)))
+    if facts.genome is not None:
+        known.append(("genome", quoted(facts.genome.path)))
+    return tuple(known)
+
+
+def ways(facts: Facts, *ids: str, **more: Words) -> tuple[Remedy, ...]:
+    """Remedies of the finding's own page, with the paths of this run in their commands."""
+    known = (*values(facts), *more.items())
+    return tuple(Remedy(each, values=known) for each in ids)
+
+
+def share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}"
+
+
+def line(number: int) -> Words:
+    return Words(f"line {number}", f"第 {number} 行")
+
+
+def unless_allowed(call: Call, what: str) -> Severity:
+    """An error, or a note where the user allowed it by name."""
+    return Severity.note if what in call.allowed else Severity.error
