@@ -46,7 +46,9 @@ NAMES = {
     "CPG404": "transformers-misfit",
     "CPG405": "model-not-cached",
     #
-    "CPG503": "duplicate-locations",
+    "CPG501": "genome-missing",
+    "CPG502": "sequence-names-misfit",
+    "CPG503": "wrong-locations",
     "CPG505": "unfinished-rows",
     "CPG506": "index-misfit",
     "CPG507": "impossible-rows",
@@ -56,6 +58,7 @@ NAMES = {
     "CPG514": "padded-batch",
     "CPG515": "half-made-copy",
     "CPG517": "positions-not-cpg",
+    "CPG518": "genome-unreadable",
     "CPG519": "foreign-index",
     "CPG520": "unnamed-rows",
     "CPG521": "store-in-shared-cache",

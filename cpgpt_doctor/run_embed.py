@@ -18,9 +18,10 @@ from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.genome import GenomeFacts
 from cpgpt_doctor.facts.locations import LocationFacts
 from cpgpt_doctor.facts.store import Room, StoreFacts
-from cpgpt_doctor.findings import Severity
+from cpgpt_doctor.findings import Judged, Severity
 from cpgpt_doctor.intent import Intent, resolve
 from cpgpt_doctor.probes.collect import QUICK, collect
+from cpgpt_doctor.redact import redacted
 from cpgpt_doctor.reports.json_report import patient
 from cpgpt_doctor.reports.report import Report, exit_code
 from cpgpt_doctor.rules.registry import is_of_data, judge
@@ -49,7 +50,6 @@ class Asked:
     positions: str | None
     set_aside_unnamed: bool
     facts: Path | None
-
 
     @property
     def intent(self) -> Intent:
@@ -221,16 +221,29 @@ def judged(facts: Facts, asked: Asked, *, of_data: bool = False) -> Report:
     results = judge(facts, intent)
     if of_data:
         results = tuple(each for each in results if is_of_data(each.code))
-    code = REFUSED if exit_code(results, Severity.error) else 0
-    return Report(facts, intent, resolve(intent, facts), results, code)
+    return Report(facts, intent, resolve(intent, facts), results, refused(results))
+
+
+def refused(results: tuple[Judged, ...]) -> int:
+    return REFUSED if exit_code(results, Severity.error) else 0
+
+
+def judged_again(report: Report, facts: Facts) -> Report:
+    """The same rules over other facts."""
+    codes = {each.code for each in report.judged}
+    results = tuple(each for each in judge(facts, report.intent) if each.code in codes)
+    return dataclasses.replace(report, facts=facts, judged=results, exit_code=refused(results))
 
 
 def with_store(report: Report, store: StoreFacts) -> Report:
     """The report once more has been seen of the store."""
-    facts = dataclasses.replace(report.facts, store=store)
-    results = judge(facts, report.intent)
-    code = REFUSED if exit_code(results, Severity.error) else 0
-    return dataclasses.replace(report, facts=facts, judged=results, exit_code=code)
+    return judged_again(report, dataclasses.replace(report.facts, store=store))
+
+
+def public(report: Report) -> Report:
+    """The report without personal data; its exit code stays."""
+    clean = judged_again(report, redacted(report.facts))
+    return dataclasses.replace(clean, exit_code=report.exit_code)
 
 
 def make_job(
@@ -263,9 +276,7 @@ def make_job(
             facts,
             given.locations,
             paths,
-            positions=plan.positions(
-                given.locations, given.seen.in_genome, next(not_cpgs, "")
-            ),
+            positions=plan.positions(given.locations, given.seen.in_genome, next(not_cpgs, "")),
             stored=len(given.locations.places) - len(missing),
             batch_size=asked.batch_size,
             num_workers=asked.num_workers,

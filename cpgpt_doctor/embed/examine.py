@@ -127,9 +127,7 @@ def assembly_in_ensembl(path: Path, species: str) -> str:
     return str(assemblies[species])
 
 
-def find_genome(
-    dependencies: Path, species: str, assembly: str, given: Path | None
-) -> GenomeFacts:
+def find_genome(dependencies: Path, species: str, assembly: str, given: Path | None) -> GenomeFacts:
     """The genome that a run reads: the given one, else the one that CpGPT takes.
 
     Raises InputError where a given one is not there, or cannot be read.

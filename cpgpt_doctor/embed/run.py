@@ -59,7 +59,7 @@ Judge = Callable[[StoreFacts], tuple[Finding, ...]]
 
 
 class Refused(Exception):
-    """The rules found an error in the store; nothing was written. `store` is what was seen of it."""
+    """The rules found an error in the store, of which `store` was seen; nothing was written."""
 
     def __init__(self, store: StoreFacts) -> None:
         super().__init__(store.rows)

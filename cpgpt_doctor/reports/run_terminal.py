@@ -39,9 +39,11 @@ def show_plan(prepared: Prepared, console: Console) -> None:
         table.add_row("", Text(line.why, "dim"))
     console.print(table)
     console.print(f"store: {job.paths.rows}", soft_wrap=True)
-    if prepared.seen.all_n:
+    locations = prepared.report.facts.locations
+    if locations and locations.in_genome and locations.in_genome.all_n.count:
         console.print(
-            f"{len(prepared.seen.all_n)} windows are nothing but N (allowed)", soft_wrap=True
+            f"{locations.in_genome.all_n.count} windows are nothing but N (allowed)",
+            soft_wrap=True,
         )
     for sentence in prepared.told:
         console.print(sentence, soft_wrap=True)

@@ -12,9 +12,11 @@ from cpgpt_doctor.words import Words, same
 ALL_N, NON_CPG, UNNAMED = "all-n", "non-cpg", "unnamed"  # what a run may be allowed by name
 
 
-def quoted(text: str) -> Words:
-    """A path as a shell takes it."""
-    return same(shlex.quote(text))
+def quoted(path: str) -> Words:
+    """A path as a shell takes it; the home folder's `~` is left to it."""
+    if path.startswith("~/"):
+        return same(f"~/{shlex.quote(path[2:])}")
+    return same(shlex.quote(path))
 
 
 def values(facts: Facts) -> Values:
@@ -22,7 +24,8 @@ def values(facts: Facts) -> Values:
     known: list[tuple[str, Words]] = []
     if facts.store is not None:
         store = facts.store
-        folder, _, name = store.rows.rpartition("/")
+        at = max(store.rows.rfind(each) for each in "/\\")  # Windows has the other
+        folder, name = store.rows[:at], store.rows[at + 1 :]
         known += [("dir", quoted(store.dependencies)), ("store", quoted(folder))]
         known += [("rows", quoted(name)), ("database", quoted(store.database))]
     if facts.locations is not None and facts.locations.source != "standard input":

@@ -39,7 +39,7 @@ def is_there(facts: Facts, call: Call) -> Check:
         )
     else:
         cause = Words(
-            "CpGPT will download it from Ensembl: for a human genome, about 1 GB that become 3 GB.",
+            "CpGPT will download it from Ensembl: about 1 GB for a human genome, 3 GB unpacked.",
             "CpGPT 会从 Ensembl 下载它：人类基因组约 1 GB，解压后约 3 GB。",
         )
     first = ("decompress",) if genome.packed else ("fetch",)

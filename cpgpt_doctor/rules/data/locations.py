@@ -225,9 +225,7 @@ def are_cpgs(facts: Facts, call: Call) -> Check:
     cg, left, right = share(held.cg, held.total), share(held.left, held.total), held.right
     if held.cg >= HALF * held.total:
         return ok(
-            Words(
-                f"the genome says CG at {cg} of the locations", f"{cg} 的位点处，基因组上是 CG"
-            )
+            Words(f"the genome says CG at {cg} of the locations", f"{cg} 的位点处，基因组上是 CG")
         )
     often = locations.column is not None and held.left >= MOST * held.total
     if call.via == "direct":
@@ -315,9 +313,7 @@ def why_not_cpgs(
         )
     if held.right >= half:
         return (
-            Words(
-                "They are one too small: add one to each.", "它们都小了 1：请给每个位置加 1。"
-            ),
+            Words("They are one too small: add one to each.", "它们都小了 1：请给每个位置加 1。"),
             ("add-one", "as-they-are"),
         )
     return (

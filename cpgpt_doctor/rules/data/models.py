@@ -42,7 +42,9 @@ def is_cached(facts: Facts, call: Call) -> Check:
                     "缓存在 HF_HOME 指定的位置查找；没有设置时，在主目录下查找。",
                 ),
             ),
-            ways(facts, "fetch", "other-cache", python=same(executable), repo=same(code.repository)),
+            ways(
+                facts, "fetch", "other-cache", python=same(executable), repo=same(code.repository)
+            ),
             Evidence(seen=((Words("repository", "仓库"), same(code.repository)),)),
             values=(*values(facts), ("model", same(model))),
         )

@@ -171,7 +171,8 @@ def half_made_copy(facts: Facts, call: Call) -> Check:
                 Words(
                     "CpGPT copies the .mmap to the .mmap.tmp before it adds rows. Stopped while it"
                     " copies, it leaves zeros there.",
-                    "CpGPT 在添加行之前先把 .mmap 复制到 .mmap.tmp。如果在复制时被中断，那里就是零。",
+                    "CpGPT 在添加行之前先把 .mmap 复制到 .mmap.tmp。"
+                    "如果在复制时被中断，那里就是零。",
                 ),
                 Words(
                     "Its next run reads the copy alone, and at the end replaces the .mmap by it.",
@@ -255,7 +256,7 @@ def a_row_each(facts: Facts, call: Call) -> Check:
                 ),
                 (
                     Words(
-                        "A copy or a download was cut short, or the index is that of another store.",
+                        "A copy or a download was cut short, or the index is another store's.",
                         "复制或下载没有完成，或者索引属于另一个嵌入文件。",
                     ),
                 ),
@@ -265,11 +266,7 @@ def a_row_each(facts: Facts, call: Call) -> Check:
         )
     if problems:
         return found(*problems)
-    return ok(
-        Words(
-            f"{index.named} locations have a row each", f"{index.named} 个位点各有一行"
-        )
-    )
+    return ok(Words(f"{index.named} locations have a row each", f"{index.named} 个位点各有一行"))
 
 
 def no_row_of_nothing(facts: Facts, call: Call) -> Check:
@@ -354,7 +351,8 @@ def no_row_of_nothing(facts: Facts, call: Call) -> Check:
                             "Earlier runs of CpGPT left zeros (0.0.1 to 0.0.3 when locations were"
                             " added, later ones after a stop: CPG515), or embedded locations that"
                             " the genome does not have (CPG717).",
-                            "以前的 CpGPT 运行留下了零（0.0.1 到 0.0.3 在新增位点时，之后的版本在中断后："
+                            "以前的 CpGPT 运行留下了零（0.0.1 到 0.0.3 在新增位点时，"
+                            "之后的版本在中断后："
                             "CPG515），或者计算了基因组里没有的位点（CPG717）。",
                         ),
                     ),
@@ -524,7 +522,8 @@ def as_computed(facts: Facts, call: Call) -> Check:
 
 def stretches(first_row: int, rows: int) -> tuple[tuple[Words, Words], ...]:
     said = Words(
-        f"rows {first_row} to {first_row + rows - 1}", f"第 {first_row} 到 {first_row + rows - 1} 行"
+        f"rows {first_row} to {first_row + rows - 1}",
+        f"第 {first_row} 到 {first_row + rows - 1} 行",
     )
     return ((Words("first", "第一处"), said),)
 
@@ -722,9 +721,7 @@ def in_a_cache(facts: Facts, cached: tuple[InCache, ...], level: Severity) -> Fi
         facts,
         "CPG521",
         level,
-        Words(
-            "the store leads into the Hugging Face cache", "嵌入文件指向 Hugging Face 缓存"
-        ),
+        Words("the store leads into the Hugging Face cache", "嵌入文件指向 Hugging Face 缓存"),
         (
             Words(
                 "Files there are shared and named by their content: writing would falsify it.",
@@ -756,11 +753,7 @@ def fits_the_record(facts: Facts, call: Call) -> Check:
                         "no location of the stored rows lies in this genome",
                         "存下的行没有一个位点在这个基因组里",
                     ),
-                    (
-                        Words(
-                            "They were computed from another genome.", "它们是用别的基因组算的。"
-                        ),
-                    ),
+                    (Words("They were computed from another genome.", "它们是用别的基因组算的。"),),
                     ("right-genome", "new-folder"),
                 )
             )
@@ -769,11 +762,7 @@ def fits_the_record(facts: Facts, call: Call) -> Check:
         return found(*problems)
     if audit is None:
         return later(FIT)
-    return ok(
-        Words(
-            "genome and model are those of the stored rows", "基因组和模型与存下的行一致"
-        )
-    )
+    return ok(Words("genome and model are those of the stored rows", "基因组和模型与存下的行一致"))
 
 
 def another_genome(facts: Facts, differences: tuple[GenomeDifference, ...]) -> Finding:
@@ -814,9 +803,7 @@ def how_different(each: GenomeDifference) -> Words:
             f"{each.now} of {each.was} recorded windows have other bases",
             f"记录的 {each.was} 个窗口中有 {each.now} 个碱基不同",
         )
-    return Words(
-        "has other bases, or other lower-case ones", "碱基不同，或大小写不同"
-    )
+    return Words("has other bases, or other lower-case ones", "碱基不同，或大小写不同")
 
 
 def other_model(facts: Facts, audit: Audit) -> list[Finding]:
