@@ -22,7 +22,7 @@ from cpgpt_doctor.embed.admission import Refused
 from cpgpt_doctor.embed.binding import Model, bind, other_genome, other_model
 from cpgpt_doctor.embed.genome import Genome, build_index
 from cpgpt_doctor.embed.record import Earlier, Found, Part, locations_digest
-from cpgpt_doctor.embed.store import Address
+from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.patient import scan
 from tests.unit.test_store import WIDTH, new_store, set_rows, values
@@ -74,7 +74,7 @@ class World:
     def rows(self) -> np.ndarray:
         return np.fromfile(self.address.rows, np.float32).reshape(-1, WIDTH)
 
-    def stage(self, locations: list[str], padding: int | None) -> Address:
+    def stage(self, locations: list[str], padding: int | None) -> StorePaths:
         """As this release computes them; with the other padding, rows of the other kind."""
         staged = dataclasses.replace(self.address, dependencies=self.folder / f"staged-{padding}")
         new_store(staged.dependencies)
@@ -198,7 +198,7 @@ def test_equal_windows_have_equal_rows(tmp_path: Path, genome: Genome) -> None:
     assert found.rows == 4
 
 
-def staged_alike(world: World, locations: list[str]) -> Address:
+def staged_alike(world: World, locations: list[str]) -> StorePaths:
     staged = World.stage(world, locations, None)
     names = ["N" if each.startswith("2:") else each for each in locations]
     staged.rows.write_bytes(rows_of(names).tobytes())

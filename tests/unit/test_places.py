@@ -16,7 +16,7 @@ import sqlitedict
 from cpgpt_doctor.embed import places, store
 from cpgpt_doctor.embed.examine import WORK, inputs
 from cpgpt_doctor.embed.run import set_aside
-from cpgpt_doctor.embed.store import Address
+from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import InputError
 from tests.unit.test_store import FIRST, SECOND, content, holds, new_store, stage
 
@@ -24,7 +24,7 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture
-def address(tmp_path: Path) -> Address:
+def address(tmp_path: Path) -> StorePaths:
     address = new_store(tmp_path / "dependencies")
     store.commit(address, stage(tmp_path / "staged-first", FIRST), FIRST)
     return address
@@ -36,7 +36,7 @@ def move_and_link(path: Path, place: Path) -> None:
     path.symlink_to(place)
 
 
-def into_cache(address: Address, path: Path, hub: Path) -> None:
+def into_cache(address: StorePaths, path: Path, hub: Path) -> None:
     """Put a file into a cache as huggingface_hub does, and link it from where it was."""
     snapshot = hub / "models--lucascamillomd--CpGPT" / "snapshots" / REVISION / path.name
     blob = hub / "models--lucascamillomd--CpGPT" / "blobs" / ("ab" * 32)
@@ -49,7 +49,7 @@ def into_cache(address: Address, path: Path, hub: Path) -> None:
 
 @pytest.mark.parametrize("which", ["rows", "database"])
 def test_a_file_that_leads_into_a_hugging_face_cache_is_refused(
-    address: Address, tmp_path: Path, which: str
+    address: StorePaths, tmp_path: Path, which: str
 ) -> None:
     into_cache(address, getattr(address, which), tmp_path / "hub")
     before = content(tmp_path)
@@ -61,7 +61,7 @@ def test_a_file_that_leads_into_a_hugging_face_cache_is_refused(
 
 @pytest.mark.parametrize("which", ["the dependencies", "a folder on the way", "blobs elsewhere"])
 def test_a_folder_in_a_hugging_face_cache_is_refused(
-    address: Address, tmp_path: Path, which: str
+    address: StorePaths, tmp_path: Path, which: str
 ) -> None:
     root = tmp_path / "hub" / "datasets--x--y"
     if which == "the dependencies":
@@ -78,7 +78,7 @@ def test_a_folder_in_a_hugging_face_cache_is_refused(
         places.check_places(address)
 
 
-def test_links_to_another_disk_are_fine_and_said(address: Address, tmp_path: Path) -> None:
+def test_links_to_another_disk_are_fine_and_said(address: StorePaths, tmp_path: Path) -> None:
     assert places.check_places(address) == ()
     move_and_link(address.rows, tmp_path / "big" / "rows.mmap")
     move_and_link(address.database, tmp_path / "big" / "index.db")
@@ -93,7 +93,7 @@ def test_links_to_another_disk_are_fine_and_said(address: Address, tmp_path: Pat
     assert address.database.is_symlink()
 
 
-def test_a_folder_on_the_way_that_is_a_link_is_said(address: Address, tmp_path: Path) -> None:
+def test_a_folder_on_the_way_that_is_a_link_is_said(address: StorePaths, tmp_path: Path) -> None:
     move_and_link(address.dependencies / "dna_embeddings", tmp_path / "big" / "embeddings")
     (link,) = places.check_places(address)
     assert link.path == address.rows
@@ -135,51 +135,51 @@ def test_an_index_linked_without_its_rows_is_refused(tmp_path: Path) -> None:
         places.check_places(address)
 
 
-def dangling(address: Address) -> None:
+def dangling(address: StorePaths) -> None:
     address.database.unlink()
     address.database.symlink_to("nowhere/index.db")
 
 
-def dangling_rows(address: Address) -> None:
+def dangling_rows(address: StorePaths) -> None:
     address.rows.unlink()
     address.rows.symlink_to("nowhere/rows")
 
 
-def round_and_round(address: Address) -> None:
+def round_and_round(address: StorePaths) -> None:
     address.rows.unlink()
     address.rows.symlink_to(address.rows)
 
 
-def fifo(address: Address) -> None:
+def fifo(address: StorePaths) -> None:
     address.rows.unlink()
     os.mkfifo(address.rows)
 
 
-def fifo_database(address: Address) -> None:
+def fifo_database(address: StorePaths) -> None:
     address.database.unlink()
     os.mkfifo(address.database)
 
 
-def folder_for_rows(address: Address) -> None:
+def folder_for_rows(address: StorePaths) -> None:
     address.rows.unlink()
     address.rows.mkdir()
 
 
-def file_for_folder(address: Address) -> None:
+def file_for_folder(address: StorePaths) -> None:
     shutil.rmtree(address.folder)
     address.folder.write_bytes(b"x")
 
 
-def hard_link(address: Address) -> None:
+def hard_link(address: StorePaths) -> None:
     os.link(address.rows, address.dependencies / "backup")
 
 
-def journal_alone(address: Address) -> None:
+def journal_alone(address: StorePaths) -> None:
     address.database.rename(address.database.with_name("index.bak"))
     address.database.with_name("ensembl_metadata.db-journal").write_bytes(b"x")
 
 
-def journal_beside_link(address: Address) -> None:
+def journal_beside_link(address: StorePaths) -> None:
     move_and_link(address.database, address.dependencies / "far" / "index.db")
     address.database.with_name("ensembl_metadata.db-journal").write_bytes(b"x")
 
@@ -200,7 +200,7 @@ def journal_beside_link(address: Address) -> None:
     ],
 )
 def test_what_cannot_be_written_as_a_store_is_refused(
-    address: Address, make: Callable[[Address], None], said: str
+    address: StorePaths, make: Callable[[StorePaths], None], said: str
 ) -> None:
     make(address)
     with pytest.raises(InputError, match=said) as caught:
@@ -209,7 +209,7 @@ def test_what_cannot_be_written_as_a_store_is_refused(
 
 
 def test_a_disk_that_is_read_only_is_refused_before_anything(
-    tmp_path: Path, address: Address
+    tmp_path: Path, address: StorePaths
 ) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -225,7 +225,7 @@ def test_a_disk_that_is_read_only_is_refused_before_anything(
 
 
 @pytest.mark.parametrize("what", ["database", "rows", "dependencies", "folder", "work", "log"])
-def test_what_belongs_to_somebody_else_is_refused(address: Address, what: str) -> None:
+def test_what_belongs_to_somebody_else_is_refused(address: StorePaths, what: str) -> None:
     """Looked at as a user who may not write it: root may write anything."""
     if os.geteuid() != 0:
         pytest.skip("needs root, to become somebody else")
@@ -335,7 +335,7 @@ def test_no_checkpoint_that_was_set_aside_is_lost(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("assembly", [5, b"x", ["x"], "x" * 5_000, "../../x"])
-def test_an_assembly_that_is_no_name_is_refused(address: Address, assembly: object) -> None:
+def test_an_assembly_that_is_no_name_is_refused(address: StorePaths, assembly: object) -> None:
     with sqlitedict.SqliteDict(address.database, autocommit=True) as table:
         table["homo_sapiens"] = {"assembly": assembly}
     with pytest.raises(InputError, match="names no assembly"):

@@ -6,7 +6,15 @@ from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.locations import BadLine, InGenome, LocationFacts, Problem, Some
 from cpgpt_doctor.findings import Check, Evidence, Finding, Location, Severity, found, ok, skipped
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.data.common import NON_CPG, line, share, unless_allowed, values, ways
+from cpgpt_doctor.rules.data.common import (
+    NON_CPG,
+    counted,
+    line,
+    share,
+    unless_allowed,
+    values,
+    ways,
+)
 from cpgpt_doctor.rules.rule import Rule
 from cpgpt_doctor.words import Words, same
 
@@ -40,8 +48,8 @@ def given(facts: Facts) -> LocationFacts:
     return facts.locations
 
 
-def place(facts: Facts, number: int) -> Location | None:
-    """The line of the file; nothing where it came from standard input."""
+def place(facts: Facts, number: int | None = None) -> Location | None:
+    """A line of the file, or the file; nothing where it came from standard input."""
     source = given(facts).source
     return None if source == "standard input" else Location(source, number)
 
@@ -145,8 +153,10 @@ def malformed(facts: Facts) -> Finding:
     return Finding(
         "CPG503",
         Severity.error,
-        Words(
-            f"{locations.malformed} lines give no location",
+        counted(
+            locations.malformed,
+            "line gives no location",
+            "lines give no location",
             f"有 {locations.malformed} 行不是位点",
         ),
         (
@@ -199,8 +209,10 @@ def repeated(facts: Facts, call: Call) -> Finding:
     return Finding(
         "CPG503",
         Severity.note if call.treated else Severity.warning,
-        Words(
-            f"{locations.duplicates} lines repeat a location",
+        counted(
+            locations.duplicates,
+            "line repeats a location",
+            "lines repeat a location",
             f"有 {locations.duplicates} 行与前面的位点重复",
         ),
         (
@@ -274,7 +286,7 @@ def are_cpgs(facts: Facts, call: Call) -> Check:
                     ),
                 )
             ),
-            place(facts, 1),
+            place(facts),
             values=values(facts),
         )
     )
