@@ -258,7 +258,7 @@ def make_job(
     facts = report.facts
     assert given.inputs is not None
     assert given.seen.in_genome is not None
-    not_cpgs = (each.title.en for each in report.findings if each.code == "CPG517")
+    not_cpgs = (each.causes[0].en for each in report.findings if each.code == "CPG517")
     device = plan.choose_device(facts, asked.device)
     seen = store.facts
     return Job(

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 import sqlitedict
 
-from cpgpt_doctor.embed import places, store
-from cpgpt_doctor.embed.examine import WORK, inputs
+from cpgpt_doctor.embed import examine, metadata, observe, places, store
+from cpgpt_doctor.embed.examine import WORK
 from cpgpt_doctor.embed.run import set_aside
 from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import InputError
+from tests.findings import errors, said
 from tests.unit.test_store import FIRST, SECOND, content, holds, new_store, stage
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -53,9 +54,10 @@ def test_a_file_that_leads_into_a_hugging_face_cache_is_refused(
 ) -> None:
     into_cache(address, getattr(address, which), tmp_path / "hub")
     before = content(tmp_path)
-    with pytest.raises(InputError, match=r"Hugging Face cache .*CPG521.*cp -rL") as said:
-        places.check_places(address)
-    assert "\n" not in str(said.value)
+    (finding,) = errors(store=observe.look(address).facts)
+    assert finding.code == "CPG521"
+    assert "Hugging Face cache" in finding.title.en
+    assert finding.remedies[0].id == "copy"
     assert content(tmp_path) == before
 
 
@@ -74,19 +76,19 @@ def test_a_folder_in_a_hugging_face_cache_is_refused(
         root.mkdir(parents=True)
         (root / "blobs").symlink_to(tmp_path / "far")
         move_and_link(address.rows, root / "blobs" / ("ab" * 32))
-    with pytest.raises(InputError, match="CPG521"):
-        places.check_places(address)
+    assert "CPG521" in [each.code for each in errors(store=observe.look(address).facts)]
 
 
 def test_links_to_another_disk_are_fine_and_said(address: StorePaths, tmp_path: Path) -> None:
-    assert places.check_places(address) == ()
+    assert observe.look(address).facts.links == ()
     move_and_link(address.rows, tmp_path / "big" / "rows.mmap")
     move_and_link(address.database, tmp_path / "big" / "index.db")
-    links = places.check_places(address)
-    assert [(link.path, link.leads_to) for link in links] == [
-        (address.database, tmp_path / "big" / "index.db"),
-        (address.rows, tmp_path / "big" / "rows.mmap"),
+    seen = observe.look(address).facts
+    assert [(link.path, link.leads_to) for link in seen.links] == [
+        (str(address.database), str(tmp_path / "big" / "index.db")),
+        (str(address.rows), str(tmp_path / "big" / "rows.mmap")),
     ]
+    assert errors(store=seen) == []
     store.commit(address, stage(tmp_path / "second", SECOND), SECOND)
     assert holds(address, FIRST + SECOND)
     assert address.rows.is_symlink()
@@ -95,13 +97,13 @@ def test_links_to_another_disk_are_fine_and_said(address: StorePaths, tmp_path: 
 
 def test_a_folder_on_the_way_that_is_a_link_is_said(address: StorePaths, tmp_path: Path) -> None:
     move_and_link(address.dependencies / "dna_embeddings", tmp_path / "big" / "embeddings")
-    (link,) = places.check_places(address)
-    assert link.path == address.rows
-    assert tmp_path / "big" in link.leads_to.parents
+    (link,) = observe.look(address).facts.links
+    assert link.path == str(address.rows)
+    assert tmp_path / "big" in Path(link.leads_to).parents
     # The dependencies folder itself may be reached as the user likes.
     (tmp_path / "link").symlink_to(address.dependencies)
-    (link,) = places.check_places(replace(address, dependencies=tmp_path / "link"))
-    assert link.leads_to == address.rows.resolve()
+    (link,) = observe.look(replace(address, dependencies=tmp_path / "link")).facts.links
+    assert link.leads_to == str(address.rows.resolve())
 
 
 @pytest.mark.parametrize("linked", ["file", "folder"])
@@ -116,14 +118,15 @@ def test_published_rows_linked_from_beside_their_index_are_refused(
         address.rows.symlink_to(human.rows)
     else:
         (address.dependencies / "dna_embeddings").symlink_to("human/dna_embeddings")
-    with pytest.raises(
-        InputError, match=rf"{human.database} and not {address.database}.*CPG519"
-    ) as said:
-        places.check_places(address)
-    assert f"--dependencies-dir {human.dependencies}" in str(said.value)
+    finding = errors(store=observe.look(address).facts)[0]
+    assert finding.code == "CPG519"
+    assert f"leads to {human.rows}, whose index is {human.database}" in said(finding)
+    assert dict(finding.remedies[0].values)["home"].en == str(human.dependencies)
     address.database.unlink()
     address.database.symlink_to(human.database)  # rows and index of one root belong together
-    assert len(places.check_places(address)) == 2
+    seen = observe.look(address).facts
+    assert len(seen.links) == 2
+    assert errors(store=seen) == []
 
 
 def test_an_index_linked_without_its_rows_is_refused(tmp_path: Path) -> None:
@@ -131,8 +134,10 @@ def test_an_index_linked_without_its_rows_is_refused(tmp_path: Path) -> None:
     store.commit(human, stage(tmp_path / "staged", FIRST), FIRST)
     address = replace(human, dependencies=tmp_path / "dependencies")
     address.database.symlink_to(human.database)
-    with pytest.raises(InputError, match=r"whose rows are in .*CPG519"):
-        places.check_places(address)
+    finding = next(
+        each for each in errors(store=observe.look(address).facts) if each.code == "CPG519"
+    )
+    assert f"whose rows are in {human.dependencies / 'dna_embeddings'}" in said(finding)
 
 
 def dangling(address: StorePaths) -> None:
@@ -170,10 +175,6 @@ def file_for_folder(address: StorePaths) -> None:
     address.folder.write_bytes(b"x")
 
 
-def hard_link(address: StorePaths) -> None:
-    os.link(address.rows, address.dependencies / "backup")
-
-
 def journal_alone(address: StorePaths) -> None:
     address.database.rename(address.database.with_name("index.bak"))
     address.database.with_name("ensembl_metadata.db-journal").write_bytes(b"x")
@@ -185,7 +186,7 @@ def journal_beside_link(address: StorePaths) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "words"),
     [
         (dangling, "is a link to .*index.db, which is not there"),
         (dangling_rows, "is a link to .*rows, which is not there"),
@@ -194,18 +195,31 @@ def journal_beside_link(address: StorePaths) -> None:
         (fifo_database, "is not a regular file"),
         (folder_for_rows, "is not a regular file"),
         (file_for_folder, "is no folder"),
-        (hard_link, r"is one file of 2 names .*CPG521"),
         (journal_alone, "is the journal of a database that is not there"),
         (journal_beside_link, "a journal stands beside the link"),
     ],
 )
 def test_what_cannot_be_written_as_a_store_is_refused(
-    address: StorePaths, make: Callable[[StorePaths], None], said: str
+    address: StorePaths, make: Callable[[StorePaths], None], words: str
 ) -> None:
     make(address)
-    with pytest.raises(InputError, match=said) as caught:
-        places.check_places(address)
+    with pytest.raises(InputError, match=words) as caught:
+        to_be_written(address)
     assert "\n" not in str(caught.value)
+
+
+def to_be_written(address: StorePaths) -> None:
+    places.check_files(address)
+    places.check_writable(address)
+
+
+def test_a_file_with_several_names_is_not_written_to(address: StorePaths) -> None:
+    os.link(address.rows, address.dependencies / "backup")
+    (finding,) = errors(store=observe.look(address).facts)
+    assert (finding.code, finding.title.en) == (
+        "CPG521",
+        "the file is one of 2 names (hard links)",
+    )
 
 
 def test_a_disk_that_is_read_only_is_refused_before_anything(
@@ -219,7 +233,7 @@ def test_a_disk_that_is_read_only_is_refused_before_anything(
         move_and_link(address.rows, disk / "rows.mmap")
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         with pytest.raises(InputError, match="Read-only file system"):
-            places.check_places(address)
+            to_be_written(address)
     finally:
         subprocess.run(["umount", disk], check=True)
 
@@ -246,7 +260,7 @@ def test_what_belongs_to_somebody_else_is_refused(address: StorePaths, what: str
             try:
                 os.setuid(65534)
                 places.check_work(work)
-                places.check_places(there)
+                to_be_written(there)
             except InputError as error:
                 code = 7 if f"{path}: cannot be written to" in str(error) else 8
             finally:
@@ -338,5 +352,7 @@ def test_no_checkpoint_that_was_set_aside_is_lost(tmp_path: Path) -> None:
 def test_an_assembly_that_is_no_name_is_refused(address: StorePaths, assembly: object) -> None:
     with sqlitedict.SqliteDict(address.database, autocommit=True) as table:
         table["homo_sapiens"] = {"assembly": assembly}
-    with pytest.raises(InputError, match="names no assembly"):
-        inputs(address.dependencies, "homo_sapiens", None)
+    with pytest.raises(metadata.MetadataWrong, match="names no assembly") as caught:
+        examine.assembly(address.dependencies, "homo_sapiens")
+    (finding,) = errors(store=observe.damaged(address, caught.value.damage))
+    assert finding.code == "CPG509"

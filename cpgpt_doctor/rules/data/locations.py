@@ -253,28 +253,29 @@ def are_cpgs(facts: Facts, call: Call) -> Check:
         f"the genome says CG at {cg} of the {held.total} locations",
         f"{held.total} 个位点中只有 {cg} 处基因组上是 CG",
     )
+    causes: tuple[Words, ...] = (
+        cause,
+        Words(
+            "CpGPT embeds the windows around them without an error.",
+            "CpGPT 会照常计算它们周围的窗口，不会报错。",
+        ),
+    )
     if level is Severity.note:
         reason = (
-            Words("allowed with --allow-non-cpg", "已用 --allow-non-cpg 允许")
+            Words("Allowed with --allow-non-cpg.", "已用 --allow-non-cpg 允许。")
             if held.total >= FEW
             else Words(
-                f"with fewer than {FEW} locations, that alone does not stop a run",
-                f"位点不足 {FEW} 个时，仅凭这一点不会停止运行",
+                f"With fewer than {FEW} locations, that alone does not stop a run.",
+                f"位点不足 {FEW} 个时，仅凭这一点不会停止运行。",
             )
         )
-        title = Words(f"{title.en}: {reason.en}", f"{title.zh}：{reason.zh}")
+        causes = (reason, *causes)
     return found(
         Finding(
             "CPG517",
             level,
             title,
-            (
-                cause,
-                Words(
-                    "CpGPT embeds the windows around them without an error.",
-                    "CpGPT 会照常计算它们周围的窗口，不会报错。",
-                ),
-            ),
+            causes,
             ways(facts, *remedies),
             Evidence(
                 seen=(
