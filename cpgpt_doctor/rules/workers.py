@@ -50,6 +50,10 @@ def place(facts: EmbedderExamined, setting: str, call: str) -> Location:
     return Location(facts.file, line, call=call)
 
 
+def workers_place(facts: EmbedderExamined, call: Call, setting: str = "num_workers") -> Location:
+    return place(facts, setting, f"DataLoader(dataset, num_workers={call.num_workers})")
+
+
 def effective_trial(facts: EmbedderExamined, call: Call) -> CallTrial | None:
     """The trial in the circumstances of the call: a chosen start method is seen by the guard."""
     return trial(facts, call.start_method if call.chosen else None, bool(call.num_workers))
@@ -272,7 +276,7 @@ def dataset_pickles(facts: Facts, call: Call) -> Check:
                     *(() if anatomy.complete else (out_of_time,)),
                 ),
             ),
-            place(seen, "num_workers", f"DataLoader(dataset, num_workers={call.num_workers})"),
+            workers_place(seen, call),
             treated=call.treated,
         )
     )
@@ -343,7 +347,7 @@ def call_raises(seen: EmbedderExamined, call: Call, tried: CallTrial) -> Finding
         ),
         (Remedy("another-error"),),
         Evidence(error=tried.error),
-        place(seen, "DataLoader", f"DataLoader(dataset, num_workers={call.num_workers})"),
+        workers_place(seen, call, "DataLoader"),
         treated=call.treated and reached,
         values=workers_asked(call),
     )
@@ -716,7 +720,7 @@ def shared_offset(facts: Facts, call: Call) -> Check:
                 Remedy("four-on-linux"),
             ),
             Evidence(seen=(*moved_positions(moved), (Words("trial", "试验"), wrong))),
-            place(seen, "num_workers", f"DataLoader(dataset, num_workers={call.num_workers})"),
+            workers_place(seen, call),
             treated=call.treated,
         )
     )
@@ -746,7 +750,7 @@ def one_worker(seen: EmbedderExamined, call: Call, moved: tuple[MovedOffset, ...
         ),
         (one_reader(seen, call),),
         Evidence(seen=moved_positions(moved)),
-        place(seen, "num_workers", f"DataLoader(dataset, num_workers={call.num_workers})"),
+        workers_place(seen, call),
         treated=call.treated,
     )
 
