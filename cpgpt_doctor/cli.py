@@ -362,13 +362,15 @@ def positive(text: str) -> int:
 
 
 def codes(text: str) -> tuple[str, ...]:
-    from cpgpt_doctor import pages
+    """Codes, beginnings of codes, or names of rules, as codes or their beginnings."""
+    from cpgpt_doctor import catalogue
     from cpgpt_doctor.rules.registry import RULES
 
-    prefixes = tuple(part.strip().upper() for part in text.split(",") if part.strip())
+    parts = (part.strip() for part in text.split(",") if part.strip())
+    prefixes = tuple(catalogue.code_of(part) or part.upper() for part in parts)
     for prefix in prefixes:
         if not any(rule.code.startswith(prefix) for rule in RULES):
-            if any(code.startswith(prefix) for code in pages.codes()):
+            if any(code.startswith(prefix) for code in catalogue.CATALOGUE):
                 where = (
                     "such failures are recognised in logs: cpgpt-doctor explain --log FILE"
                     if prefix.startswith("CPG7")
@@ -376,7 +378,8 @@ def codes(text: str) -> tuple[str, ...]:
                 )
                 raise argparse.ArgumentTypeError(f"check does not look for {prefix}: {where}")
             raise argparse.ArgumentTypeError(
-                f"no rule's code begins with {prefix!r}; they are listed by: cpgpt-doctor explain"
+                f"no rule's code begins with {prefix!r}, and none has this name;"
+                " they are listed by: cpgpt-doctor explain"
             )
     return prefixes
 
@@ -444,45 +447,49 @@ def show_report(
     report: Report, args: argparse.Namespace, language: Language, fail_on: Severity | None
 ) -> None:
     """Write the report in its form; a form is imported where it is asked for."""
+    from cpgpt_doctor.reports import view
+
     today = datetime.date.today().isoformat()
+    if args.format == "html":  # which has both languages
+        from cpgpt_doctor.reports import html
+
+        write(html.render(view.in_each_language(report), language, date=today), args.output)
+        return
+    said = view.of(report, language)
     if args.format == "terminal":
         from cpgpt_doctor.reports import terminal
 
         if args.output is None:
             shown = stream.console(stream.standard_output(), language, ascii_only=args.ascii)
-            terminal.render(report, shown, language, verbose=args.verbose)
+            terminal.render(said, shown, verbose=args.verbose)
         else:
             text = io.StringIO()
             plain = stream.Clean(file=text, width=100, highlight=False, markup=False, emoji=False)
-            terminal.render(report, plain, language, verbose=args.verbose)
+            terminal.render(said, plain, verbose=args.verbose)
             write(text.getvalue(), args.output)
     elif args.format == "markdown":
         from cpgpt_doctor.reports import markdown
 
-        write(markdown.render(report, language, date=today), args.output)
-    elif args.format == "html":
-        from cpgpt_doctor.reports import html
-
-        write(html.render(report, language, date=today), args.output)
+        write(markdown.render(said, date=today), args.output)
     elif args.format == "json":
         from cpgpt_doctor.reports import json_report
 
-        write(json_report.render(report, language), args.output)
+        write(json_report.render(said), args.output)
     elif args.format == "sarif":
         from cpgpt_doctor.reports import sarif
 
-        write(sarif.render(report, language), args.output)
+        write(sarif.render(said), args.output)
     elif args.format == "junit":
         from cpgpt_doctor.reports import junit
 
-        write(junit.render(report, language, fail_on), args.output)
+        write(junit.render(said, fail_on), args.output)
     else:
         from cpgpt_doctor.reports import github
 
-        write(github.render(report, language), args.output)
+        write(github.render(said), args.output)
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if summary:
-            append(github.summary(report, language), Path(summary))
+            append(github.summary(said), Path(summary))
 
 
 def write(text: str, path: Path | None) -> None:
@@ -548,7 +555,7 @@ def run_run_embed(args: argparse.Namespace) -> int:
 def embed(args: argparse.Namespace) -> int:
     from cpgpt_doctor.embed import demo
     from cpgpt_doctor.embed.run import run
-    from cpgpt_doctor.reports import run_terminal, terminal
+    from cpgpt_doctor.reports import run_terminal, terminal, view
     from cpgpt_doctor.run_embed import Asked, prepare
 
     # Only a plan that was asked for alone needs somebody to read it.
@@ -585,7 +592,7 @@ def embed(args: argparse.Namespace) -> int:
     )
     if prepared.job is None:
         language = from_locale()
-        terminal.render(prepared.report, stream.console(output, language), language)
+        terminal.render(view.of(prepared.report, language), stream.console(output, language))
         return 1
     run_terminal.show_plan(prepared, console)
     if args.dry_run:

@@ -16,11 +16,13 @@ from cpgpt_doctor.findings import (
     Evidence,
     Finding,
     Location,
-    Remedy,
     Severity,
     found,
     ok,
     unknown,
+)
+from cpgpt_doctor.findings import (
+    InlineRemedy as Remedy,
 )
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.releases import IMPORTED
