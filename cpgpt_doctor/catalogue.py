@@ -83,6 +83,7 @@ NAMES = {
     "CPG715": "removed-transformers-name",
     "CPG716": "no-kernel-for-gpu",
     "CPG717": "unknown-sequence-names",
+    "CPG718": "embeddings-folder-missing",
 }
 
 

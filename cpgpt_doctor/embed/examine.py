@@ -138,9 +138,9 @@ def find_genome(dependencies: Path, species: str, assembly: str, given: Path | N
     if given is None and not path.is_file():
         packed = path.with_name(path.name + ".gz")
         beside = str(packed) if packed.is_file() else None
-        return GenomeFacts(str(path), "missing", packed=beside)
+        return GenomeFacts(str(path), str(dependencies), "missing", packed=beside)
     found: Literal["plain", "compressed"] = "compressed" if is_compressed(path) else "plain"
-    return GenomeFacts(str(path), found, named=given is not None)
+    return GenomeFacts(str(path), str(dependencies), found, named=given is not None)
 
 
 def inputs(dependencies: Path, species: str, genome: Path) -> Inputs:

@@ -128,7 +128,7 @@ def settings(
 def positions(given: Locations, seen: InGenome, said: str) -> Setting:
     """Where the positions count from, and what tells that they are those of CpGs.
 
-    said: the finding on them, where there is one that does not stop the run.
+    said: why they do not stop the run where they are not, empty where they are.
     """
     why = [CONVERTED[given.converted]] if given.converted else []
     return Setting(

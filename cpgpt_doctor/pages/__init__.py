@@ -141,14 +141,12 @@ def remedies(code: str, language: Language) -> dict[str, PageRemedy]:
 
 
 def verification(code: str, language: Language) -> Verification:
-    """How a page says that a remedy is verified, with its placeholders."""
+    """How a page says that a remedy is verified, with its placeholders: its first block for a
+    shell, and its first paragraph."""
     content = list(blocks(raw_parts(code, language).get("verify", "")))
-    texts = [text for kind, text in content if kind == "paragraph"]
-    commands = [text for kind, text in content if kind == "bash"]
-    return Verification(
-        tuple(line for text in commands for line in text.splitlines()),
-        plain(texts[0]) if texts else "",
-    )
+    commands = next((text for kind, text in content if kind == "bash"), "")
+    said = next((text for kind, text in content if kind == "paragraph"), "")
+    return Verification(tuple(commands.splitlines()), plain(said))
 
 
 def cost(code: str, language: Language) -> str | None:

@@ -8,9 +8,7 @@ import platform
 import re
 import sys
 from importlib import metadata
-from typing import Any, TextIO
-
-from cpgpt_doctor.patient.channel import send
+from typing import Any
 
 
 def normalized(name: str) -> str:
@@ -93,5 +91,5 @@ def is_on_path(name: str) -> bool:
     return spec is not None and spec.origin is not None
 
 
-def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
-    send(channel, observe())
+def look(request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    return observe(), False

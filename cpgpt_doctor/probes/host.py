@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import psutil
-
-from cpgpt_doctor.patient.channel import send
 
 # Where Linux names the memory limit of this process's control group (cgroup v2, then v1).
 MEMORY_LIMITS = (
@@ -45,7 +44,10 @@ def container() -> str | None:
 
 def nvidia() -> tuple[list[dict[str, Any]], str | None]:
     """GPUs and driver version as nvidia-smi names them; nothing where it is not there."""
-    query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version"]
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return [], None
+    query = [command, "--query-gpu=name,memory.total,driver_version"]
     try:
         answer = subprocess.run(
             [*query, "--format=csv,noheader,nounits"], capture_output=True, text=True, timeout=20
@@ -99,7 +101,3 @@ def observe(folder: str) -> dict[str, Any]:
         "gpus": gpus,
         "driver": driver,
     }
-
-
-def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
-    send(channel, observe(request["folder"]))

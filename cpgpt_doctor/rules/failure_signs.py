@@ -505,6 +505,19 @@ FAILURES: tuple[FailureRule, ...] = (
             pattern(r"Error processing sequence at index \d+: (?P<reason>[^\"}]{1,120})"),
         ),
     ),
+    FailureRule(
+        "CPG718",
+        ("directory is missing: ",),
+        (
+            Sign(
+                pattern(
+                    r"(?:DNA embeddings|Species|DNA language model) directory is missing:"
+                    r" (?P<folder>\S.{0,400}\bdna_embeddings\b.{0,400})"
+                ),
+                shown=by(CPGPT),
+            ),
+        ),
+    ),
 )
 
 

@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from cpgpt_doctor import logs
-from cpgpt_doctor.findings import Evidence, Finding, Location, Severity
+from cpgpt_doctor import logs, pages
+from cpgpt_doctor.findings import Evidence, Finding, Location, Remedy, Severity
 from cpgpt_doctor.logs import Failure, Log, Noted, Raised
 from cpgpt_doctor.rules.failure_signs import FAILURES, IN_WORKER, WATCH, Chain, Sign
-from cpgpt_doctor.rules.failure_words import LABELS, TOLD, expected, preferred
 from cpgpt_doctor.rules.frames import CPGPT, through, users_line
 from cpgpt_doctor.words import Words, same
 
@@ -59,6 +58,35 @@ WRAPPERS = re.compile(
 NO_ERRORS = ("KeyboardInterrupt", "SystemExit", "GeneratorExit")
 # The other end of a broken start of a worker.
 OTHER_END = re.compile(r"EOFError|BrokenPipeError|UnpicklingError: pickle data was truncated")
+
+MODEL = re.compile(r"dna_llm|DNA LLM|DNA language model|nucleotide-|NTv3|DNABERT|hyenadna")
+
+# What the named groups of a sign tell.
+LABELS: dict[str, Words] = {
+    "object": Words("object", "对象"),
+    "objects": Words("object", "对象"),
+    "older": Words("object", "对象"),
+    "oldest": Words("object", "对象"),
+    "local": Words("object", "对象"),
+    "named": Words("object", "对象"),
+    "signal": Words("signal", "信号"),
+    "asked": Words("asked for", "请求大小"),
+    "limit": Words("limit", "上限"),
+    "card": Words("memory of the card", "显存总量"),
+    "older_card": Words("memory of the card", "显存总量"),
+    "command": Words("command", "命令"),
+    "repository": Words("asked for", "请求的名字"),
+    "file": Words("file", "文件"),
+    "folder": Words("folder", "目录"),
+    "species": Words("species", "物种"),
+    "model": Words("model", "模型"),
+    "key": Words("name", "名字"),
+    "name": Words("name", "函数名 / 类名"),
+    "gpu": Words("GPU", "显卡（GPU）"),
+    "capability": Words("capability", "计算能力"),
+    "sequence": Words("names", "序列名"),
+    "reason": Words("reason", "原因"),
+}
 
 
 def matched(sign: Sign, raised: Raised, chain: Chain) -> re.Match[str] | None:
@@ -221,7 +249,6 @@ def finding(code: str, seen: list[Sighting]) -> tuple[int, Finding]:
     # write at once, single lines are garbled).
     shown = max(seen, key=lambda each: (each.location is not None, not each.weak, each.times))
     times = sum(each.times for each in seen)
-    told = TOLD[code]
     details: dict[Words, dict[str, None]] = {}
     for each in seen:
         for name, value in each.groups:
@@ -229,9 +256,9 @@ def finding(code: str, seen: list[Sighting]) -> tuple[int, Finding]:
     return seen[0].at_line, Finding(
         code,
         Severity.error,
-        told.title,
-        told.causes,
-        preferred(code, shown.error, through_cpgpt=shown.through_cpgpt),
+        pages.title(code),
+        pages.causes(code),
+        remedies(code, shown.error, through_cpgpt=shown.through_cpgpt),
         Evidence(
             error=shown.error,
             seen=(
@@ -241,9 +268,30 @@ def finding(code: str, seen: list[Sighting]) -> tuple[int, Finding]:
             ),
         ),
         shown.location,
-        verify=told.verify,
-        expected=expected(code),
     )
+
+
+def remedies(code: str, error: str, *, through_cpgpt: bool) -> tuple[Remedy, ...]:
+    """All remedies of the page, with the one first that fits this error best."""
+    known = list(pages.remedies(code, "en"))
+    first = fits_best(code, error, through_cpgpt=through_cpgpt)
+    if first is not None:
+        known.remove(first)
+        known.insert(0, first)
+    return tuple(Remedy(name) for name in known)
+
+
+def fits_best(code: str, error: str, *, through_cpgpt: bool) -> str | None:
+    """The remedy for this error, where it is not the one that the page has first."""
+    if code == "CPG701" and not through_cpgpt:
+        return "named-in-module"  # a DataLoader of the user's own
+    if code == "CPG702" and not through_cpgpt:
+        return "only-with-workers"
+    if code == "CPG712" and re.search(r"gated|\b40[13]\b", error):
+        return "log-in"
+    if code == "CPG714" and MODEL.search(error):
+        return "learn-model" if error.startswith("KeyError") else "model-name"
+    return None
 
 
 def printed(times: int) -> Words:

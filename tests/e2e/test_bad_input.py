@@ -522,7 +522,7 @@ def test_a_dataset_of_pyproject_lies_in_its_folder_and_one_of_the_call_here(
                 asked["python"],
                 dataset=asked["dataset"],
                 dataset_folder=str(asked["dataset_folder"]),
-                leave_out=tuple(collect.PROBES.keys() - {"python", "own_dataset"}),
+                leave_out=tuple(set(collect.PROBES) - {"python", "own_dataset"}),
             )
         )
         return seen[-1]

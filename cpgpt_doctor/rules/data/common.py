@@ -27,7 +27,10 @@ def values(facts: Facts) -> Values:
         at = max(store.rows.rfind(each) for each in "/\\")  # Windows has the other
         folder, name = store.rows[:at], store.rows[at + 1 :]
         known += [("dir", quoted(store.dependencies)), ("store", quoted(folder))]
-        known += [("rows", quoted(name)), ("database", quoted(store.database))]
+        record = name.replace(".mmap", ".run.json")
+        known += [("rows", quoted(name)), ("record", quoted(record))]
+    elif facts.genome is not None:
+        known.append(("dir", quoted(facts.genome.dependencies)))
     if facts.locations is not None and facts.locations.source != "standard input":
         known.append(("file", quoted(facts.locations.source)))
     if facts.genome is not None:
@@ -39,6 +42,11 @@ def ways(facts: Facts, *ids: str, **more: Words) -> tuple[Remedy, ...]:
     """Remedies of the finding's own page, with the paths of this run in their commands."""
     known = (*values(facts), *more.items())
     return tuple(Remedy(each, values=known) for each in ids)
+
+
+def counted(count: int, one: str, more: str, chinese: str) -> Words:
+    """A sentence that begins with a count: "1 line gives", "2 lines give"."""
+    return Words(f"{count} {one if count == 1 else more}", chinese)
 
 
 def share(part: int, whole: int) -> str:

@@ -39,7 +39,7 @@ def is_there(facts: Facts, call: Call) -> Check:
         )
     else:
         cause = Words(
-            "CpGPT will download it from Ensembl: about 1 GB for a human genome, 3 GB unpacked.",
+            "CpGPT will download it from Ensembl: 1 GB for a human genome, 3 GB unpacked.",
             "CpGPT 会从 Ensembl 下载它：人类基因组约 1 GB，解压后约 3 GB。",
         )
     first = ("decompress",) if genome.packed else ("fetch",)
@@ -77,7 +77,7 @@ def is_readable(facts: Facts, call: Call) -> Check:
                 ),
                 (
                     Words(
-                        "The file was cut short or overwritten, or is no genome: proteins, for one.",
+                        "The file was cut short or overwritten, or holds proteins, say.",
                         "文件不完整、被覆盖过，或者不是基因组，例如是蛋白质序列。",
                     ),
                     Words(

@@ -6,7 +6,15 @@ from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.locations import BadLine, InGenome, LocationFacts, Problem, Some
 from cpgpt_doctor.findings import Check, Evidence, Finding, Location, Severity, found, ok, skipped
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.data.common import NON_CPG, line, share, unless_allowed, values, ways
+from cpgpt_doctor.rules.data.common import (
+    NON_CPG,
+    counted,
+    line,
+    share,
+    unless_allowed,
+    values,
+    ways,
+)
 from cpgpt_doctor.rules.rule import Rule
 from cpgpt_doctor.words import Words, same
 
@@ -40,8 +48,8 @@ def given(facts: Facts) -> LocationFacts:
     return facts.locations
 
 
-def place(facts: Facts, number: int) -> Location | None:
-    """The line of the file; nothing where it came from standard input."""
+def place(facts: Facts, number: int | None = None) -> Location | None:
+    """A line of the file, or the file; nothing where it came from standard input."""
     source = given(facts).source
     return None if source == "standard input" else Location(source, number)
 
@@ -145,8 +153,10 @@ def malformed(facts: Facts) -> Finding:
     return Finding(
         "CPG503",
         Severity.error,
-        Words(
-            f"{locations.malformed} lines give no location",
+        counted(
+            locations.malformed,
+            "line gives no location",
+            "lines give no location",
             f"有 {locations.malformed} 行不是位点",
         ),
         (
@@ -199,8 +209,10 @@ def repeated(facts: Facts, call: Call) -> Finding:
     return Finding(
         "CPG503",
         Severity.note if call.treated else Severity.warning,
-        Words(
-            f"{locations.duplicates} lines repeat a location",
+        counted(
+            locations.duplicates,
+            "line repeats a location",
+            "lines repeat a location",
             f"有 {locations.duplicates} 行与前面的位点重复",
         ),
         (
@@ -241,28 +253,29 @@ def are_cpgs(facts: Facts, call: Call) -> Check:
         f"the genome says CG at {cg} of the {held.total} locations",
         f"{held.total} 个位点中只有 {cg} 处基因组上是 CG",
     )
+    causes: tuple[Words, ...] = (
+        cause,
+        Words(
+            "CpGPT embeds the windows around them without an error.",
+            "CpGPT 会照常计算它们周围的窗口，不会报错。",
+        ),
+    )
     if level is Severity.note:
         reason = (
-            Words("allowed with --allow-non-cpg", "已用 --allow-non-cpg 允许")
+            Words("Allowed with --allow-non-cpg.", "已用 --allow-non-cpg 允许。")
             if held.total >= FEW
             else Words(
-                f"with fewer than {FEW} locations, that alone does not stop a run",
-                f"位点不足 {FEW} 个时，仅凭这一点不会停止运行",
+                f"With fewer than {FEW} locations, that alone does not stop a run.",
+                f"位点不足 {FEW} 个时，仅凭这一点不会停止运行。",
             )
         )
-        title = Words(f"{title.en}: {reason.en}", f"{title.zh}：{reason.zh}")
+        causes = (reason, *causes)
     return found(
         Finding(
             "CPG517",
             level,
             title,
-            (
-                cause,
-                Words(
-                    "CpGPT embeds the windows around them without an error.",
-                    "CpGPT 会照常计算它们周围的窗口，不会报错。",
-                ),
-            ),
+            causes,
             ways(facts, *remedies),
             Evidence(
                 seen=(
@@ -274,7 +287,7 @@ def are_cpgs(facts: Facts, call: Call) -> Check:
                     ),
                 )
             ),
-            place(facts, 1),
+            place(facts),
             values=values(facts),
         )
     )
