@@ -115,7 +115,7 @@ class GenomeSeen:
     whether its folder is. lower of letters: lower-case bases of those that were looked at.
     packed: a .fa.gz beside it; packed_is: "whole", "cut", or "unknown" where it is long.
     missing_names: sequences that the species' entry names and the genome lacks, of `known`.
-    line_end: whether the file ends with a line's end.
+    line_end: whether the file ends with a line's end. short: its index has bases past its end.
     """
 
     path: str = ""
@@ -126,6 +126,7 @@ class GenomeSeen:
     names: tuple[str, ...] = ()
     index: Literal["none", "right", "wrong", "older"] = "none"
     problem: str = ""
+    short: bool = False
     writable: bool = True
     letters: int = 0
     lower: int = 0

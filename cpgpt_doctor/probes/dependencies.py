@@ -617,16 +617,17 @@ def shares(file: Path, paths: StorePaths, named: int) -> Literal["file", "equal"
 
 
 def observe_folders(
-    asked: list[Path], *, everything: bool = False
+    given: list[Path], searched: list[Path], *, everything: bool = False
 ) -> tuple[DependenciesFacts, ...]:
-    """Look at the dependencies folders that were named, and at those below them.
+    """Look at the folders that CpGPT is given, at those below them, and at those found elsewhere.
 
-    Raises InputError where one is no folder, or where there is none in it.
+    searched: folders that are dependencies folders or hold some. Raises InputError where one is no
+    folder, and where there is nothing of CpGPT's in it.
     """
     found: dict[Path, bool] = {}
-    for folder in asked:
+    for folder in (*given, *searched):
         if not folder.is_dir():
-            what = "no folder" if os.path.lexists(folder) else "no such folder"
+            what = "is no folder" if os.path.lexists(folder) else "no such folder"
             raise InputError(f"{folder}: {what}")
         below = find(folder)
         if not below:
@@ -634,7 +635,7 @@ def observe_folders(
                 f"{folder}: holds none of CpGPT's dependencies ({', '.join(HOLDS)}), nor does a"
                 f" folder up to {DEEPEST} below it; name the folder that DNALLMEmbedder is given"
             )
-        for each in below:
+        for each in dict.fromkeys([folder, *below] if folder in given else below):
             found[each] = found.get(each, False) or each == folder
     return tuple(
         observe_folder(folder, given=given, everything=everything)

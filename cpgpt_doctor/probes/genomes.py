@@ -95,8 +95,17 @@ def with_index(
     problem = "it cannot be read" if entries is None else wrong(entries, stream, seen.size)
     if not problem:
         return dataclasses.replace(seen, index="right"), own or entries or ()
+    short = any(end_of(each) > seen.size for each in entries or ())
     older = fai.stat().st_mtime_ns < path.stat().st_mtime_ns
-    return dataclasses.replace(seen, index="older" if older else "wrong", problem=problem), own
+    seen = dataclasses.replace(seen, index="older" if older else "wrong", problem=problem)
+    return dataclasses.replace(seen, short=short), own
+
+
+def end_of(entry: Sequence) -> int:
+    """The byte after the last base that an entry has; entries of no length end where they begin."""
+    if entry.length <= 0 or entry.line_bases <= 0:
+        return entry.offset
+    return entry.at(entry.length - 1) + 1
 
 
 def read_fai(path: Path) -> tuple[Sequence, ...] | None:
@@ -124,8 +133,7 @@ def wrong(entries: tuple[Sequence, ...], stream: BinaryIO, size: int) -> str:
         if problem:
             return f"{entry.name}: {problem}"
     last = max(entries, key=lambda each: each.offset)
-    end = last.at(last.length - 1) + 1 if last.length else last.offset
-    if fasta.read_at(stream, end, CHUNK).strip(b"\r\n"):
+    if fasta.read_at(stream, end_of(last), CHUNK).strip(b"\r\n"):
         return f"{last.name} is its last sequence, and the file has more after it"
     return ""
 
