@@ -418,9 +418,8 @@ def refuse_beside_facts(option: str, pyproject: Path | None) -> NoReturn:
     """An option that chooses what is looked at, where nothing is; pyproject: where it stands."""
     where = f" (it stands in [tool.cpgpt-doctor] of {pyproject})" if pyproject else ""
     raise InputError(
-        f"--facts: what another machine saw is judged as it is, so --{option.replace('_', '-')} has no"
-        " effect;"
-        f" leave one of the two out{where}"
+        f"--facts: what another machine saw is judged as it is, so --{option.replace('_', '-')} has"
+        f" no effect; leave one of the two out{where}"
     )
 
 

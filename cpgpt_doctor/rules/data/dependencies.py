@@ -57,30 +57,31 @@ def with_folders(rule: Rule, facts: Facts, call: Call, asked: Check) -> Check:
     own = OWN.get(rule.code)
     if own is None and rule.code not in OF_A_STORE:
         return asked
-    checks = [] if asked.status == "skipped" else [asked]
+    of_stores, of_folders = [asked], []
     for folder in facts.dependencies:
         if rule.code in OF_A_STORE:
-            checks += [of_a_store(rule, facts, call, folder, each) for each in folder.stores]
+            of_stores += [of_a_store(rule, facts, call, folder, each) for each in folder.stores]
         if own is not None:
-            checks.append(own(facts, call, folder))
-    return together(rule, [each for each in checks if each.status != "skipped"])
+            of_folders.append(own(facts, call, folder))
+    return together(rule, of_stores, of_folders)
 
 
-def together(rule: Rule, checks: list[Check]) -> Check:
-    """Several checks by one rule as one."""
+def together(rule: Rule, of_stores: list[Check], of_folders: list[Check]) -> Check:
+    """Checks by one rule as one; where all is well, what was said of the first store."""
+    checks = [each for each in (*of_stores, *of_folders) if each.status != "skipped"]
     findings = tuple(each for check in checks for each in check.findings)
     if findings:
         return found(*findings)
     doubt = next((each for each in checks if each.status == "unknown"), None)
     if doubt is not None:
         return doubt
-    said = list(dict.fromkeys(each.summary for each in checks))
-    if not said:
+    if not checks:
         return skipped(Words(f"{rule.subject.en}: no store", f"{rule.subject.zh}：没有嵌入"))
-    more = len(said) - 1
-    if not more:
-        return ok(said[0])
-    return ok(Words(f"{said[0].en} (and {more} more)", f"{said[0].zh}（另有 {more} 项）"))
+    count = sum(each.status == "ok" for each in of_stores) or len(checks)
+    said = checks[0].summary
+    if count == 1:
+        return ok(said)
+    return ok(Words(f"{said.en} (the first of {count})", f"{said.zh}（共 {count} 处，这是第一处）"))
 
 
 def of_a_store(
@@ -95,6 +96,8 @@ def of_a_store(
     check = rule.judge(view(facts, store), call)
     if rule.code == "CPG506" and no_rows(store):
         return skipped(rule.subject)
+    if rule.code == "CPG520" and next(verdicts(seen), None) is not None:
+        return skipped(rule.subject)  # CPG519 says whose these rows are
     if rule.code == "CPG520" and check.findings:
         return found(*(named_by(each, seen) for each in check.findings))
     return check
@@ -142,8 +145,15 @@ def with_values(remedy: Remedy, more: Values) -> Remedy:
 
 def places_of(other: OtherIndex) -> Values:
     """Where another index is, for the commands of the pages."""
-    folder = (("home", quoted(other.folder)),) if other.folder else ()
+    folder: Values = ()
+    if other.folder:
+        folder = (("home", quoted(other.folder)), ("home_in_code", in_code(other.folder)))
     return (*folder, ("index", quoted(other.path)))
+
+
+def in_code(path: str) -> Words:
+    """A path as it stands between the quotes of Python's text."""
+    return same(path.replace("\\", "\\\\").replace('"', '\\"'))
 
 
 def paths_of(store: StoreFacts) -> Values:
@@ -151,6 +161,7 @@ def paths_of(store: StoreFacts) -> Values:
     at = max(store.rows.rfind(each) for each in "/\\")
     return (
         ("dir", quoted(store.dependencies)),
+        ("in_code", in_code(store.dependencies)),
         ("store", quoted(store.rows[:at])),
         ("rows", quoted(store.rows[at + 1 :])),
         ("database", quoted(store.database)),
@@ -184,7 +195,7 @@ def result(findings: list[Finding], well: Words) -> Check:
 
 
 def of_folder(folder: DependenciesFacts) -> Values:
-    return (("dir", quoted(folder.folder)),)
+    return (("dir", quoted(folder.folder)), ("in_code", in_code(folder.folder)))
 
 
 def example(rows: Named) -> Words:
@@ -234,6 +245,14 @@ def foreign_index(facts: Facts, call: Call, folder: DependenciesFacts) -> Check:
     if not findings and not folder.stores:
         return skipped(Words("no store", "没有嵌入"))
     return result(findings, Words("no index near by fits the rows better", "附近没有更相配的索引"))
+
+
+def verdicts(seen: StoreSeen) -> Iterator[Finding]:
+    """What the indexes near by say against a store's own."""
+    for each in contradicting(seen):
+        finding = contradicted(seen, each)
+        if finding is not None:
+            yield finding
 
 
 def contradicted(seen: StoreSeen, other: OtherIndex) -> Finding | None:
@@ -699,7 +718,7 @@ def genome_paths(folder: DependenciesFacts, genome: GenomeSeen) -> Values:
     return (
         *of_folder(folder),
         ("genome", quoted(genome.path)),
-        ("index", quoted(f"{genome.path}.fai")),
+        ("fai", quoted(f"{genome.path}.fai")),
         *packed,
     )
 
@@ -899,7 +918,11 @@ def hidden_store(folder: DependenciesFacts, each: Elsewhere) -> Finding:
         ),
         ("right-folder", "run-embed"),
         folder.folder,
-        (*of_folder(folder), ("home", quoted(each.folder))),
+        (
+            *of_folder(folder),
+            ("home", quoted(each.folder)),
+            ("home_in_code", in_code(each.folder)),
+        ),
         (
             (Words("the rows are in", "嵌入所在的目录"), same(each.folder)),
             (
