@@ -548,7 +548,7 @@ def compare(
     tables = dict.fromkeys(stores_in_index(entry))
     for each in here:
         if each.key in tables:
-            with contextlib.suppress(metadata.MetadataWrong, OSError, InputError, rows.Shrank):
+            with contextlib.suppress(OSError, InputError, NotAFile, rows.Shrank):
                 found = other_index(other, each, entry)
                 each.seen = dataclasses.replace(each.seen, others=(*each.seen.others, found))
     if other.folder is None or look.folder not in other.folder.parents:

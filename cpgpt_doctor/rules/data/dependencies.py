@@ -45,6 +45,7 @@ OF_A_STORE = (
 # SQLite refuses a value of more bytes: https://www.sqlite.org/limits.html (SQLITE_MAX_LENGTH).
 LARGEST_VALUE = 1_000_000_000
 NEAR = LARGEST_VALUE // 2
+GENOME = ".dna.toplevel.fa"  # how the names of genomes end
 ZEROES_OLD_ROWS = ("0.0.1", "0.0.2", "0.0.3")
 FEW_EQUAL = 0.001  # of the rows that were read: where no genome tells, windows may be equal
 Seen = tuple[tuple[Words, Words], ...]
@@ -399,11 +400,10 @@ def cannot(each: Unread) -> Words:
 
 def unreadable_files(facts: Facts, call: Call, folder: DependenciesFacts) -> Check:
     """CPG506: something stands where a store's file is to be and cannot be read as one."""
-    genomes = {each.path for each in folder.genomes}
     bad = [
         each
         for each in folder.unread
-        if each.why in WHY and each.path != folder.database and each.path not in genomes
+        if each.why in WHY and each.path != folder.database and not each.path.endswith(GENOME)
     ]
     findings = [
         finding(
@@ -809,7 +809,6 @@ def genome_is_whole(facts: Facts, call: Call, folder: DependenciesFacts) -> Chec
         for genome in folder.genomes
         if (why := what_is_cut(genome)) is not None
     ]
-    paths = {each.path for each in folder.genomes}
     findings += [
         finding(
             "CPG518",
@@ -822,7 +821,7 @@ def genome_is_whole(facts: Facts, call: Call, folder: DependenciesFacts) -> Chec
             ((Words("seen", "检测结果"), cannot(each)),),
         )
         for each in folder.unread
-        if each.why in WHY and each.path.endswith(".dna.toplevel.fa") and each.path not in paths
+        if each.why in WHY and each.path.endswith(GENOME)
     ]
     if not folder.genomes and not findings:
         return skipped(Words("no genome", "没有基因组"))
