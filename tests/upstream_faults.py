@@ -37,11 +37,6 @@ def added(folder):
     embed(folder, LOCI[:60])
 
 
-def left_under_its_name(folder):
-    """Up to 0.0.7: a run that ends with 10,000 rows or more."""
-    embed(folder, LOCI)
-
-
 def past_ten_thousand(folder):
     """Up to 0.0.7: 11 locations added to 9,990."""
     embed(folder, LOCI[:9990])

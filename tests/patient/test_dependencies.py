@@ -19,7 +19,7 @@ Spoil = Callable[..., dict[str, Path]]
 EVERY = ("healthy", "unknown_names", "duplicates", "linked_few")
 FAULTS = {
     "0.0.13": (*EVERY, "stale_checkpoint", "half_copied", "half_copied_and_finished"),
-    "0.0.7": (*EVERY, "left_under_its_name", "past_ten_thousand", "linked"),
+    "0.0.7": (*EVERY, "past_ten_thousand", "linked"),
     "0.0.3": (*EVERY, "added"),
 }
 
@@ -66,7 +66,6 @@ EXPECTED = [
     ("0.0.7", "healthy", []),
     ("0.0.7", "duplicates", [("CPG506", "error")]),
     ("0.0.7", "unknown_names", [("CPG502", "error"), ("CPG507", "error")]),
-    ("0.0.7", "left_under_its_name", [("CPG505", "error")]),
     ("0.0.7", "past_ten_thousand", [("CPG505", "error")]),
     ("0.0.3", "healthy", []),
     ("0.0.3", "duplicates", [("CPG506", "error")]),
