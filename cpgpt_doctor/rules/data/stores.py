@@ -929,7 +929,7 @@ def one_kind_of_rows(facts: Facts, call: Call) -> Check:
                 (Words("windows of the stored rows", "存下的行的窗口"), were),
                 (Words("windows of this run", "这次运行的窗口"), now),
             ),
-            **({"release": same(release)} if release else {}),
+            release=same(release or "CpGPT"),
         )
     )
 
