@@ -183,7 +183,7 @@ def add_check(commands: Commands) -> None:
     out.add_argument("--format", choices=FORMATS, default="terminal")
     add_shown(out)
     out.add_argument(
-        "--select", type=codes, metavar="CODES", help="these rules only, such as CPG2,CPG401"
+        "--select", type=codes, metavar="CODES", help="these rules only, such as CPG2,torch-broken"
     )
     out.add_argument("--ignore", type=codes, metavar="CODES", help="all rules but these")
     out.add_argument(
@@ -370,7 +370,7 @@ def codes(text: str) -> tuple[str, ...]:
     prefixes = tuple(catalogue.code_of(part) or part.upper() for part in parts)
     for prefix in prefixes:
         if not any(rule.code.startswith(prefix) for rule in RULES):
-            if any(code.startswith(prefix) for code in catalogue.CATALOGUE):
+            if any(code.startswith(prefix) for code in catalogue.entries()):
                 where = (
                     "such failures are recognised in logs: cpgpt-doctor explain --log FILE"
                     if prefix.startswith("CPG7")

@@ -1,8 +1,8 @@
 """The pages: one Markdown file per rule and language, in the parts of the fix document.
 
-A page owns the remedies of its findings, how to verify them, and what they cost. A remedy's id
-stands in a comment below its heading. `[[name=default]]` is what a finding fills in with what it
-saw; a page that is read as a document shows the default.
+A page owns the remedies of its findings, how to verify them, and what they cost. The rule's name
+stands in a comment below its title, a remedy's id in one below its heading. `[[name=default]]` is
+what a finding fills in with what it saw; a page that is read as a document shows the default.
 
 Pages are read line by line, not by a Markdown parser, whose import alone takes as long as a whole
 report; the tests hold what is read here against one.
@@ -124,6 +124,13 @@ def read(code: str, language: Language) -> Page:
     """The page of a rule; FileNotFoundError where it has none."""
     text = filled(re.sub(rf"(?m)^{ID.pattern}\n", "", source(code, language)), {})
     return Page(code, heading(text), text, parts(text, language))
+
+
+@cache
+def name(code: str) -> str:
+    """The rule's name, which stands below its title."""
+    match = ID.fullmatch(source(code, "en").split("\n", 2)[1])
+    return match[1] if match else ""
 
 
 @cache
