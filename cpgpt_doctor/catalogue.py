@@ -73,11 +73,11 @@ class Entry:
 @cache
 def entries() -> dict[str, Entry]:
     """Every code, in order, with its entry."""
-    return {code: Entry(code, pages.name(code) or NAMES[code]) for code in pages.codes()}
+    return {code: Entry(code, name(code)) for code in pages.codes()}
 
 
 def name(code: str) -> str:
-    return entries()[code].name
+    return pages.name(code) or NAMES[code]
 
 
 def code_of(text: str) -> str | None:

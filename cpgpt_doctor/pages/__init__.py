@@ -19,6 +19,7 @@ from importlib import resources
 from cpgpt_doctor.findings import Advice
 from cpgpt_doctor.words import Language, Words
 
+FILES = resources.files(__name__)
 # The headings of a page in their order, by name of the part. `cause` is the one that each page has.
 PARTS: dict[str, Words] = {
     "analysis": Words("Analysis", "问题分析"),
@@ -115,15 +116,16 @@ class Page:
 @cache
 def codes() -> tuple[str, ...]:
     """The codes that have a page, in order."""
-    files = resources.files(__name__).joinpath("en").iterdir()
+    files = FILES.joinpath("en").iterdir()
     return tuple(sorted(file.name.removesuffix(".md") for file in files))
 
 
 @cache
 def read(code: str, language: Language) -> Page:
     """The page of a rule; FileNotFoundError where it has none."""
-    text = filled(re.sub(rf"(?m)^{ID.pattern}\n", "", source(code, language)), {})
-    return Page(code, heading(text), text, parts(text, language))
+    text = as_document(source(code, language))
+    parts = {name: as_document(part) for name, part in raw_parts(code, language).items()}
+    return Page(code, heading(text), text, parts)
 
 
 @cache
@@ -193,25 +195,25 @@ def placeholders(text: str) -> dict[str, str]:
 @cache
 def source(code: str, language: Language) -> str:
     """A page as it is in its file; FileNotFoundError where there is none."""
-    file = resources.files(__name__).joinpath(language).joinpath(f"{code}.md")
-    return file.read_text(encoding="utf-8")
+    return FILES.joinpath(language).joinpath(f"{code}.md").read_text(encoding="utf-8")
 
 
-@cache
-def raw_parts(code: str, language: Language) -> dict[str, str]:
-    return parts(source(code, language), language)
+def as_document(text: str) -> str:
+    """The text without its ids, and with the defaults of its placeholders."""
+    return filled(re.sub(rf"(?m)^{ID.pattern}\n", "", text), {})
 
 
 def heading(text: str) -> str:
     return text.partition("\n")[0].partition(" · ")[2]
 
 
-def parts(text: str, language: Language) -> dict[str, str]:
-    """The parts of a page by name; a part ends where the next one begins."""
+@cache
+def raw_parts(code: str, language: Language) -> dict[str, str]:
+    """The parts of a page by name, as they are in its file; one ends where the next one begins."""
     names = {words.say(language): name for name, words in PARTS.items()}
     found: dict[str, list[str]] = {}
     name = None
-    for line, in_code in lines_of(text):
+    for line, in_code in lines_of(source(code, language)):
         marks, _, said = line.partition(" ")
         if not in_code and marks in ("##", "###") and said in names:
             name = names[said]
@@ -230,7 +232,7 @@ def lines_of(text: str) -> Iterator[tuple[str, bool]]:
             if line == fence:
                 fence = ""
         else:
-            fence = "".join(re.findall("^`{3,}", line))
+            fence = line[: len(line) - len(line.lstrip("`"))] if line.startswith("```") else ""
             yield line, bool(fence)
 
 
