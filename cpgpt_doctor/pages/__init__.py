@@ -227,42 +227,40 @@ def lines_of(text: str) -> Iterator[tuple[str, bool]]:
     """The lines of a text, and whether each belongs to a block of code."""
     fence = ""
     for line in text.splitlines():
-        if fence:
-            yield line, True
-            if line == fence:
-                fence = ""
-        else:
-            fence = line[: len(line) - len(line.lstrip("`"))] if line.startswith("```") else ""
-            yield line, bool(fence)
+        begun = fence or fence_of(line)
+        yield line, bool(begun)
+        fence = "" if line == fence else begun
+
+
+def fence_of(line: str) -> str:
+    """The fence of a block of code that a line begins, which ends it too; "" for none."""
+    return line[: len(line) - len(line.lstrip("`"))] if line.startswith("```") else ""
 
 
 def blocks(text: str) -> Iterator[tuple[str, str]]:
     """What a part consists of: ("paragraph", text), ("item" or "step", text of a list's item),
     ("table", text), ("comment", id), or (language of a block of code, code)."""
-    kind, gathered = "", list[str]()
-    code = False
-    for line, in_code in lines_of(text):
-        if in_code:
-            if not code and kind:
-                yield kind, "\n".join(gathered)
-            if not code:
-                code, kind, gathered = True, (line.strip("`").split() or ["text"])[0], []
-            elif re.fullmatch("`{3,}", line):
-                yield kind, "\n".join(gathered)
-                code, kind, gathered = False, "", []
-            else:
-                gathered.append(line)
-            continue
-        begins = kind_of(line)
-        goes_on = begins == kind if kind == "table" else begins == "paragraph"
-        if kind and not goes_on:
+    kind, fence, gathered = "", "", list[str]()
+    for line in [*text.splitlines(), ""]:
+        begins = "" if fence else "code" if fence_of(line) else kind_of(line)
+        if fence:
+            ends = line == fence
+        elif kind == "table":
+            ends = begins != "table"
+        else:
+            ends = begins != "paragraph"
+        if kind and ends:
             yield kind, "\n".join(gathered)
             kind, gathered = "", []
-        if begins:
+        if fence:
+            gathered += [] if ends else [line]
+            fence = "" if ends else fence
+        elif begins == "code":
+            fence = fence_of(line)
+            kind = (line.strip("`").split() or ["text"])[0]
+        elif begins:
             kind = kind or begins
             gathered.append(re.sub(r"^(- |\d+\. |<!-- | +)| -->$", "", line))
-    if kind:
-        yield kind, "\n".join(gathered)
 
 
 def kind_of(line: str) -> str:
