@@ -278,7 +278,10 @@ def remedies(shown: Sighting) -> tuple[Remedy, ...]:
     if shown.code == "CPG712" and "CpGPT dependencies for" in shown.error:
         return (Remedy("download", page="CPG718"), *known)
     first = fits_best(shown)
-    return tuple(sorted(known, key=lambda remedy: remedy.id != first))
+    if first is None:
+        return tuple(known)
+    others = (remedy for remedy in known if remedy.id != first)
+    return (Remedy(first, values=values, advice="recommended"), *others)
 
 
 def fits_best(shown: Sighting) -> str | None:

@@ -450,7 +450,8 @@ def sighted(code: str, error: str, *, through_cpgpt: bool = True) -> Sighting:
 def first(code: str, error: str, *, through_cpgpt: bool = True) -> str:
     known = failures.remedies(sighted(code, error, through_cpgpt=through_cpgpt))
     ordered = [each.id for each in known]
-    of_page = list(pages.remedies(code, "en"))
+    of_page = pages.remedies(code, "en")
+    assert (known[0].advice or of_page[ordered[0]].advice) == "recommended"
     assert ordered[1:] == [each for each in of_page if each != ordered[0]]
     return ordered[0]
 
