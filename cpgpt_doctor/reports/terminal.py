@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
@@ -188,6 +187,8 @@ def labelled(label: str, content: RenderableType) -> RenderableType:
 
 
 def code(text: str) -> RenderableType:
+    from rich.syntax import Syntax  # only where there is code to show: it takes a while to import
+
     return Syntax(text, "python", background_color="default", word_wrap=True)
 
 
