@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime
 import importlib
 import io
 import os
@@ -465,6 +464,8 @@ def show_report(
     report: Report, args: argparse.Namespace, language: Language, fail_on: Severity | None
 ) -> None:
     """Write the report in its form; a form is imported where it is asked for."""
+    import datetime
+
     from cpgpt_doctor.reports import view
 
     today = datetime.date.today().isoformat()
