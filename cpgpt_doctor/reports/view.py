@@ -170,7 +170,7 @@ def finding(value: findings.Finding, language: Language) -> Finding:
         tuple(cause.say(language) for cause in value.causes),
         evidence.error,
         tuple(
-            Culprit(each.path, each.type, each.error, culprits.about(each.about).say(language))
+            Culprit(each.path, each.type, each.error, culprits.about(each).say(language))
             for each in evidence.culprits
         ),
         tuple(
