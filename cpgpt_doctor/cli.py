@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
-import datetime
 import importlib
 import io
 import os
@@ -185,7 +183,7 @@ def add_check(commands: Commands) -> None:
     out.add_argument("--format", choices=FORMATS, default="terminal")
     add_shown(out)
     out.add_argument(
-        "--select", type=codes, metavar="CODES", help="these rules only, such as CPG2,CPG401"
+        "--select", type=codes, metavar="CODES", help="these rules only, such as CPG2,torch-broken"
     )
     out.add_argument("--ignore", type=codes, metavar="CODES", help="all rules but these")
     out.add_argument(
@@ -380,7 +378,7 @@ def codes(text: str) -> tuple[str, ...]:
     prefixes = tuple(catalogue.code_of(part) or part.upper() for part in parts)
     for prefix in prefixes:
         if not any(rule.code.startswith(prefix) for rule in RULES):
-            if any(code.startswith(prefix) for code in catalogue.CATALOGUE):
+            if any(code.startswith(prefix) for code in catalogue.entries()):
                 where = (
                     "such failures are recognised in logs: cpgpt-doctor explain --log FILE"
                     if prefix.startswith("CPG7")
@@ -475,6 +473,8 @@ def show_report(
     report: Report, args: argparse.Namespace, language: Language, fail_on: Severity | None
 ) -> None:
     """Write the report in its form; a form is imported where it is asked for."""
+    import datetime
+
     from cpgpt_doctor.reports import view
 
     today = datetime.date.today().isoformat()
@@ -590,6 +590,8 @@ def embed(args: argparse.Namespace) -> int:
     form, and every file, is a whole report, written when it is known how the run ended; then the
     plan goes to standard error.
     """
+    import dataclasses
+
     from cpgpt_doctor.embed import demo
     from cpgpt_doctor.embed.run import Refused, run
     from cpgpt_doctor.reports import run_terminal
