@@ -595,7 +595,7 @@ def embed(args: argparse.Namespace) -> int:
     from cpgpt_doctor.embed import demo
     from cpgpt_doctor.embed.run import Refused, run
     from cpgpt_doctor.reports import run_terminal
-    from cpgpt_doctor.run_embed import Asked, prepare, with_store
+    from cpgpt_doctor.run_embed import EmbedRequest, prepare, with_store
     from cpgpt_doctor.words import from_locale
 
     language: Language = args.lang or from_locale()
@@ -614,7 +614,7 @@ def embed(args: argparse.Namespace) -> int:
             raise InputError(f"run-embed needs --{option.replace('_', '-')} (or --demo)")
     notes.print("examining the environment, the genome and the locations")
     prepared = prepare(
-        Asked(
+        EmbedRequest(
             dependencies=args.dependencies_dir,
             locations=args.locations,
             species=args.species,
