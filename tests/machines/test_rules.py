@@ -26,6 +26,7 @@ from cpgpt_doctor.facts import (
 )
 from cpgpt_doctor.findings import Check, Finding, Severity
 from cpgpt_doctor.intent import DNA_LLM, Intent
+from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.reports import view
 from cpgpt_doctor.rules import registry
 from cpgpt_doctor.rules.registry import RULES, judge, selected
@@ -48,7 +49,7 @@ def finding(facts: Facts, code: str, **intent: object) -> Finding:
     return result.findings[0]
 
 
-def remedies(found: Finding) -> tuple[view.Remedy, ...]:
+def remedies(found: Finding) -> tuple[PageRemedy, ...]:
     """Its remedies with the texts of their pages, in English."""
     return view.finding(found, "en").remedies
 
