@@ -38,6 +38,7 @@ NAMES = {
     "CPG403": "unmet-requirements",
     "CPG404": "transformers-misfit",
     "CPG405": "model-not-cached",
+    "CPG407": "cpgpt-names-changed",
     #
     "CPG503": "duplicate-locations",
     "CPG505": "unfinished-rows",

@@ -144,7 +144,7 @@ def judged(facts: Facts, asked: Asked) -> Report:
     )
     call = resolve(intent, facts)
     examined = facts.embedder.examined if facts.embedder else None
-    if examined is not None and call.dna_llm not in examined.models:
+    if examined is not None and examined.models and call.dna_llm not in examined.models:
         known = ", ".join(sorted(examined.models))
         raise InputError(f"--dna-llm {call.dna_llm}: this CpGPT has {known}")
     if examined is not None:
