@@ -570,7 +570,7 @@ def test_a_disk_that_fills_in_mid_run_ends_it_and_leaves_the_store_readable(
         fill(place / "filler")
         code, err = running.end()
         assert code == 1
-        assert "the disk is full" in err.splitlines()[-1]
+        assert "disk is full" in err.splitlines()[-1]
         assert "Traceback" not in err
         (place / "filler").unlink()
         assert 0 < running.committed() == len(stored(folder)) < LOCATIONS
