@@ -97,6 +97,21 @@ def test_each_row_is_the_reference_row_and_locations_added_later_change_none(
     assert np.array_equal(rows, stored(folder, locations))
 
 
+@pytest.mark.full
+def test_with_a_thread_for_each_core_each_row_is_what_unmodified_cpgpt_gives(
+    world: World, locations: list[str]
+) -> None:
+    """As users run it; the other tests have one thread, and so have their reference rows."""
+    folder = world.dependencies("threads")
+    many = world.under(OMP_NUM_THREADS=str(os.cpu_count()))
+    ran = embed(many, "0.0.13", folder, locations)
+    assert ran.returncode == 0, ran.stderr
+    record = json.loads(next(folder.rglob("*.run.json")).read_text())
+    (proof,) = record["proofs"]
+    assert proof["largest_difference"] == 0.0
+    assert record["verification"]["bitwise_equal"]
+
+
 @pytest.mark.parametrize(
     ("method", "workers"),
     [
