@@ -40,6 +40,21 @@ LOCATIONS = int(os.environ.get("CPGPT_DOCTOR_TEST_LOCATIONS", "150"))
 CONTEXT = int(os.environ.get("CPGPT_DOCTOR_TEST_CONTEXT", "201"))
 
 
+# The slow ones first, so that little is left at the end for a single process to do.
+SLOW_FIRST = (
+    *("e2e/test_reference_rows", "e2e/test_store_fit", "e2e/test_run_embed", "e2e/test_hostile_st"),
+    *("e2e/test_check", "e2e/test_bench", "e2e/test_demo", "e2e", "patient", ""),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        name = item.path.relative_to(HERE).as_posix()
+        return next(at for at, start in enumerate(SLOW_FIRST) if name.startswith(start))
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session", params=list(PATIENTS))
 def release(request: pytest.FixtureRequest) -> str:
     return str(request.param)
