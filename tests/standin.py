@@ -2,7 +2,7 @@
 
 `python standin.py FOLDER LOCATIONS` is the command line of run-embed from after the examination on.
 What the stand-in does is said by variables: PART_SECONDS, for each part; HANG_IN, a command in
-which it stays; EXAMINE_SECONDS, for the examination.
+which it stays; EXAMINE_SECONDS, for the examination. GRACE_SECONDS: run-embed's own limit.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def make_folder(folder: Path) -> Path:
 
 def main(folder: Path, locations: int) -> int:
     from cpgpt_doctor import cli, run_embed
-    from cpgpt_doctor.embed import genome, run
+    from cpgpt_doctor.embed import genome, run, signals
     from cpgpt_doctor.embed.examine import Inputs, Seen
     from cpgpt_doctor.embed.store import Address, named_rows
 
@@ -142,6 +142,7 @@ def main(folder: Path, locations: int) -> int:
         seen = Seen(locations, locations, 0, 0, ())
         return run_embed.Prepared(None, job, seen, ())  # type: ignore[arg-type]
 
+    signals.GRACE_SECONDS = float(os.environ.get("GRACE_SECONDS", signals.GRACE_SECONDS))
     run_embed.prepare = prepare
     return cli.main(["run-embed", "--dependencies-dir", str(folder), "--locations", "-"])
 
