@@ -38,6 +38,7 @@ NAMES = {
     "CPG403": "unmet-requirements",
     "CPG404": "transformers-misfit",
     "CPG405": "model-not-cached",
+    "CPG407": "cpgpt-names-changed",
     #
     "CPG501": "genome-missing",
     "CPG502": "sequence-names-misfit",

@@ -113,7 +113,7 @@ def prepare(asked: EmbedRequest) -> Preflight:
     report = judged(facts, asked)
     dna_llm = report.call.dna_llm
     seen = facts.embedder.examined if facts.embedder else None
-    if seen is not None and dna_llm not in seen.models:
+    if seen is not None and seen.models and dna_llm not in seen.models:
         known = ", ".join(sorted(seen.models))
         raise InputError(f"--dna-llm {dna_llm}: this CpGPT has {known}")
     paths = StorePaths(
@@ -121,14 +121,14 @@ def prepare(asked: EmbedRequest) -> Preflight:
         asked.species,
         dna_llm,
         asked.context_len,
-        seen.models[dna_llm] if seen else None,
+        seen.models.get(dna_llm) if seen else None,
     )
     places.check_files(paths)
     places.check_writable(paths)
     with contextlib.closing(Genome(given.inputs.genome, given.inputs.sequences)) as genome:
         store = observe.look(paths, genome)
     missing = tuple(each for each in given.locations.places if each not in store.rows)
-    if seen is not None:
+    if paths.width is not None:
         store = with_room(store, paths, len(missing))
     facts = dataclasses.replace(facts, store=store.facts)
     report = judged(facts, asked)

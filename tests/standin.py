@@ -2,7 +2,7 @@
 
 `python standin.py FOLDER LOCATIONS` is the command line of run-embed from after the examination on.
 What the stand-in does is said by variables: PART_SECONDS, for each part; HANG_IN, a command in
-which it stays; EXAMINE_SECONDS, for the examination.
+which it stays; EXAMINE_SECONDS, for the examination. GRACE_SECONDS: run-embed's own limit.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def make_folder(folder: Path) -> Path:
 
 def main(folder: Path, locations: int) -> int:
     from cpgpt_doctor import cli, run_embed
-    from cpgpt_doctor.embed import genome, observe, run
+    from cpgpt_doctor.embed import genome, observe, run, signals
     from cpgpt_doctor.embed.examine import Inputs
     from cpgpt_doctor.embed.store import StorePaths
     from cpgpt_doctor.facts import Facts
@@ -144,6 +144,7 @@ def main(folder: Path, locations: int) -> int:
         report = run_embed.judged(Facts(store=store.facts), asked, of_data=True)
         return run_embed.Preflight(report, job)
 
+    signals.GRACE_SECONDS = float(os.environ.get("GRACE_SECONDS", signals.GRACE_SECONDS))
     run_embed.prepare = prepare
     return cli.main(["run-embed", "--dependencies-dir", str(folder), "--locations", "-"])
 
