@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
-import datetime
 import importlib
 import io
 import os
@@ -205,7 +203,7 @@ def add_check(commands: Commands) -> None:
     out.add_argument("--format", choices=FORMATS, default="terminal")
     add_shown(out)
     out.add_argument(
-        "--select", type=codes, metavar="CODES", help="these rules only, such as CPG2,CPG401"
+        "--select", type=codes, metavar="CODES", help="these rules only, such as CPG2,torch-broken"
     )
     out.add_argument("--ignore", type=codes, metavar="CODES", help="all rules but these")
     out.add_argument(
@@ -400,7 +398,7 @@ def codes(text: str) -> tuple[str, ...]:
     prefixes = tuple(catalogue.code_of(part) or part.upper() for part in parts)
     for prefix in prefixes:
         if not any(rule.code.startswith(prefix) for rule in RULES):
-            if any(code.startswith(prefix) for code in catalogue.CATALOGUE):
+            if any(code.startswith(prefix) for code in catalogue.entries()):
                 where = (
                     "such failures are recognised in logs: cpgpt-doctor explain --log FILE"
                     if prefix.startswith("CPG7")
@@ -498,6 +496,8 @@ def show_report(
     report: Report, args: argparse.Namespace, language: Language, fail_on: Severity | None
 ) -> None:
     """Write the report in its form; a form is imported where it is asked for."""
+    import datetime
+
     from cpgpt_doctor.reports import view
 
     today = datetime.date.today().isoformat()
@@ -613,10 +613,12 @@ def embed(args: argparse.Namespace) -> int:
     form, and every file, is a whole report, written when it is known how the run ended; then the
     plan goes to standard error.
     """
+    import dataclasses
+
     from cpgpt_doctor.embed import demo
     from cpgpt_doctor.embed.run import Refused, run
     from cpgpt_doctor.reports import run_terminal
-    from cpgpt_doctor.run_embed import Asked, prepare, with_store
+    from cpgpt_doctor.run_embed import EmbedRequest, prepare, with_store
     from cpgpt_doctor.words import from_locale
 
     language: Language = args.lang or from_locale()
@@ -635,7 +637,7 @@ def embed(args: argparse.Namespace) -> int:
             raise InputError(f"run-embed needs --{option.replace('_', '-')} (or --demo)")
     notes.print("examining the environment, the genome and the locations")
     prepared = prepare(
-        Asked(
+        EmbedRequest(
             dependencies=args.dependencies_dir,
             locations=args.locations,
             species=args.species,

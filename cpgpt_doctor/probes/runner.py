@@ -22,11 +22,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.patient import boot
-from cpgpt_doctor.probes.ending import ending
 
 if TYPE_CHECKING:
-    import psutil
-
     from cpgpt_doctor.facts import ProbeFailure
 
 BOOT = str(Path(boot.__file__).resolve())
@@ -207,6 +204,8 @@ class Running:
         if isinstance(missing, Late):
             return failure(probe, "timeout", str(missing), printed)
         if missing is not None and self.by_itself and self.process.returncode != 0:
+            from cpgpt_doctor.probes.ending import ending
+
             ended = ending(self.process.returncode)
             return failure(probe, ended.kind, ended.detail, printed)
         return failure(probe, "garbled", GARBLED, printed + self.said.rest)
@@ -298,15 +297,11 @@ def end(process: subprocess.Popen[bytes], mark: str | None = None) -> None:
     That is its family, its group (who is left of it when the process has ended) and, where there
     is a mark, all that have inherited it. To be called before the process is waited for.
     """
-    import psutil
-
-    with contextlib.suppress(psutil.NoSuchProcess):
-        family = psutil.Process(process.pid).children(recursive=True)
-        if sys.platform != "win32" and process.returncode is None:
-            # PermissionError: macOS, of a group in which all have ended
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-        kill(family)
+    kill(family(process))
+    if sys.platform != "win32" and process.returncode is None:
+        # PermissionError: macOS, of a group in which all have ended
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     for _ in range(ROUNDS):
         left = [] if mark is None else marked(mark)
@@ -315,21 +310,43 @@ def end(process: subprocess.Popen[bytes], mark: str | None = None) -> None:
         kill(left)
 
 
-def marked(mark: str) -> list[psutil.Process]:
+def family(process: subprocess.Popen[bytes]) -> list[int]:
+    """Children of a process, and theirs; none where it has ended, since others adopted them."""
+    if watched(process)():
+        return []
+    import psutil
+
+    try:
+        return [each.pid for each in psutil.Process(process.pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def marked(mark: str) -> list[int]:
     """Running processes of ours that have inherited the mark."""
+    if sys.platform == "linux":  # psutil takes as long to import as this to look
+        ours = f"{MARK}={mark}".encode()
+        running = (each for each in Path("/proc").iterdir() if each.name.isdigit())
+        return [int(each.name) for each in running if ours in environment(each)]
     import psutil
 
     found = []
     for each in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if each.environ().get(MARK) == mark and each.status() != psutil.STATUS_ZOMBIE:
-                found.append(each)
+                found.append(each.pid)
     return found
 
 
-def kill(processes: list[psutil.Process]) -> None:
-    import psutil
+def environment(process: Path) -> list[bytes]:
+    """The variables of a process, on Linux; none of a zombie and of another user's."""
+    try:
+        return (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
 
-    for each in processes:
-        with contextlib.suppress(psutil.Error):
-            each.kill()
+
+def kill(processes: list[int]) -> None:
+    for number in processes:
+        with contextlib.suppress(OSError):
+            os.kill(number, getattr(signal, "SIGKILL", signal.SIGTERM))

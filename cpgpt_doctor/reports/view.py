@@ -6,10 +6,11 @@ Here findings meet the pages that own their remedies, how they are verified, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cpgpt_doctor import catalogue, culprits, findings, pages
-from cpgpt_doctor.findings import Advice, Location, Severity, Status
+from cpgpt_doctor.findings import Location, Severity, Status
+from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.reports.fingerprint import fingerprint
 from cpgpt_doctor.reports.labels import Labels
 from cpgpt_doctor.reports.report import Report
@@ -17,24 +18,6 @@ from cpgpt_doctor.words import Language, Words
 
 # The rules whose warnings predict that the call fails; other warnings are of calls that end well.
 PREDICTS = ("CPG404",)
-
-
-@dataclass(frozen=True)
-class Remedy:
-    """A remedy of a page, filled in. id: the same in every language and report. advised: its title
-    with the advice."""
-
-    id: str
-    advice: Advice
-    advised: str
-    title: str
-    why: str
-    before: str | None
-    after: str | None
-    commands: tuple[str, ...]
-    gains: tuple[str, ...]
-    drawbacks: tuple[str, ...]
-    warning: str | None
 
 
 @dataclass(frozen=True)
@@ -61,7 +44,6 @@ class Finding:
     """`page`: the parts of its page by name, as Markdown."""
 
     code: str
-    name: str
     severity: Severity
     kind: str
     title: str
@@ -70,7 +52,7 @@ class Finding:
     culprits: tuple[Culprit, ...]
     seen: tuple[Seen, ...]
     location: Location | None
-    remedies: tuple[Remedy, ...]
+    remedies: tuple[PageRemedy, ...]
     verify: tuple[str, ...]
     expected: str | None
     cost: str | None
@@ -79,7 +61,11 @@ class Finding:
     page: Mapping[str, str]
 
     @property
-    def preferred(self) -> Remedy | None:
+    def name(self) -> str:
+        return catalogue.name(self.code)
+
+    @property
+    def preferred(self) -> PageRemedy | None:
         """The first recommended remedy."""
         return next((each for each in self.remedies if each.advice == "recommended"), None)
 
@@ -89,10 +75,13 @@ class Check:
     """What a rule says."""
 
     code: str
-    name: str
     status: Status
     summary: str
     findings: tuple[Finding, ...]
+
+    @property
+    def name(self) -> str:
+        return catalogue.name(self.code)
 
 
 @dataclass(frozen=True)
@@ -123,7 +112,6 @@ def of(report: Report, language: Language) -> View:
     checks = tuple(
         Check(
             each.code,
-            catalogue.name(each.code),
             each.check.status,
             each.check.summary.say(language),
             tuple(finding(one, language) for one in each.check.findings),
@@ -159,14 +147,13 @@ def finding(value: findings.Finding, language: Language) -> Finding:
     cost = pages.cost(value.code, language)
     return Finding(
         value.code,
-        catalogue.name(value.code),
         value.severity,
         Labels(language)[f"{value.severity.name} severity"],
         value.title.say(language),
         tuple(cause.say(language) for cause in value.causes),
         evidence.error,
         tuple(
-            Culprit(each.path, each.type, each.error, culprits.about(each.about).say(language))
+            Culprit(each.path, each.type, each.error, culprits.about(each).say(language))
             for each in evidence.culprits
         ),
         tuple(
@@ -187,16 +174,15 @@ def finding(value: findings.Finding, language: Language) -> Finding:
     )
 
 
-def remedy(value: findings.Remedy | findings.InlineRemedy, code: str, language: Language) -> Remedy:
-    """A remedy with the texts of its page; KeyError where the page has none of this id."""
-    labels = Labels(language)
+def remedy(
+    value: findings.Remedy | findings.InlineRemedy, code: str, language: Language
+) -> PageRemedy:
+    """A remedy filled in, with the page's code in its id; KeyError where the page has none."""
     if isinstance(value, findings.InlineRemedy):
-        title = value.title.say(language)
-        return Remedy(
+        return PageRemedy(
             f"{code}.inline",
             value.advice,
-            title + labels.bracketed(labels[value.advice]),
-            title,
+            value.title.say(language),
             value.why.say(language),
             value.before,
             value.after,
@@ -207,20 +193,7 @@ def remedy(value: findings.Remedy | findings.InlineRemedy, code: str, language: 
         )
     page = value.page or code
     text = pages.remedies(page, language)[value.id].filled(spoken(value.values, language))
-    advice = value.advice or text.advice
-    return Remedy(
-        f"{page}.{value.id}",
-        advice,
-        text.title + labels.bracketed(labels[advice]),
-        text.title,
-        text.why,
-        text.before,
-        text.after,
-        text.commands,
-        text.gains,
-        text.drawbacks,
-        text.warning,
-    )
+    return replace(text, id=f"{page}.{value.id}", advice=value.advice or text.advice)
 
 
 def spoken(values: findings.Values, language: Language) -> dict[str, str]:

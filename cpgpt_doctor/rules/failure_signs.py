@@ -356,7 +356,12 @@ FAILURES: tuple[FailureRule, ...] = (
             "CpGPT ",
         ),
         (
-            Sign(pattern(rf"couldn't connect to 'https://{HOSTS}'")),
+            Sign(
+                pattern(
+                    rf"couldn't connect to 'https://{HOSTS}'"
+                    r"(?:.*looks like (?P<repository>\S{1,200}) is not the path)?"
+                )
+            ),
             Sign(
                 pattern(
                     r"(?<!\S)(?P<repository>\S{1,200}) is not a local folder"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from cpgpt_doctor import logs, pages
-from cpgpt_doctor.findings import Evidence, Finding, Location, Remedy, Severity
+from cpgpt_doctor.findings import Evidence, Finding, Location, Remedy, Severity, Values
 from cpgpt_doctor.logs import Failure, Log, Noted, Raised
 from cpgpt_doctor.rules.failure_signs import FAILURES, IN_WORKER, WATCH, Chain, Sign
 from cpgpt_doctor.rules.frames import CPGPT, through, users_line
@@ -258,7 +258,7 @@ def finding(code: str, seen: list[Sighting]) -> tuple[int, Finding]:
         Severity.error,
         pages.title(code),
         pages.causes(code),
-        remedies(code, shown.error, through_cpgpt=shown.through_cpgpt),
+        remedies(shown),
         Evidence(
             error=shown.error,
             seen=(
@@ -271,27 +271,62 @@ def finding(code: str, seen: list[Sighting]) -> tuple[int, Finding]:
     )
 
 
-def remedies(code: str, error: str, *, through_cpgpt: bool) -> tuple[Remedy, ...]:
+def remedies(shown: Sighting) -> tuple[Remedy, ...]:
     """All remedies of the page, with the one first that fits this error best."""
-    known = list(pages.remedies(code, "en"))
-    first = fits_best(code, error, through_cpgpt=through_cpgpt)
-    if first is not None:
-        known.remove(first)
-        known.insert(0, first)
-    return tuple(Remedy(name) for name in known)
+    seen = seen_values(shown)
+    known = [
+        Remedy(name, values=tuple(each for each in seen if each[0] in remedy.placeholders))
+        for name, remedy in pages.remedies(shown.code, "en").items()
+    ]
+    if shown.code == "CPG712" and "CpGPT dependencies for" in shown.error:
+        return (Remedy("download", page="CPG718"), *known)
+    first = fits_best(shown)
+    if first is None:
+        return tuple(known)
+    best = next(replace(remedy, advice="recommended") for remedy in known if remedy.id == first)
+    return (best, *(remedy for remedy in known if remedy.id != first))
 
 
-def fits_best(code: str, error: str, *, through_cpgpt: bool) -> str | None:
+def fits_best(shown: Sighting) -> str | None:
     """The remedy for this error, where it is not the one that the page has first."""
-    if code == "CPG701" and not through_cpgpt:
-        return "named-in-module"  # a DataLoader of the user's own
-    if code == "CPG702" and not through_cpgpt:
-        return "only-with-workers"
-    if code == "CPG712" and re.search(r"gated|\b40[13]\b", error):
-        return "log-in"
-    if code == "CPG714" and MODEL.search(error):
-        return "learn-model" if error.startswith("KeyError") else "model-name"
+    match shown.code:
+        case "CPG701" if not shown.through_cpgpt:
+            return "named-in-module"  # a DataLoader of the user's own
+        case "CPG702" if not shown.through_cpgpt:
+            return "only-with-workers"
+        case "CPG712" if re.search(r"gated|\b40[13]\b", shown.error):
+            return "log-in"
+        case "CPG714" if MODEL.search(shown.error):
+            return "learn-model" if shown.error.startswith("KeyError") else "model-name"
+        case "CPG718" if re.search(r"[\\/](?:human|mammalian)[\\/]dna_embeddings", shown.error):
+            return "download"  # the embedder has the right folder, and nothing is in it
     return None
+
+
+def seen_values(shown: Sighting) -> Values:
+    """What is filled in in remedies. They are pasted into shells: nothing but plain names."""
+    groups = dict(shown.groups)
+    values: dict[str, str] = {}
+    call = (shown.location and shown.location.call) or ""
+    if workers := re.search(r"\bnum_workers=([1-9]\d{0,3})\b", call):
+        values["workers"] = workers[1]
+    batch = re.search(r"\bbatch_size=([1-9]\d{0,5})\b", call)
+    if batch and int(batch[1]) > 1:
+        values["batch"] = batch[1]
+        values["smaller"] = str(int(batch[1]) // 2)
+    if shown.code == "CPG712":
+        repository = groups.get("repository", "")
+        if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", repository, re.ASCII):
+            values["model"] = repository
+    elif shown.code == "CPG714" and fits_best(shown) == "learn-model":
+        values["model"] = groups["key"]
+    elif shown.code == "CPG718":
+        folder = re.fullmatch(
+            r"([\w./~][\w./~-]*?)(?:/(?:human|mammalian))?/dna_embeddings\b.*", groups["folder"]
+        )
+        if folder:
+            values["folder"] = folder[1]
+    return tuple((name, same(value)) for name, value in values.items())
 
 
 def printed(times: int) -> Words:

@@ -103,7 +103,7 @@ def missing(facts: Facts, rule: Rule, call: Call) -> Check | None:
         if probe in facts.skipped:
             return not_looked_at(facts, rule, call, probe)
         failure = facts.failure(probe)
-        absent = part == "examined" and (facts.embedder is None or facts.embedder.examined is None)
+        absent = part == "examined" and not packages.was_tried(facts)
         if part in NEED_CPGPT and (failure is not None or absent):
             reason = packages.why_cpgpt_cannot_be_tried(facts)
             if reason is not None:

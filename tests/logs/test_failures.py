@@ -10,7 +10,7 @@ import json
 import re
 import time
 import tracemalloc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from cpgpt_doctor import logs, pages
 from cpgpt_doctor.findings import Finding, Severity
 from cpgpt_doctor.reports import view
 from cpgpt_doctor.rules import failures
-from cpgpt_doctor.rules.failures import FAILURES, WATCH, Explained, recognise
+from cpgpt_doctor.rules.failures import FAILURES, WATCH, Explained, Sighting, recognise
 from cpgpt_doctor.words import Language
 from tests.unit.test_pages import blocks
 
@@ -285,9 +285,10 @@ def test_a_progress_bar_without_an_end_and_a_dumped_array_hide_nothing() -> None
     ],
 )
 def test_no_line_takes_long(line: str) -> None:
-    begin = time.perf_counter()
+    """A pattern that goes back and forth over such a line takes minutes."""
+    begin = time.process_time()
     explain(line)
-    assert time.perf_counter() - begin < 3
+    assert time.process_time() - begin < 30
 
 
 def test_memory_does_not_grow_with_the_log() -> None:
@@ -375,9 +376,10 @@ def bare(text: str) -> str:
 
 
 def found(code: str) -> Finding:
-    """A finding of the code, from a log."""
+    """A finding of the code, from a log; its remedies show what the page shows as a document."""
     path = next(path for path in KNOWN if code in recorded(path).expected)
-    return next(each for each in explain(recorded(path).text).findings if each.code == code)
+    value = next(each for each in explain(recorded(path).text).findings if each.code == code)
+    return replace(value, remedies=tuple(replace(each, values=()) for each in value.remedies))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -442,9 +444,15 @@ def test_of_the_pages_only_those_of_what_was_seen_are_read_and_each_once() -> No
     assert pages.source.cache_info().misses == len(LANGUAGES)
 
 
+def sighted(code: str, error: str, *, through_cpgpt: bool = True) -> Sighting:
+    return Sighting(code, error, 1, 1, None, (("key", "NTv3_8M_pre"),), through_cpgpt)
+
+
 def first(code: str, error: str, *, through_cpgpt: bool = True) -> str:
-    ordered = [each.id for each in failures.remedies(code, error, through_cpgpt=through_cpgpt)]
-    of_page = list(pages.remedies(code, "en"))
+    known = failures.remedies(sighted(code, error, through_cpgpt=through_cpgpt))
+    ordered = [each.id for each in known]
+    of_page = pages.remedies(code, "en")
+    assert (known[0].advice or of_page[ordered[0]].advice) == "recommended"
     assert ordered[1:] == [each for each in of_page if each != ordered[0]]
     return ordered[0]
 
@@ -461,3 +469,56 @@ def test_the_remedy_that_fits_the_error_comes_first_and_the_others_as_on_the_pag
     )
     assert first("CPG701", "TypeError: cannot pickle", through_cpgpt=False) == "named-in-module"
     assert first("CPG701", "TypeError: cannot pickle") == "main-process"
+
+
+def shown_remedies(text: str) -> dict[str, view.Remedy]:
+    (finding,) = explain(text).findings
+    return {each.id: each for each in view.finding(finding, "en").remedies}
+
+
+def test_what_is_missing_from_the_download_is_downloaded_first() -> None:
+    missing = (
+        "FileNotFoundError: CpGPT dependencies for 'human' are not available from Hugging Face"
+    )
+    shown = shown_remedies(missing)
+    assert next(iter(shown)) == "CPG718.download"
+    assert {each.partition(".")[0] for each in list(shown)[1:]} == {"CPG712"}
+    folder = "/data/deps/human/dna_embeddings/homo_sapiens"
+    shown = shown_remedies(f"FileNotFoundError: Species directory is missing: {folder}")
+    assert next(iter(shown)) == "CPG718.download"
+    assert 'local_dir="/data/deps")' in (shown["CPG718.download"].after or "")
+
+
+def test_remedies_hold_what_was_seen() -> None:
+    call = "embedder.parse_dna_embeddings(locations, species, batch_size=12, num_workers=6)"
+    memory = TRACEBACK.replace("embedder.parse_dna_embeddings(locations, species)", call)
+    smaller = shown_remedies(memory)["CPG709.smaller-batch"]
+    assert "batch_size=12," in (smaller.before or "")
+    assert "batch_size=6," in (smaller.after or "")
+    assert smaller.commands[0].endswith("--batch-size 6")
+    killed = memory.replace(
+        ERROR, "RuntimeError: DataLoader worker (pid 7) is killed by signal: Killed. "
+    )
+    assert "num_workers=6)" in (shown_remedies(killed)["CPG704.main-process"].before or "")
+    other = (
+        "OSError: InstaDeepAI/NTv3_8M_pre is not a local folder and is not a valid model identifier"
+    )
+    (fetch,) = shown_remedies(other)["CPG712.fetch-once"].commands
+    assert fetch.endswith("get('InstaDeepAI/NTv3_8M_pre')\"")
+    species = "FileNotFoundError: Species directory is missing: deps/dna_embeddings/homo_sapiens"
+    given = shown_remedies(species)["CPG718.folder-of-download"]
+    assert (given.before, given.after) == (
+        'embedder = DNALLMEmbedder("deps")',
+        'embedder = DNALLMEmbedder("deps/human")',
+    )
+
+
+def test_a_log_puts_no_code_into_remedies() -> None:
+    hostile = "x/y');__import__('os').system('id')#"
+    bad = f"OSError: {hostile} is not a local folder and is not a valid model identifier"
+    (fetch,) = shown_remedies(bad)["CPG712.fetch-once"].commands
+    assert fetch.endswith("get('InstaDeepAI/nucleotide-transformer-v2-500m-multi-species')\"")
+    for folder in ('a";id;"', "$(id)", "`id`", "-rf a", "a b"):
+        text = f"FileNotFoundError: Species directory is missing: {folder}/dna_embeddings/x"
+        for remedy in shown_remedies(text).values():
+            assert folder not in str(remedy), remedy
