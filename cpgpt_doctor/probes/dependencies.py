@@ -284,7 +284,6 @@ def look_near(look: Look) -> DependenciesFacts:
         genomes=tuple(look.genomes),
         elsewhere=tuple(elsewhere),
         unread=tuple(look.unread),
-        all_rows=look.everything,
     )
 
 
@@ -455,12 +454,15 @@ def scanned(
     """Look at the rows of these locations: all, or a sample."""
     seen = rows.scan(paths.rows, paths.row_bytes, len(names), everything)
     equal: list[tuple[str, str]] = []
+    all_n: list[str] = []
     alike = 0
     for row, earlier in seen.equal:
         one, other = names[row], names[earlier]
         windows = [window(each, genome, paths.context_len) for each in (one, other)]
-        if windows[0] is not None and windows[0] == windows[1] and windows[0].strip("Nn"):
+        if windows[0] is not None and windows[0] == windows[1]:
             alike += 1
+            if not windows[0].strip("Nn"):
+                all_n.append(one)
         else:
             equal.append((one, other))
     return RowsSeen(
@@ -471,7 +473,8 @@ def scanned(
         not_finite=some_of([names[row] for row in seen.not_finite], seen.others),
         equal=some_of([one for one, _ in equal], seen.equals - alike),
         equal_to=equal[0][1] if equal else None,
-        alike=alike,
+        all_n=some_of(all_n),
+        alike=alike - len(all_n),
         windows=genome is not None,
     )
 
@@ -524,7 +527,9 @@ def others(folder: Path, database: Path) -> list[Near]:
     for path in led:
         folders += where_led(path)
     candidates = [each / metadata.FILE for each in folders]
-    for each in dict.fromkeys([folder, *(where.parent for where in candidates[1:])]):
+    for each in dict.fromkeys(folders):
+        if each != folder and not ((each / metadata.FILE).exists() or (each / EMBEDDINGS).is_dir()):
+            continue
         candidates += [
             each / name
             for name in names_in(each)
@@ -639,7 +644,6 @@ def other_index(other: Near, mine: Store, table: Compact, entry: dict[Any, Any])
         home=other.folder is not None and is_home(paths, other.folder),
         named=table.named,
         whole=table.whole,
-        compared=len(numbers),
         same=sum(one == row for one, row in zip(found, numbers, strict=True)),
         moved=sum(one is not None and one != row for one, row in zip(found, numbers, strict=True)),
         recorded=recorded,
