@@ -23,23 +23,6 @@ FAMILIES = {
 }
 # Until their pages have them.
 NAMES = {
-    "CPG101": "unsupported-python",
-    "CPG102": "start-method",
-    "CPG103": "python-314-forkserver",
-    "CPG107": "disk-too-small",
-    #
-    "CPG301": "torch-without-cuda",
-    "CPG302": "no-usable-driver",
-    "CPG303": "mps-not-used",
-    "CPG304": "mps-not-available",
-    #
-    "CPG401": "torch-broken",
-    "CPG402": "cpgpt-not-importable",
-    "CPG403": "unmet-requirements",
-    "CPG404": "transformers-misfit",
-    "CPG405": "model-not-cached",
-    "CPG407": "cpgpt-names-changed",
-    #
     "CPG503": "duplicate-locations",
     "CPG505": "unfinished-rows",
     "CPG506": "index-misfit",
