@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cpgpt_doctor.facts.outcome import UNTRIED, Outcome
+from cpgpt_doctor.frozen import dataclass
 
 
 @dataclass(frozen=True)
