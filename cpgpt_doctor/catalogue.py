@@ -6,10 +6,10 @@ Titles may change; codes and names do not.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 from cpgpt_doctor import pages
-from cpgpt_doctor.frozen import dataclass
 from cpgpt_doctor.words import Words
 
 # By the first digit of the code.

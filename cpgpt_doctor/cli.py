@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gc
 import importlib
 import io
 import os
@@ -407,15 +406,10 @@ FORMS = {each: each for each in FORMATS} | {"json": "json_report"}
 
 
 def import_the_rest(form: str) -> None:
-    """Import what judges and shows.
-
-    Nearly all that is made here stays, so that collecting garbage meanwhile is in vain.
-    """
-    gc.disable()
+    """Import what judges and shows."""
     for name in ("rules.registry", "redact", "reports.view", "reports.console"):
         importlib.import_module(f"cpgpt_doctor.{name}")
     importlib.import_module(f"cpgpt_doctor.reports.{FORMS[form]}")
-    gc.enable()
 
 
 def run_check(args: argparse.Namespace) -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
 
 from cpgpt_doctor.facts import Culprit
-from cpgpt_doctor.frozen import dataclass
 from cpgpt_doctor.words import Words
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from cpgpt_doctor.facts import CallDefaults, Facts
-from cpgpt_doctor.frozen import dataclass
 
 DNA_LLM = CallDefaults().dna_llm
 

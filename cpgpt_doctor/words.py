@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import locale
 import os
+from dataclasses import dataclass
 from typing import Literal
-
-from cpgpt_doctor.frozen import dataclass
 
 Language = Literal["en", "zh"]
 

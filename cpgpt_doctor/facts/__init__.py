@@ -8,7 +8,7 @@ facts without it mean, and what a file holds beyond them is kept (`form.py`). Si
 from __future__ import annotations
 
 import json
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,7 +46,6 @@ from cpgpt_doctor.facts.workers import (
     Workers,
     WorkerStart,
 )
-from cpgpt_doctor.frozen import dataclass
 
 __all__ = [
     "SCHEMA",

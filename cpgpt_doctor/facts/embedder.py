@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Literal
 
 from cpgpt_doctor.facts.outcome import UNTRIED, Outcome
 from cpgpt_doctor.facts.pickling import Anatomy
-from cpgpt_doctor.frozen import dataclass
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import dataclasses
 import functools
 import math
 import types
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from cpgpt_doctor.errors import InputError
-from cpgpt_doctor.frozen import dataclass
 
 T = TypeVar("T")
 

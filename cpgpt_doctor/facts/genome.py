@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
-
-from cpgpt_doctor.frozen import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ All but `audit` is seen without a model. A difference of rows is relative to a r
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
-
-from cpgpt_doctor.frozen import dataclass
 
 
 @dataclass(frozen=True)

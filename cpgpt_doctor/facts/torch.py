@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from cpgpt_doctor.facts.outcome import UNTRIED, Outcome
-from cpgpt_doctor.frozen import dataclass
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
 from cpgpt_doctor.findings import Advice
-from cpgpt_doctor.frozen import dataclass
 from cpgpt_doctor.words import Language, Words
 
 FILES = resources.files(__name__)

@@ -5,8 +5,9 @@ Where a form begins a line without a capital, it writes the label in lower case.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from cpgpt_doctor import pages
-from cpgpt_doctor.frozen import dataclass
 from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.words import Language, Words, same
 

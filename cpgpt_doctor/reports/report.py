@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Finding, Judged, Severity
-from cpgpt_doctor.frozen import dataclass
 from cpgpt_doctor.intent import Call, Intent
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -12,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from cpgpt_doctor.findings import Location, Severity
-from cpgpt_doctor.frozen import dataclass
 from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.reports.labels import Labels
 from cpgpt_doctor.reports.view import Finding, View

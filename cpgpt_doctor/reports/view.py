@@ -6,11 +6,10 @@ Here findings meet the pages that own their remedies, how they are verified, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from cpgpt_doctor import catalogue, culprits, findings, pages
 from cpgpt_doctor.findings import Location, Severity, Status
-from cpgpt_doctor.frozen import dataclass
 from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.reports.fingerprint import fingerprint
 from cpgpt_doctor.reports.labels import Labels

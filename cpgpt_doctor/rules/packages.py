@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from packaging.markers import UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
@@ -25,7 +25,6 @@ from cpgpt_doctor.findings import (
     ok,
     unknown,
 )
-from cpgpt_doctor.frozen import dataclass
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.releases import IMPORTED, LAST
 from cpgpt_doctor.rules.rule import Rule, ending, examined, read_version

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from packaging.version import InvalidVersion, Version
 
 from cpgpt_doctor.facts import EmbedderExamined, Facts, ProbeFailure
 from cpgpt_doctor.findings import Check, Severity
-from cpgpt_doctor.frozen import dataclass
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.words import Words, same
 

@@ -65,8 +65,7 @@ def files(part: str) -> list[Path]:
 def test_imports_point_one_way(part: str) -> None:
     for path in files(part):
         own = {name.split(".")[1] for name in imports(path) if name.startswith("cpgpt_doctor.")}
-        everywhere = {"__version__"} if part == "patient" else {"__version__", "frozen"}
-        assert own - everywhere <= ALLOWED[part], path
+        assert own - {"__version__"} <= ALLOWED[part], path
 
 
 def test_patient_side_code_needs_only_the_standard_library_and_what_it_inspects() -> None:
