@@ -7,7 +7,7 @@ import re
 import pytest
 
 from cpgpt_doctor import catalogue, explain, pages
-from cpgpt_doctor.cli import codes
+from cpgpt_doctor.commands.check import codes
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.words import Language
 
