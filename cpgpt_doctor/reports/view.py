@@ -161,36 +161,17 @@ def finding(value: findings.Finding, language: Language) -> Finding:
         ),
         value.location,
         tuple(remedy(each, value.code, language) for each in value.remedies),
-        value.verify or tuple(pages.filled(each, values) for each in verify.commands),
-        value.expected.say(language)
-        if value.expected
-        else pages.filled(verify.expected, values) or None,
-        value.cost.say(language)
-        if value.cost
-        else (None if cost is None else pages.filled(cost, values)),
+        tuple(pages.filled(each, values) for each in verify.commands),
+        pages.filled(verify.expected, values) or None,
+        None if cost is None else pages.filled(cost, values),
         value.treated,
         fingerprint(value),
         pages.read(value.code, language).parts,
     )
 
 
-def remedy(
-    value: findings.Remedy | findings.InlineRemedy, code: str, language: Language
-) -> PageRemedy:
+def remedy(value: findings.Remedy, code: str, language: Language) -> PageRemedy:
     """A remedy filled in, with the page's code in its id; KeyError where the page has none."""
-    if isinstance(value, findings.InlineRemedy):
-        return PageRemedy(
-            f"{code}.inline",
-            value.advice,
-            value.title.say(language),
-            value.why.say(language),
-            value.before,
-            value.after,
-            value.commands,
-            tuple(each.say(language) for each in value.gains),
-            tuple(each.say(language) for each in value.drawbacks),
-            value.warning.say(language) if value.warning else None,
-        )
     page = value.page or code
     text = pages.remedies(page, language)[value.id].filled(spoken(value.values, language))
     return replace(text, id=f"{page}.{value.id}", advice=value.advice or text.advice)
