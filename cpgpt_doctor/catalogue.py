@@ -21,25 +21,6 @@ FAMILIES = {
     "5": Words("genome, locations and the store", "基因组、位点与嵌入文件"),
     "7": Words("failures recognised in logs", "日志中识别的故障"),
 }
-# Until their pages have them.
-NAMES = {
-    "CPG503": "duplicate-locations",
-    "CPG505": "unfinished-rows",
-    "CPG506": "index-misfit",
-    "CPG507": "impossible-rows",
-    "CPG509": "unreadable-metadata",
-    "CPG510": "stale-checkpoint",
-    "CPG513": "wrong-rows",
-    "CPG514": "padded-batch",
-    "CPG515": "half-made-copy",
-    "CPG517": "positions-not-cpg",
-    "CPG519": "foreign-index",
-    "CPG520": "unnamed-rows",
-    "CPG521": "store-in-shared-cache",
-    "CPG522": "store-provenance-misfit",
-    "CPG523": "recorded-rows-unnamed",
-    "CPG524": "other-kind-of-rows",
-}
 
 
 @dataclass(frozen=True)
@@ -61,7 +42,7 @@ def entries() -> dict[str, Entry]:
 
 
 def name(code: str) -> str:
-    return pages.name(code) or NAMES[code]
+    return pages.name(code)
 
 
 def code_of(text: str) -> str | None:

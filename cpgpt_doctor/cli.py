@@ -69,8 +69,9 @@ examples:
   zcat manifest.tsv.gz | cpgpt-doctor run-embed --dependencies-dir dependencies --locations -
   cpgpt-doctor run-embed --demo
 
-exit code: 0 embedded and verified, 1 not finished (what is finished is kept), 2 bad input,
-nothing started, 129, 130, 143 ended by SIGHUP, Ctrl-C, SIGTERM (what is finished is kept)
+exit code: 0 embedded and verified, 1 started and not finished, 2 refused before it started, by a
+finding or in one line, 3 the doctor failed, 129, 130, 143 ended by SIGHUP, Ctrl-C, SIGTERM. What
+is finished is kept.
 """
 
 EXPLAIN_EXAMPLES = """\
@@ -306,6 +307,14 @@ def add_run_embed(commands: Commands) -> None:
         action="store_true",
         help="make a small genome and a random model (in DIR, default cpgpt-doctor-demo), and"
         " embed them",
+    )
+    out = embed.add_argument_group("what is shown (findings; the plan and the progress go on)")
+    out.add_argument("--format", choices=FORMATS, default="terminal")
+    add_shown(out)
+    out.add_argument("--quiet", action="store_true", help="show nothing where nothing fails")
+    out.add_argument("--verbose", action="store_true", help="also the findings that refuse nothing")
+    out.add_argument(
+        "--no-redact", action="store_true", help="keep personal data in reports that are shared"
     )
     embed.set_defaults(run=run_run_embed)
 
@@ -575,15 +584,27 @@ def run_run_embed(args: argparse.Namespace) -> int:
 
 
 def embed(args: argparse.Namespace) -> int:
-    from cpgpt_doctor.embed import demo
-    from cpgpt_doctor.embed.run import run
-    from cpgpt_doctor.reports import run_terminal, terminal, view
-    from cpgpt_doctor.run_embed import Asked, prepare
+    """Observe, judge, refuse on an error; else show the plan and run it.
 
+    In the form for a terminal, findings are shown where they refuse the run or end it. Every other
+    form, and every file, is a whole report, written when it is known how the run ended; then the
+    plan goes to standard error.
+    """
+    import dataclasses
+
+    from cpgpt_doctor.embed import demo
+    from cpgpt_doctor.embed.run import Refused, run
+    from cpgpt_doctor.reports import run_terminal
+    from cpgpt_doctor.run_embed import EmbedRequest, prepare, with_store
+    from cpgpt_doctor.words import from_locale
+
+    language: Language = args.lang or from_locale()
+    document = args.format != "terminal" or args.output is not None
+    files.check(args.output, "--output")
     # Only a plan that was asked for alone needs somebody to read it.
     output = stream.standard_output() if args.dry_run else sys.stdout or io.StringIO()
-    console = stream.console(output, "en")
-    notes = stream.console(sys.stderr, "en")
+    notes = stream.console(io.StringIO() if args.quiet else sys.stderr, "en")
+    console = notes if document or args.quiet else stream.console(output, "en")
     if args.demo:
         if args.locations is not None:
             raise InputError("--demo has locations of its own; leave --locations out")
@@ -593,7 +614,7 @@ def embed(args: argparse.Namespace) -> int:
             raise InputError(f"run-embed needs --{option.replace('_', '-')} (or --demo)")
     notes.print("examining the environment, the genome and the locations")
     prepared = prepare(
-        Asked(
+        EmbedRequest(
             dependencies=args.dependencies_dir,
             locations=args.locations,
             species=args.species,
@@ -612,25 +633,47 @@ def embed(args: argparse.Namespace) -> int:
             facts=args.facts,
         )
     )
-    if prepared.job is None:
-        from cpgpt_doctor.words import from_locale
-
-        language = from_locale()
-        terminal.render(view.of(prepared.report, language), stream.console(output, language))
-        return 1
+    job, report = prepared.job, prepared.report
+    if job is None:
+        show_findings(report, args, language)
+        return report.exit_code
     run_terminal.show_plan(prepared, console)
+    if args.verbose and not document:
+        show_findings(report, args, language)
     if args.dry_run:
+        if document:
+            show_findings(report, args, language)
         return 0
-    job = prepared.job
     started = time.monotonic()
-    with run_terminal.Shown(len(job.locations), notes) as shown:
-        result = run(job, shown)
+    try:
+        with run_terminal.Shown(len(job.locations), notes) as shown:
+            result = run(job, shown, lambda store: with_store(report, store).findings)
+    except Refused as refused:
+        report = with_store(report, refused.store)
+        show_findings(report, args, language)
+        return report.exit_code
     run_terminal.show_end(job, result, console, time.monotonic() - started)
+    code = 0 if result.problem is None else 1
+    report = dataclasses.replace(
+        with_store(report, result.store) if result.store else report, exit_code=code
+    )
+    if document or result.store:
+        show_findings(report, args, language)
     if result.problem is not None:
         stored = f"{result.committed} locations were stored by this run"
         complain(f"not finished: {result.problem} ({stored})")
-        return 1
-    return 0
+    return code
+
+
+def show_findings(report: Report, args: argparse.Namespace, language: Language) -> None:
+    """A report on a run, in the form that was asked for; personal data is taken out as by check."""
+    if args.format in SHARED and not args.no_redact:
+        from cpgpt_doctor.run_embed import public
+
+        report = public(report)
+    from cpgpt_doctor.findings import Severity
+
+    show_report(report, args, language, Severity.error)
 
 
 def run_bench(args: argparse.Namespace) -> int:

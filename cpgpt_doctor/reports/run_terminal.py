@@ -19,13 +19,13 @@ from rich.table import Table
 from rich.text import Text
 
 from cpgpt_doctor.embed import store
-from cpgpt_doctor.embed.run import Job, Result
-from cpgpt_doctor.run_embed import Prepared
+from cpgpt_doctor.embed.run import EmbedJob, Result
+from cpgpt_doctor.run_embed import Preflight
 
 SHOWN_NUMBERS = 4
 
 
-def show_plan(prepared: Prepared, console: Console) -> None:
+def show_plan(prepared: Preflight, console: Console) -> None:
     """The plan of a job, and what the locations look like."""
     job = prepared.job
     assert job is not None
@@ -38,10 +38,12 @@ def show_plan(prepared: Prepared, console: Console) -> None:
         table.add_row(line.setting, f"{line.asked} -> {line.applied}{code}")
         table.add_row("", Text(line.why, "dim"))
     console.print(table)
-    console.print(f"store: {job.address.rows}", soft_wrap=True)
-    if prepared.seen.all_n:
+    console.print(f"store: {job.paths.rows}", soft_wrap=True)
+    locations = prepared.report.facts.locations
+    if locations and locations.in_genome and locations.in_genome.all_n.count:
         console.print(
-            f"{len(prepared.seen.all_n)} windows are nothing but N (allowed)", soft_wrap=True
+            f"{locations.in_genome.all_n.count} windows are nothing but N (allowed)",
+            soft_wrap=True,
         )
     for sentence in prepared.told:
         console.print(sentence, soft_wrap=True)
@@ -94,7 +96,7 @@ class Shown:
         self.bar.update(self.task, completed=done, rate=rate)
 
 
-def show_end(job: Job, result: Result, console: Console, seconds: float) -> None:
+def show_end(job: EmbedJob, result: Result, console: Console, seconds: float) -> None:
     stored = len(job.all_locations) - len(job.locations)
     rate = f", {result.committed / seconds:.1f} a second" if result.committed else ""
     console.print(
@@ -145,11 +147,11 @@ def equality(largest: float) -> str:
     return f"equal up to rounding ({largest:.1e} of a row's norm)"
 
 
-def example_row(job: Job) -> str:
+def example_row(job: EmbedJob) -> str:
     """The first location's row, as it stands in the store."""
     location = job.all_locations[0]
-    row = store.named_rows(job.address)[location]
-    (data,) = store.read_rows(job.address, [row])
+    row = store.named_rows(job.paths)[location]
+    (data,) = store.read_rows(job.paths, [row])
     numbers = memoryview(data).cast("f")
     first = ", ".join(f"{number:.4f}" for number in numbers[:SHOWN_NUMBERS])
     return f"{location} -> [{first}, ...] ({len(numbers)} numbers, row {row})"

@@ -535,8 +535,6 @@ def remote_code_names(facts: Facts, call: Call) -> Check:
                 f"{model} 已缓存，与 transformers {installed} 匹配（{read.zh}）",
             )
         )
-    if call.treated and code.repository:
-        return found(not_cached(code))
     needs_name = model.startswith("nucleotide-transformer-v2")
     if needs_name and not seen.remote_needs.get(NEEDED_BY_NT_V2, True):
         return found(known_not_to_load(model, installed))
@@ -595,31 +593,6 @@ def code_lacks_names(code: RemoteCode, installed: str) -> Finding:
             seen=tuple((same(each.name), Words("not there", "不存在")) for each in code.missing)
         ),
         Location(code.missing[0].path, code.missing[0].line),
-        values=judged_model(code.dna_llm),
-    )
-
-
-def not_cached(code: RemoteCode) -> Finding:
-    """run-embed refuses a model that would have to be downloaded (CPG405)."""
-    return Finding(
-        "CPG404",
-        Severity.error,
-        Words(
-            f"{code.dna_llm} is not in the Hugging Face cache: run-embed downloads nothing",
-            f"{code.dna_llm} 不在 Hugging Face 缓存中：run-embed 不会下载任何东西",
-        ),
-        (
-            Words(
-                "run-embed refuses such a model (CPG405). The cache is looked for where HF_HOME"
-                " says, else below the home folder.",
-                "run-embed 会拒绝这样的模型（CPG405）。缓存在 HF_HOME 指定的位置查找；没有设置时，"
-                "在主目录下查找。",
-            ),
-        ),
-        (
-            Remedy("fetch", "CPG405", (("repo", same(code.repository or code.dna_llm)),)),
-            Remedy("other-cache", "CPG405"),
-        ),
         values=judged_model(code.dna_llm),
     )
 

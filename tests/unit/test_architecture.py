@@ -27,7 +27,7 @@ ALLOWED = {
     "catalogue.py": {"pages", "words"},
     "culprits.py": {"facts", "words"},
     "words.py": set(),
-    "embed": {"embed", "facts", "errors", "probes", "intent", "patient"},
+    "embed": {"embed", "facts", "findings", "errors", "probes", "intent", "patient"},
     "baseline.py": {"errors", "findings", "json_file", "reports", "words"},
     "facts": {"facts", "errors", "json_file"},
     "json_file.py": {"errors"},

@@ -81,7 +81,8 @@ class Running:
             self.look()
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        _, err = self.process.communicate()
+        out, err = self.process.communicate()
+        self.out = (out or b"").decode()
         assert self.children
         assert all_end(self.children)
         return self.process.returncode, (err or b"").decode()
@@ -90,11 +91,11 @@ class Running:
 def stored(folder: Path) -> dict[str, int]:
     from cpgpt_doctor.embed import store
 
-    address = store.Address(
+    address = store.StorePaths(
         folder, standin.SPECIES, standin.DNA_LLM, standin.CONTEXT, standin.WIDTH
     )
     rows = store.named_rows(address)
-    store.check_health(address, rows)
+    store.check_fit(address, rows)
     for location, row in rows.items():
         (data,) = store.read_rows(address, [row])
         assert memoryview(data).cast("f")[0] == int(location.partition(":")[2]) + 1
@@ -498,7 +499,8 @@ def test_another_program_that_saves_an_older_index_is_named_and_ends_the_run(
     older.replace(database)
     code, err = running.end()
     assert code == 1
-    assert "CPG523" in err.splitlines()[-1]
+    assert "another program saved over the index" in err.splitlines()[-1]
+    assert "warning[CPG523]" in running.out
     assert "is kept" not in err.splitlines()[-1]
     assert len(stored(folder)) == first  # what the older index names, each with its own row
 

@@ -35,6 +35,7 @@ from cpgpt_doctor.findings import Check
 from cpgpt_doctor.intent import DNA_LLM, Intent
 from cpgpt_doctor.rules.registry import RULES, judge
 from cpgpt_doctor.words import Words
+from tests import seen
 from tests.machines import recorded
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -271,6 +272,12 @@ def every_check() -> tuple[Check, ...]:
         for facts in itertools.chain(platforms(base), faulty(base), odd(base))
         for intent in intents()
         for judged in judge(facts, intent)
+    ) + tuple(
+        judged.check
+        for facts in seen.EVERY
+        for via in ("direct", "run-embed")
+        for allowed in seen.ALLOWED
+        for judged in judge(facts, Intent(via, allowed=allowed))  # type: ignore[arg-type]
     )
 
 
@@ -306,7 +313,7 @@ def written(node: ast.expr) -> tuple[str, set[str]] | None:
 
 
 def pairs() -> Iterator[Any]:
-    for path in sorted(Path(rules.__file__).parent.glob("*.py")):
+    for path in sorted(Path(rules.__file__).parent.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "Words":
                 yield pytest.param(node, id=f"{path.name}:{node.lineno}")
