@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from cpgpt_doctor import catalogue, culprits, findings, pages
 from cpgpt_doctor.findings import Location, Severity, Status
 from cpgpt_doctor.pages import PageRemedy
+from cpgpt_doctor.report import Report
 from cpgpt_doctor.reports.fingerprint import fingerprint
 from cpgpt_doctor.reports.labels import Labels
-from cpgpt_doctor.reports.report import Report
 from cpgpt_doctor.words import Language, Words
 
 # The rules whose warnings predict that the call fails; other warnings are of calls that end well.
@@ -128,7 +128,7 @@ def of(report: Report, language: Language) -> View:
         report,
         labels,
         counted(report, labels),
-        patient(report),
+        patient(report, language),
         judged_call(report, language),
         next_step(report, found, labels),
         checks,
@@ -161,36 +161,17 @@ def finding(value: findings.Finding, language: Language) -> Finding:
         ),
         value.location,
         tuple(remedy(each, value.code, language) for each in value.remedies),
-        value.verify or tuple(pages.filled(each, values) for each in verify.commands),
-        value.expected.say(language)
-        if value.expected
-        else pages.filled(verify.expected, values) or None,
-        value.cost.say(language)
-        if value.cost
-        else (None if cost is None else pages.filled(cost, values)),
+        tuple(pages.filled(each, values) for each in verify.commands),
+        pages.filled(verify.expected, values) or None,
+        None if cost is None else pages.filled(cost, values),
         value.treated,
         fingerprint(value),
         pages.read(value.code, language).parts,
     )
 
 
-def remedy(
-    value: findings.Remedy | findings.InlineRemedy, code: str, language: Language
-) -> PageRemedy:
+def remedy(value: findings.Remedy, code: str, language: Language) -> PageRemedy:
     """A remedy filled in, with the page's code in its id; KeyError where the page has none."""
-    if isinstance(value, findings.InlineRemedy):
-        return PageRemedy(
-            f"{code}.inline",
-            value.advice,
-            value.title.say(language),
-            value.why.say(language),
-            value.before,
-            value.after,
-            value.commands,
-            tuple(each.say(language) for each in value.gains),
-            tuple(each.say(language) for each in value.drawbacks),
-            value.warning.say(language) if value.warning else None,
-        )
     page = value.page or code
     text = pages.remedies(page, language)[value.id].filled(spoken(value.values, language))
     return replace(text, id=f"{page}.{value.id}", advice=value.advice or text.advice)
@@ -227,13 +208,15 @@ def judged_call(report: Report, language: Language) -> str:
     origin = (
         Words("chosen", "显式指定") if call.chosen else Words("the default here", "此处的默认值")
     )
+    if report.facts.python is None and not call.chosen:
+        return Words(f"{settings} {via.en}", f"{settings}，{via.zh}").say(language)
     return Words(
         f"{settings} {via.en}, start method {call.start_method} ({origin.en})",
         f"{settings}，{via.zh}，启动方式 {call.start_method}（{origin.zh}）",
     ).say(language)
 
 
-def patient(report: Report) -> str:
+def patient(report: Report, language: Language) -> str:
     """Versions of what was examined, in one line."""
     facts = report.facts
     torch = facts.accelerator.torch if facts.accelerator else None
@@ -246,7 +229,7 @@ def patient(report: Report) -> str:
         parts.append(f"CpGPT {facts.packages.cpgpt.version}")
     if torch:
         parts.append(f"torch {torch.version}")
-    return " · ".join(parts)
+    return " · ".join(parts) or Words("not looked at", "未检查").say(language)
 
 
 def next_step(report: Report, found: tuple[Finding, ...], labels: Labels) -> str:
