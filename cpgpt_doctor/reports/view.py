@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from cpgpt_doctor import catalogue, culprits, findings, pages
 from cpgpt_doctor.findings import Location, Severity, Status
 from cpgpt_doctor.pages import PageRemedy
+from cpgpt_doctor.report import Report
 from cpgpt_doctor.reports.fingerprint import fingerprint
 from cpgpt_doctor.reports.labels import Labels
-from cpgpt_doctor.reports.report import Report
 from cpgpt_doctor.words import Language, Words
 
 # The rules whose warnings predict that the call fails; other warnings are of calls that end well.
