@@ -87,6 +87,7 @@ def test_a_path_of_spaces_and_quotes_can_be_pasted() -> None:
     paths: list[str] = []
     exec(after, {"DNALLMEmbedder": paths.append})
     assert paths == ['my "deps"/human']
+    values = {name: words.en for name, words in run.values}
     (line,) = pages.remedies("CPG519", "en")[run.id].filled(values).commands
     assert 'my "deps"/human' in shlex.split(line)
 

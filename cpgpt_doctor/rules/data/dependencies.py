@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from cpgpt_doctor import pages
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.dependencies import (
     DependenciesFacts,
@@ -32,7 +33,7 @@ from cpgpt_doctor.findings import (
     unknown,
 )
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.data.common import in_code, quoted, share
+from cpgpt_doctor.rules.data.common import in_code, placed, quoted, share
 from cpgpt_doctor.rules.rule import Rule, read_version
 from cpgpt_doctor.words import Words, same
 
@@ -136,12 +137,14 @@ def named_by(finding: Finding, seen: StoreSeen) -> Finding:
     return replace(
         finding,
         evidence=evidence,
-        remedies=tuple(with_values(each, places_of(fits)) for each in ordered),
+        remedies=tuple(with_values(each, finding.code, places_of(fits)) for each in ordered),
     )
 
 
-def with_values(remedy: Remedy, more: Values) -> Remedy:
-    return replace(remedy, values=(*remedy.values, *more))
+def with_values(remedy: Remedy, code: str, more: Values) -> Remedy:
+    """The remedy with those of these values that its page has places for."""
+    text = repr(pages.remedies(remedy.page or code, "en")[remedy.id])
+    return replace(remedy, values=placed({**dict(remedy.values), **dict(more)}, text))
 
 
 def places_of(other: OtherIndex) -> Values:
@@ -179,13 +182,14 @@ def finding(
 ) -> Finding:
     """A finding; a remedy of another page is written (page, id)."""
     ways = tuple(
-        Remedy(each, values=known)
-        if isinstance(each, str)
-        else Remedy(each[1], page=each[0], values=known)
+        with_values(
+            Remedy(each) if isinstance(each, str) else Remedy(each[1], page=each[0]), code, known
+        )
         for each in remedies
     )
+    verify = placed(dict(known), repr(pages.verification(code, "en").commands))
     return Finding(
-        code, level, title, causes, ways, Evidence(seen=seen), Location(path), values=known
+        code, level, title, causes, ways, Evidence(seen=seen), Location(path), values=verify
     )
 
 
