@@ -50,7 +50,7 @@ def observe(
     if genome is not None:
         if not genome.exists():
             raise InputError(f"--genome {genome}: no such file")
-        from cpgpt_doctor.embed.genome import open_genome
+        from cpgpt_doctor.genome.fasta import open_genome
 
         open_genome(genome).close()  # refuses what CpGPT could not read by position
     if dataset is not None and not re.fullmatch(r"[\w.]+:\w+", dataset):

@@ -18,12 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cpgpt_doctor.embed import metadata, observe, places, record, store
-from cpgpt_doctor.embed.files import open_regular
-from cpgpt_doctor.embed.genome import Genome
-from cpgpt_doctor.embed.locations import LOCATION
-from cpgpt_doctor.embed.record import Earlier, Part, locations_digest
-from cpgpt_doctor.embed.store import WIDTHS, StorePaths
+from cpgpt_doctor.disk import open_regular
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts.dependencies import (
     DependenciesFacts,
@@ -37,7 +32,12 @@ from cpgpt_doctor.facts.dependencies import (
     Unread,
 )
 from cpgpt_doctor.facts.store import ChangedRows, Damage
+from cpgpt_doctor.genome.fasta import Genome
+from cpgpt_doctor.genome.locations import LOCATION
 from cpgpt_doctor.probes import genomes, rows
+from cpgpt_doctor.store import layout, metadata, observe, places, record, transaction
+from cpgpt_doctor.store.layout import WIDTHS, StorePaths
+from cpgpt_doctor.store.record import Earlier, Part, locations_digest
 
 EMBEDDINGS, GENOMES = "dna_embeddings", "genomes"
 HOLDS = (metadata.FILE, EMBEDDINGS, GENOMES)
@@ -356,7 +356,7 @@ def look_at_store(
                 stack.callback(reader.close)
         digested = reader if genome and all(each.digest for each in genome.sequences) else None
         try:
-            seen = observe.look(paths, digested, lambda paths: store.entry(entry, paths))
+            seen = observe.look(paths, digested, lambda paths: layout.entry(entry, paths))
         except metadata.MetadataWrong as wrong:
             return Store(paths, StoreSeen(observe.damaged(paths, wrong.damage)))
         except (OSError, InputError) as error:
@@ -468,7 +468,7 @@ def held(
     changed = []
     for each in read:
         numbers = range(each.first_row, each.first_row + each.rows)
-        same_rows = store.digest(store.read_rows(paths, numbers)) == each.rows_digest
+        same_rows = layout.digest(layout.read_rows(paths, numbers)) == each.rows_digest
         if same_rows and each not in here:
             changed.append(ChangedRows("index", each.first_row, each.rows))
         elif not same_rows and each in here:
@@ -502,9 +502,9 @@ def others(folder: Path, database: Path) -> list[Near]:
             and not name.endswith(("-journal", "-wal", "-shm", ".json"))
         ]
     found: list[Near] = []
-    known = {store.identity(database), None}
+    known = {transaction.identity(database), None}
     for path in candidates:
-        mark = store.identity(path)
+        mark = transaction.identity(path)
         if mark in known:
             continue
         known.add(mark)
@@ -566,8 +566,8 @@ def other_index(other: Near, mine: Store, entry: dict[Any, Any]) -> OtherIndex:
     """How another index fits a store's rows. Raises MetadataWrong where it is no table."""
     paths = mine.paths
     theirs = dataclasses.replace(paths, dependencies=other.folder or other.path.parent)
-    table = store.entry(entry, theirs)
-    seen = store.shape(table)
+    table = layout.entry(entry, theirs)
+    seen = layout.shape(table)
     whole = not (seen.shared or seen.outside)
     found = [table.get(location) for location in mine.some]
     numbers = list(mine.some.values())
@@ -605,7 +605,7 @@ def is_home(paths: StorePaths, folder: Path) -> bool:
 def shares(file: Path, paths: StorePaths, named: int) -> Literal["file", "equal", "other"] | None:
     """Whether another file of rows is the store's, or holds the same rows."""
     check_file(file)
-    if store.identity(file) == store.identity(paths.rows):
+    if transaction.identity(file) == transaction.identity(paths.rows):
         return "file"
     if paths.width is None or not paths.rows.exists():
         return None
