@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -78,7 +77,9 @@ def observe(
         dataset_folder=str(dataset_folder or Path.cwd()),
         meanwhile=look_at_folders,
     )
-    return dataclasses.replace(facts, dependencies=tuple(folders))
+    from dataclasses import replace
+
+    return replace(facts, dependencies=tuple(folders))
 
 
 def save(facts: Facts, path: Path) -> None:
