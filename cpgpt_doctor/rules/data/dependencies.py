@@ -32,7 +32,7 @@ from cpgpt_doctor.findings import (
     unknown,
 )
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.data.common import quoted, share
+from cpgpt_doctor.rules.data.common import in_code, quoted, share
 from cpgpt_doctor.rules.rule import Rule, read_version
 from cpgpt_doctor.words import Words, same
 
@@ -152,21 +152,19 @@ def places_of(other: OtherIndex) -> Values:
     return (*folder, ("index", quoted(other.path)))
 
 
-def in_code(path: str) -> Words:
-    """A path as it stands between the quotes of Python's text."""
-    return same(path.replace("\\", "\\\\").replace('"', '\\"'))
-
-
 def paths_of(store: StoreFacts) -> Values:
     """The paths of a store, for the commands of the pages."""
-    at = max(store.rows.rfind(each) for each in "/\\")
     return (
         ("dir", quoted(store.dependencies)),
         ("in_code", in_code(store.dependencies)),
-        ("store", quoted(store.rows[:at])),
-        ("rows", quoted(store.rows[at + 1 :])),
+        *split_path(store.rows),
         ("database", quoted(store.database)),
     )
+
+
+def split_path(rows: str) -> Values:
+    at = max(rows.rfind(each) for each in "/\\")
+    return (("store", quoted(rows[:at])), ("rows", quoted(rows[at + 1 :])))
 
 
 def finding(
@@ -421,7 +419,7 @@ def unreadable_files(facts: Facts, call: Call, folder: DependenciesFacts) -> Che
             ),
             ("put-back",),
             each.path,
-            of_folder(folder),
+            (*of_folder(folder), *split_path(each.path), ("database", quoted(folder.database))),
             ((Words("seen", "检测结果"), cannot(each)),),
         )
         for each in bad
