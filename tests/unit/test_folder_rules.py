@@ -79,14 +79,13 @@ def test_a_path_of_spaces_and_quotes_can_be_pasted() -> None:
     odd = replace(HUMAN, folder='my "deps"/human', path='my "deps"/human/ensembl_metadata.db')
     (finding,) = of_data(stored(filled=500, others=(odd,)))
     code, run = finding.remedies
-    assert isinstance(code, Remedy)
-    assert isinstance(run, Remedy)
     values = {name: words.en for name, words in code.values}
     after = pages.remedies("CPG519", "en")[code.id].filled(values).after
     assert after is not None
     paths: list[str] = []
     exec(after, {"DNALLMEmbedder": paths.append})
     assert paths == ['my "deps"/human']
+    values = {name: words.en for name, words in run.values}
     (line,) = pages.remedies("CPG519", "en")[run.id].filled(values).commands
     assert 'my "deps"/human' in shlex.split(line)
 
