@@ -35,7 +35,7 @@ from cpgpt_doctor.findings import Check
 from cpgpt_doctor.intent import DNA_LLM, Intent
 from cpgpt_doctor.rules.registry import RULES, judge
 from cpgpt_doctor.words import Words
-from tests import seen
+from tests import seen, seen_folders
 from tests.machines import recorded
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -274,7 +274,7 @@ def every_check() -> tuple[Check, ...]:
         for judged in judge(facts, intent)
     ) + tuple(
         judged.check
-        for facts in seen.EVERY
+        for facts in (*seen.EVERY, *seen_folders.EVERY)
         for via in ("direct", "run-embed")
         for allowed in seen.ALLOWED
         for judged in judge(facts, Intent(via, allowed=allowed))  # type: ignore[arg-type]
