@@ -33,7 +33,6 @@ HUMAN = OtherIndex(
     home=True,
     named=500,
     whole=True,
-    compared=300,
     moved=290,
 )
 COPY = replace(HUMAN, path="deps/ensembl_metadata.db.bak", folder="", rows=None, shares=None)
@@ -92,6 +91,7 @@ WRONG_ONES = (
         for why in ("loop", "gone", "no-file", "denied", "no-record")
     ),
     ("CPG507", stored(rows=replace(ROWS, zero=SOME, not_finite=SOME), outside=SOME)),
+    ("CPG507", stored(rows=replace(ROWS, all_n=SOME, windows=True))),
     ("CPG507", stored(rows=replace(ROWS, equal=Named(2, ("1:5",)), equal_to="1:9"))),
     ("CPG507", stored(rows=replace(ROWS, named=9000, in_holes=44, windows=True))),
     (

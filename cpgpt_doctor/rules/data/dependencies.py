@@ -569,6 +569,7 @@ def what_is_wrong(store: StoreSeen, rows: RowsSeen) -> Seen:
     kinds = (
         (Words("rows of zeros", "全零的行"), rows.zero),
         (Words("rows that hold what is no number", "含有非数值的行"), rows.not_finite),
+        (Words("rows of windows of nothing but N", "窗口全是 N 的行"), rows.all_n),
         (
             Words("locations past the end of their sequence", "位置超出序列末端的位点"),
             store.outside,
@@ -599,13 +600,15 @@ def what_is_wrong(store: StoreSeen, rows: RowsSeen) -> Seen:
 def impossible(store: StoreSeen, rows: RowsSeen, seen: Seen) -> Finding:
     wrong = rows.zero.count + rows.not_finite.count + rows.equal.count + store.outside.count
     wrong = max(wrong, rows.in_holes)
+    only_n = not wrong
+    wrong += rows.all_n.count
     sample = "" if rows.whole else f", a sample of {rows.named:,}"
     of = f"（从 {rows.named:,} 行中抽查）" if sample else ""
     # Where no genome tells, a few equal rows may be those of equal windows, as X and Y have some.
     few = not rows.windows and wrong == rows.equal.count <= FEW_EQUAL * rows.read
     return finding(
         "CPG507",
-        Severity.warning if few else Severity.error,
+        Severity.warning if few or only_n else Severity.error,
         Words(
             f"{wrong:,} of {rows.read:,} stored rows{sample}, cannot be embeddings of their"
             " locations"
