@@ -316,7 +316,9 @@ def look_at_species(
         look.entries.append(Entry(species, size, damage))
     if not found:
         return [], []
-    look.indexes[store.identity(database), species] = all_compact(look.folder, species, entry or {})
+    look.indexes[transaction.identity(database), species] = all_compact(
+        look.folder, species, entry or {}
+    )
     genome = look_at_genome(look, species, entry or {})
     unreadable = any(each.path == str(database) for each in look.unread)
     stores = []
@@ -576,7 +578,7 @@ def compare(
     """
     if not here and not (other.path.parent / EMBEDDINGS / species).is_dir():
         return []
-    mark = store.identity(other.path), species
+    mark = transaction.identity(other.path), species
     recorded = any(each.known.parts for each in here)
     entry: dict[Any, Any] = {}
     if mark not in look.indexes or recorded:
@@ -608,12 +610,12 @@ def all_compact(
     found = {}
     for key in stores_in_index(entry):
         with contextlib.suppress(metadata.MetadataWrong):
-            found[key] = compact(store.entry(entry, StorePaths(folder, species, *key)))
+            found[key] = compact(layout.entry(entry, StorePaths(folder, species, *key)))
     return found
 
 
 def compact(table: dict[str, int]) -> Compact:
-    seen = store.shape(table)
+    seen = layout.shape(table)
     if seen.shared or seen.outside:
         return Compact(len(table), whole=False)
     marks = array.array("q", bytes(8 * len(table)))
@@ -631,7 +633,7 @@ def other_index(other: Near, mine: Store, table: Compact, entry: dict[Any, Any])
     parts = mine.known.parts
     recorded = 0
     if parts and table.whole:
-        names = by_row(store.entry(entry, theirs))
+        names = by_row(layout.entry(entry, theirs))
         recorded = sum(
             locations_digest(stretch(names, each)) == each.locations_digest for each in parts
         )
