@@ -19,12 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cpgpt_doctor.embed import metadata, observe, places, record, store
-from cpgpt_doctor.embed.files import open_regular
-from cpgpt_doctor.embed.genome import Genome
-from cpgpt_doctor.embed.locations import LOCATION
-from cpgpt_doctor.embed.record import Earlier, Part, locations_digest
-from cpgpt_doctor.embed.store import WIDTHS, StorePaths
+from cpgpt_doctor.disk import open_regular
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts.dependencies import (
     DependenciesFacts,
@@ -38,7 +33,12 @@ from cpgpt_doctor.facts.dependencies import (
     Unread,
 )
 from cpgpt_doctor.facts.store import ChangedRows, Damage
+from cpgpt_doctor.genome.fasta import Genome
+from cpgpt_doctor.genome.locations import LOCATION
 from cpgpt_doctor.probes import genomes, rows
+from cpgpt_doctor.store import layout, metadata, observe, places, record, transaction
+from cpgpt_doctor.store.layout import WIDTHS, StorePaths
+from cpgpt_doctor.store.record import Earlier, Part, locations_digest
 
 EMBEDDINGS, GENOMES = "dna_embeddings", "genomes"
 HOLDS = (metadata.FILE, EMBEDDINGS, GENOMES)
@@ -316,7 +316,9 @@ def look_at_species(
         look.entries.append(Entry(species, size, damage))
     if not found:
         return [], []
-    look.indexes[store.identity(database), species] = all_compact(look.folder, species, entry or {})
+    look.indexes[transaction.identity(database), species] = all_compact(
+        look.folder, species, entry or {}
+    )
     genome = look_at_genome(look, species, entry or {})
     unreadable = any(each.path == str(database) for each in look.unread)
     stores = []
@@ -386,7 +388,7 @@ def look_at_store(
                 stack.callback(reader.close)
         digested = reader if genome and all(each.digest for each in genome.sequences) else None
         try:
-            seen = observe.look(paths, digested, lambda paths: store.entry(entry, paths))
+            seen = observe.look(paths, digested, lambda paths: layout.entry(entry, paths))
         except metadata.MetadataWrong as wrong:
             return Store(paths, StoreSeen(observe.damaged(paths, wrong.damage)))
         except (OSError, InputError) as error:
@@ -502,7 +504,7 @@ def held(
     changed = []
     for each in read:
         numbers = range(each.first_row, each.first_row + each.rows)
-        same_rows = store.digest(store.read_rows(paths, numbers)) == each.rows_digest
+        same_rows = layout.digest(layout.read_rows(paths, numbers)) == each.rows_digest
         if same_rows and each not in here:
             changed.append(ChangedRows("index", each.first_row, each.rows))
         elif not same_rows and each in here:
@@ -538,9 +540,9 @@ def others(folder: Path, database: Path) -> list[Near]:
             and not name.endswith(("-journal", "-wal", "-shm", ".json"))
         ]
     found: list[Near] = []
-    known = {store.identity(database), None}
+    known = {transaction.identity(database), None}
     for path in candidates:
-        mark = store.identity(path)
+        mark = transaction.identity(path)
         if mark in known:
             continue
         known.add(mark)
@@ -576,7 +578,7 @@ def compare(
     """
     if not here and not (other.path.parent / EMBEDDINGS / species).is_dir():
         return []
-    mark = store.identity(other.path), species
+    mark = transaction.identity(other.path), species
     recorded = any(each.known.parts for each in here)
     entry: dict[Any, Any] = {}
     if mark not in look.indexes or recorded:
@@ -608,12 +610,12 @@ def all_compact(
     found = {}
     for key in stores_in_index(entry):
         with contextlib.suppress(metadata.MetadataWrong):
-            found[key] = compact(store.entry(entry, StorePaths(folder, species, *key)))
+            found[key] = compact(layout.entry(entry, StorePaths(folder, species, *key)))
     return found
 
 
 def compact(table: dict[str, int]) -> Compact:
-    seen = store.shape(table)
+    seen = layout.shape(table)
     if seen.shared or seen.outside:
         return Compact(len(table), whole=False)
     marks = array.array("q", bytes(8 * len(table)))
@@ -631,7 +633,7 @@ def other_index(other: Near, mine: Store, table: Compact, entry: dict[Any, Any])
     parts = mine.known.parts
     recorded = 0
     if parts and table.whole:
-        names = by_row(store.entry(entry, theirs))
+        names = by_row(layout.entry(entry, theirs))
         recorded = sum(
             locations_digest(stretch(names, each)) == each.locations_digest for each in parts
         )
@@ -661,7 +663,7 @@ def is_home(paths: StorePaths, folder: Path) -> bool:
 def shares(file: Path, paths: StorePaths, named: int) -> Literal["file", "equal", "other"] | None:
     """Whether another file of rows is the store's, or holds the same rows."""
     check_file(file)
-    if store.identity(file) == store.identity(paths.rows):
+    if transaction.identity(file) == transaction.identity(paths.rows):
         return "file"
     if paths.width is None or not paths.rows.exists():
         return None

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from cpgpt_doctor.embed import genome as fasta
-from cpgpt_doctor.embed.examine import WORK
-from cpgpt_doctor.embed.files import open_regular
-from cpgpt_doctor.embed.genome import Sequence
+from cpgpt_doctor.disk import open_regular
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts.dependencies import GenomeSeen, Named
+from cpgpt_doctor.genome import fasta
+from cpgpt_doctor.genome.fasta import Sequence
+from cpgpt_doctor.store.layout import WORK
 
 ENDING = ".dna.toplevel.fa"
 SMALL = 64 << 20  # bytes: a file up to this is read whole

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cpgpt_doctor.embed import metadata, record
-from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.packages import CpGPT, Packages
 from cpgpt_doctor.intent import Intent
 from cpgpt_doctor.probes import dependencies, genomes, rows
 from cpgpt_doctor.probes.dependencies import observe_folders
+from cpgpt_doctor.store import metadata, record
+from cpgpt_doctor.store.layout import StorePaths
 from tests import folders
 from tests.folders import LLM, SPECIES, findings, names, observed, one, said, store, unknown, values
 

@@ -79,8 +79,6 @@ def test_a_path_of_spaces_and_quotes_can_be_pasted() -> None:
     odd = replace(HUMAN, folder='my "deps"/human', path='my "deps"/human/ensembl_metadata.db')
     (finding,) = of_data(stored(filled=500, others=(odd,)))
     code, run = finding.remedies
-    assert isinstance(code, Remedy)
-    assert isinstance(run, Remedy)
     values = {name: words.en for name, words in code.values}
     after = pages.remedies("CPG519", "en")[code.id].filled(values).after
     assert after is not None

@@ -142,7 +142,7 @@ def test_a_page_that_is_read_shows_no_ids_and_no_placeholders(
 def test_remedies_are_read_as_a_markdown_parser_reads_them(code: str, language: Language) -> None:
     """Ours reads line by line, and knows no more of Markdown than pages use."""
     tokens = MarkdownIt().parse(pages.raw_parts(code, language).get("remedies", ""))
-    first = next((n for n, token in enumerate(tokens) if token.type == "heading_open"), 0)
+    first = next((n for n, token in enumerate(tokens) if token.type == "heading_open"), len(tokens))
     blocks = [token.content.rstrip("\n") for token in tokens if token.type == "fence"]
     spoken = ["".join(map(shown, token.children or ())) for token in tokens[first:]]
     remedies = pages.remedies(code, language).values()

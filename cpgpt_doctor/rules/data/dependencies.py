@@ -132,19 +132,17 @@ def named_by(finding: Finding, seen: StoreSeen) -> Finding:
         ),
     )
     first = "right-folder" if fits.folder else "put-back"
-    remedies = [each for each in finding.remedies if isinstance(each, Remedy)]
-    ordered = sorted(remedies, key=lambda each: each.id != first)
+    remedies = [with_values(finding.code, each, places_of(fits)) for each in finding.remedies]
     return replace(
         finding,
         evidence=evidence,
-        remedies=tuple(with_values(each, finding.code, places_of(fits)) for each in ordered),
+        remedies=tuple(sorted(remedies, key=lambda each: each.id != first)),
     )
 
 
-def with_values(remedy: Remedy, code: str, more: Values) -> Remedy:
-    """The remedy with those of these values that its page has places for."""
-    text = repr(pages.remedies(remedy.page or code, "en")[remedy.id])
-    return replace(remedy, values=placed({**dict(remedy.values), **dict(more)}, text))
+def with_values(code: str, remedy: Remedy, more: Values) -> Remedy:
+    """The remedy with what it asks for of these values, too."""
+    return way(code, (remedy.page or code, remedy.id), (*remedy.values, *more))
 
 
 def places_of(other: OtherIndex) -> Values:
@@ -181,16 +179,23 @@ def finding(
     seen: Seen = (),
 ) -> Finding:
     """A finding; a remedy of another page is written (page, id)."""
-    ways = tuple(
-        with_values(
-            Remedy(each) if isinstance(each, str) else Remedy(each[1], page=each[0]), code, known
-        )
-        for each in remedies
-    )
-    verify = placed(dict(known), repr(pages.verification(code, "en").commands))
+    verification = repr(pages.verification(code, "en").commands)
     return Finding(
-        code, level, title, causes, ways, Evidence(seen=seen), Location(path), values=verify
+        code,
+        level,
+        title,
+        causes,
+        tuple(way(code, each, known) for each in remedies),
+        Evidence(seen=seen),
+        Location(path),
+        values=placed(dict(known), verification),
     )
+
+
+def way(code: str, remedy: str | tuple[str, str], known: Values) -> Remedy:
+    page, name = (None, remedy) if isinstance(remedy, str) else remedy
+    texts = pages.remedies(page or code, "en")[name]
+    return Remedy(name, page, placed(dict(known), repr(texts)))
 
 
 def result(findings: list[Finding], well: Words) -> Check:
