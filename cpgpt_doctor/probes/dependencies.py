@@ -404,7 +404,9 @@ def look_at_store(
             whole = dataclasses.replace(whole, filled=rows.filled(paths.rows, paths.row_bytes))
             if index is not None and not (index.shared or index.outside):
                 names = by_row(seen.rows)
-                have = names[: facts.size // paths.row_bytes]
+                # Beside an unfinished file, what is missing here may be there (CPG505).
+                there = whole.filled if facts.unfinished else facts.size // paths.row_bytes
+                have = names[:there]
                 whole = dataclasses.replace(
                     whole, rows=scanned(paths, have, reader, look.everything)
                 )

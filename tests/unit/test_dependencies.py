@@ -541,6 +541,14 @@ def test_unfinished_files_and_old_checkpoints_are_found(tmp_path: Path) -> None:
     assert said(tmp_path) == [("CPG505", "error")]
 
 
+def test_rows_that_an_unfinished_file_has_are_not_zeros_of_the_finished_one(tmp_path: Path) -> None:
+    """0.0.7, 11 locations added to 9,990: the index names 10,001, and the .mmap has 9,990."""
+    paths = store(tmp_path, names(10_001))
+    folders.set_rows(paths, values(names(9_990)), allocated=10_000)
+    paths.unfinished.write_bytes(values(names(10_001)).tobytes())
+    assert said(tmp_path) == [("CPG505", "error")]
+
+
 def test_a_store_in_a_shared_cache_is_found(tmp_path: Path) -> None:
     repository = tmp_path / "hub" / "models--someone--CpGPT"
     snapshot = repository / "snapshots" / ("0" * 40) / "human"
