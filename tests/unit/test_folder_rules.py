@@ -12,6 +12,7 @@ import pytest
 from cpgpt_doctor import facts as recorded_facts
 from cpgpt_doctor import pages
 from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.facts.store import IndexSeen
 from cpgpt_doctor.findings import Finding, Remedy, Severity
 from cpgpt_doctor.intent import Intent
 from cpgpt_doctor.rules.data.dependencies import OF_A_STORE, OWN
@@ -113,6 +114,19 @@ def test_run_embed_is_told_of_a_release_that_zeroes_rows_in_a_note() -> None:
         if each.code == "CPG516"
     ]
     assert [(each.severity, each.treated) for each in found] == [(Severity.note, True)]
+
+
+def test_what_is_well_is_said_once_and_of_how_many_where_it_differs() -> None:
+    two = tuple(
+        replace(seen_folders.WELL, store=replace(STORE, index=IndexSeen(count)), filled=count)
+        for count in (300, 200)
+    )
+    said = {
+        each.code: each.check.summary.en
+        for each in judge(Facts(dependencies=(folder(stores=two),)), Intent())
+    }
+    assert said["CPG506"] == "300 locations have a row each (the first of 2)"
+    assert said["CPG510"] == "no old checkpoint stands beside the rows"
 
 
 def test_each_store_of_a_folder_has_its_own_finding() -> None:

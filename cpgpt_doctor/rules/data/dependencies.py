@@ -81,7 +81,7 @@ def together(rule: Rule, of_stores: list[Check], of_folders: list[Check]) -> Che
         return skipped(Words(f"{rule.subject.en}: no store", f"{rule.subject.zh}：没有嵌入"))
     count = sum(each.status == "ok" for each in of_stores) or len(checks)
     said = checks[0].summary
-    if count == 1:
+    if all(each.summary == said for each in checks[:count]):
         return ok(said)
     return ok(Words(f"{said.en} (the first of {count})", f"{said.zh}（共 {count} 处，这是第一处）"))
 
@@ -294,7 +294,7 @@ def said_of(seen: StoreSeen, other: OtherIndex) -> Seen:
         (same(store.database), Words(f"names {named:,}", f"{named:,} 个位点")),
         (same(other.path), Words(f"names {other.named:,}", f"{other.named:,} 个位点")),
         (
-            Words("locations that both name", "两个索引共有的位点"),
+            Words("locations that were looked up in both", "在两个索引里都查过的位点"),
             Words(
                 f"{other.moved:,} of {other.same + other.moved:,} have another row there",
                 f"{other.same + other.moved:,} 个中有 {other.moved:,} 个行号不同",
@@ -833,7 +833,7 @@ def genome_is_whole(facts: Facts, call: Call, folder: DependenciesFacts) -> Chec
         for each in folder.unread
         if each.why in WHY and each.path.endswith(GENOME)
     ]
-    if not folder.genomes and not findings:
+    if all(each.found == "missing" for each in folder.genomes) and not findings:
         return skipped(Words("no genome", "没有基因组"))
     return result(findings, Words("the genome is whole", "基因组完整"))
 
