@@ -393,8 +393,8 @@ def built_for_gpu(facts: Facts, call: Call) -> Check:
                 Words(
                     "The driver works, so CpGPT takes the GPU; this build has neither machine code"
                     " nor PTX that runs on it.",
-                    "驱动正常，CpGPT 会使用这块显卡（GPU）；但这个 torch 里既没有适用于它的机器码，也没有"
-                    "适用的 PTX。",
+                    "驱动正常，CpGPT 会使用这块显卡（GPU）；但这个 torch 里既没有适用于它的机器码，"
+                    "也没有适用的 PTX。",
                 ),
                 Words(
                     "The call ends with “no kernel image is available for execution on the device”"

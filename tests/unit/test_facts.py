@@ -282,7 +282,6 @@ def test_the_report_names_what_is_not_understood_in_both_languages() -> None:
 UNREAD = {
     "Facts.schema": "says what kind of file it is",
     "ProbeFailure.probe": "read by Facts.failure",
-    "DependenciesFacts.all_rows": "not judged yet",
     "RowsSeen.alike": "not judged yet",
     # 0.1.0 wrote these, so that its facts would be said to hold what is not understood.
     "CallDefaults.dna_context_len": "not judged yet",
