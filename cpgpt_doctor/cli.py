@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import datetime
 import io
 import os
@@ -70,8 +71,9 @@ examples:
   zcat manifest.tsv.gz | cpgpt-doctor run-embed --dependencies-dir dependencies --locations -
   cpgpt-doctor run-embed --demo
 
-exit code: 0 embedded and verified, 1 not finished (what is finished is kept), 2 bad input,
-nothing started, 129, 130, 143 ended by SIGHUP, Ctrl-C, SIGTERM (what is finished is kept)
+exit code: 0 embedded and verified, 1 started and not finished, 2 refused before it started, by a
+finding or in one line, 3 the doctor failed, 129, 130, 143 ended by SIGHUP, Ctrl-C, SIGTERM. What
+is finished is kept.
 """
 
 EXPLAIN_EXAMPLES = """\
@@ -308,6 +310,14 @@ def add_run_embed(commands: Commands) -> None:
         help="make a small genome and a random model (in DIR, default cpgpt-doctor-demo), and"
         " embed them",
     )
+    out = embed.add_argument_group("what is shown (findings; the plan and the progress go on)")
+    out.add_argument("--format", choices=FORMATS, default="terminal")
+    add_shown(out)
+    out.add_argument("--quiet", action="store_true", help="show nothing where nothing fails")
+    out.add_argument("--verbose", action="store_true", help="also the findings that refuse nothing")
+    out.add_argument(
+        "--no-redact", action="store_true", help="keep personal data in reports that are shared"
+    )
     embed.set_defaults(run=run_run_embed)
 
 
@@ -362,13 +372,15 @@ def positive(text: str) -> int:
 
 
 def codes(text: str) -> tuple[str, ...]:
-    from cpgpt_doctor import pages
+    """Codes, beginnings of codes, or names of rules, as codes or their beginnings."""
+    from cpgpt_doctor import catalogue
     from cpgpt_doctor.rules.registry import RULES
 
-    prefixes = tuple(part.strip().upper() for part in text.split(",") if part.strip())
+    parts = (part.strip() for part in text.split(",") if part.strip())
+    prefixes = tuple(catalogue.code_of(part) or part.upper() for part in parts)
     for prefix in prefixes:
         if not any(rule.code.startswith(prefix) for rule in RULES):
-            if any(code.startswith(prefix) for code in pages.codes()):
+            if any(code.startswith(prefix) for code in catalogue.CATALOGUE):
                 where = (
                     "such failures are recognised in logs: cpgpt-doctor explain --log FILE"
                     if prefix.startswith("CPG7")
@@ -376,7 +388,8 @@ def codes(text: str) -> tuple[str, ...]:
                 )
                 raise argparse.ArgumentTypeError(f"check does not look for {prefix}: {where}")
             raise argparse.ArgumentTypeError(
-                f"no rule's code begins with {prefix!r}; they are listed by: cpgpt-doctor explain"
+                f"no rule's code begins with {prefix!r}, and none has this name;"
+                " they are listed by: cpgpt-doctor explain"
             )
     return prefixes
 
@@ -444,45 +457,49 @@ def show_report(
     report: Report, args: argparse.Namespace, language: Language, fail_on: Severity | None
 ) -> None:
     """Write the report in its form; a form is imported where it is asked for."""
+    from cpgpt_doctor.reports import view
+
     today = datetime.date.today().isoformat()
+    if args.format == "html":  # which has both languages
+        from cpgpt_doctor.reports import html
+
+        write(html.render(view.in_each_language(report), language, date=today), args.output)
+        return
+    said = view.of(report, language)
     if args.format == "terminal":
         from cpgpt_doctor.reports import terminal
 
         if args.output is None:
             shown = stream.console(stream.standard_output(), language, ascii_only=args.ascii)
-            terminal.render(report, shown, language, verbose=args.verbose)
+            terminal.render(said, shown, verbose=args.verbose)
         else:
             text = io.StringIO()
             plain = stream.Clean(file=text, width=100, highlight=False, markup=False, emoji=False)
-            terminal.render(report, plain, language, verbose=args.verbose)
+            terminal.render(said, plain, verbose=args.verbose)
             write(text.getvalue(), args.output)
     elif args.format == "markdown":
         from cpgpt_doctor.reports import markdown
 
-        write(markdown.render(report, language, date=today), args.output)
-    elif args.format == "html":
-        from cpgpt_doctor.reports import html
-
-        write(html.render(report, language, date=today), args.output)
+        write(markdown.render(said, date=today), args.output)
     elif args.format == "json":
         from cpgpt_doctor.reports import json_report
 
-        write(json_report.render(report, language), args.output)
+        write(json_report.render(said), args.output)
     elif args.format == "sarif":
         from cpgpt_doctor.reports import sarif
 
-        write(sarif.render(report, language), args.output)
+        write(sarif.render(said), args.output)
     elif args.format == "junit":
         from cpgpt_doctor.reports import junit
 
-        write(junit.render(report, language, fail_on), args.output)
+        write(junit.render(said, fail_on), args.output)
     else:
         from cpgpt_doctor.reports import github
 
-        write(github.render(report, language), args.output)
+        write(github.render(said), args.output)
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if summary:
-            append(github.summary(report, language), Path(summary))
+            append(github.summary(said), Path(summary))
 
 
 def write(text: str, path: Path | None) -> None:
@@ -546,15 +563,24 @@ def run_run_embed(args: argparse.Namespace) -> int:
 
 
 def embed(args: argparse.Namespace) -> int:
-    from cpgpt_doctor.embed import demo
-    from cpgpt_doctor.embed.run import run
-    from cpgpt_doctor.reports import run_terminal, terminal
-    from cpgpt_doctor.run_embed import Asked, prepare
+    """Observe, judge, refuse on an error; else show the plan and run it.
 
+    In the form for a terminal, findings are shown where they refuse the run or end it. Every other
+    form, and every file, is a whole report, written when it is known how the run ended; then the
+    plan goes to standard error.
+    """
+    from cpgpt_doctor.embed import demo
+    from cpgpt_doctor.embed.run import Refused, run
+    from cpgpt_doctor.reports import run_terminal
+    from cpgpt_doctor.run_embed import Asked, prepare, with_store
+
+    language: Language = args.lang or from_locale()
+    document = args.format != "terminal" or args.output is not None
+    files.check(args.output, "--output")
     # Only a plan that was asked for alone needs somebody to read it.
     output = stream.standard_output() if args.dry_run else sys.stdout or io.StringIO()
-    console = stream.console(output, "en")
-    notes = stream.console(sys.stderr, "en")
+    notes = stream.console(io.StringIO() if args.quiet else sys.stderr, "en")
+    console = notes if document or args.quiet else stream.console(output, "en")
     if args.demo:
         if args.locations is not None:
             raise InputError("--demo has locations of its own; leave --locations out")
@@ -583,23 +609,45 @@ def embed(args: argparse.Namespace) -> int:
             facts=args.facts,
         )
     )
-    if prepared.job is None:
-        language = from_locale()
-        terminal.render(prepared.report, stream.console(output, language), language)
-        return 1
+    job, report = prepared.job, prepared.report
+    if job is None:
+        show_findings(report, args, language)
+        return report.exit_code
     run_terminal.show_plan(prepared, console)
+    if args.verbose and not document:
+        show_findings(report, args, language)
     if args.dry_run:
+        if document:
+            show_findings(report, args, language)
         return 0
-    job = prepared.job
     started = time.monotonic()
-    with run_terminal.Shown(len(job.locations), notes) as shown:
-        result = run(job, shown)
+    try:
+        with run_terminal.Shown(len(job.locations), notes) as shown:
+            result = run(job, shown, lambda store: with_store(report, store).findings)
+    except Refused as refused:
+        report = with_store(report, refused.store)
+        show_findings(report, args, language)
+        return report.exit_code
     run_terminal.show_end(job, result, console, time.monotonic() - started)
+    code = 0 if result.problem is None else 1
+    report = dataclasses.replace(
+        with_store(report, result.store) if result.store else report, exit_code=code
+    )
+    if document or result.store:
+        show_findings(report, args, language)
     if result.problem is not None:
         stored = f"{result.committed} locations were stored by this run"
         complain(f"not finished: {result.problem} ({stored})")
-        return 1
-    return 0
+    return code
+
+
+def show_findings(report: Report, args: argparse.Namespace, language: Language) -> None:
+    """A report on a run, in the form that was asked for; personal data is taken out as by check."""
+    if args.format in SHARED and not args.no_redact:
+        from cpgpt_doctor.run_embed import public
+
+        report = public(report)
+    show_report(report, args, language, Severity.error)
 
 
 def run_bench(args: argparse.Namespace) -> int:

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.text import Text
 
-from cpgpt_doctor import logs, pages
+from cpgpt_doctor import catalogue, logs, pages
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.redact import redact
-from cpgpt_doctor.reports import markdown, terminal
-from cpgpt_doctor.reports.labels import COLON
+from cpgpt_doctor.reports import markdown, terminal, view
+from cpgpt_doctor.reports.labels import Labels
 from cpgpt_doctor.rules import failures
 from cpgpt_doctor.rules.failures import Explained, Unknown
 from cpgpt_doctor.words import Language, Words
@@ -37,24 +37,35 @@ class LogRead:
         return bool(self.explained.findings or self.explained.unknown)
 
 
-def page(code: str, language: Language) -> str:
-    """The Markdown of a rule's page; InputError for a code that is none."""
-    known = pages.codes()
-    if code.upper() not in known:
-        near = difflib.get_close_matches(code.upper(), known, 1)
+def page(rule: str, language: Language) -> str:
+    """The Markdown of a rule's page, by code or name; InputError for what is neither."""
+    code = catalogue.code_of(rule)
+    if code is None:
+        known = [*catalogue.NAMES, *catalogue.CODES]
+        written = rule.upper() if rule[:3].upper() == "CPG" else rule.lower()
+        near = difflib.get_close_matches(written, known, 1)
         meant = f"did you mean {near[0]}? " if near else ""
-        raise InputError(f"explain {code}: no such rule; {meant}all of them: cpgpt-doctor explain")
-    return pages.read(code.upper(), language).text
+        raise InputError(f"explain {rule}: no such rule; {meant}all of them: cpgpt-doctor explain")
+    return pages.read(code, language).text
 
 
 def every_rule(language: Language) -> str:
-    """A Markdown list of all pages."""
-    head = Words("# The rules of cpgpt-doctor", "# cpgpt-doctor 的规则").say(language)
-    lines = [f"- `{code}` {pages.read(code, language).title}" for code in pages.codes()]
+    """A Markdown list of all pages, family by family."""
+    blocks = [Words("# The rules of cpgpt-doctor", "# cpgpt-doctor 的规则").say(language)]
+    for family, entries in catalogue.families():
+        title = family.say(language)
+        blocks.append(f"## {title[0].upper()}{title[1:]}")
+        blocks.append(
+            "\n".join(
+                f"- `{each.code}` {pages.read(each.code, language).title} · `{each.name}`"
+                for each in entries
+            )
+        )
     more = Words(
-        "A rule's page: `cpgpt-doctor explain CODE`", "查看某条规则：`cpgpt-doctor explain CODE`"
+        "A rule's page: `cpgpt-doctor explain CODE`, or its name",
+        "查看某条规则：`cpgpt-doctor explain CODE`，也可以用它的名称",
     )
-    return "\n".join([head, "", *lines, "", more.say(language)]) + "\n"
+    return "\n\n".join([*blocks, more.say(language)]) + "\n"
 
 
 def show(text: str, console: Console) -> None:
@@ -80,18 +91,15 @@ def read_log(name: str) -> LogRead:
 
 def log_markdown(read: LogRead, language: Language, *, keep: bool = False) -> str:
     """The answer as a document; personal data is replaced in it unless `keep`."""
+    labels = Labels(language)
     shown: dict[object, str] = {}
     blocks = [f"# {markdown.text(headline(read, language))}"]
-    for each in read.explained.findings:
-        blocks += [
-            f"## {markdown.heading(each, language)}",
-            markdown.body(each, language, shown),
-        ]
+    for found in findings(read, language):
+        blocks += [f"## {markdown.heading(found)}", markdown.body(found, labels, shown)]
     if read.explained.unknown:
         blocks.append("## " + Words("Not known", "未能识别").say(language))
         items = [
-            f"- {markdown.code(each.error)}{COLON.say(language)}"
-            f"{markdown.text(where(each, language))}"
+            f"- {markdown.code(each.error)}{labels['colon']}{markdown.text(where(each, language))}"
             for each in read.explained.unknown
         ]
         blocks += ["\n".join(items), attach(language), f"```bash\n{ATTACH}\n```"]
@@ -102,7 +110,7 @@ def log_markdown(read: LogRead, language: Language, *, keep: bool = False) -> st
 def show_log(read: LogRead, console: Console, language: Language) -> None:
     """The answer on a terminal; the last line says what to do next."""
     console.print(Text(headline(read, language), "bold"))
-    terminal.show_findings(list(read.explained.findings), console, language)
+    terminal.show_findings(findings(read, language), console, Labels(language))
     for each in read.explained.unknown:
         console.print()
         mark = Words("not known: ", "未能识别：").say(language)
@@ -120,6 +128,10 @@ def show_log(read: LogRead, console: Console, language: Language) -> None:
             f"请先处理 {first.code}。详情：cpgpt-doctor explain {first.code}",
         )
         console.print(Text(said.say(language), "bold"))
+
+
+def findings(read: LogRead, language: Language) -> list[view.Finding]:
+    return [view.finding(each, language) for each in read.explained.findings]
 
 
 def headline(read: LogRead, language: Language) -> str:

@@ -23,15 +23,27 @@ class Severity(IntEnum):
 
 
 Advice = Literal["recommended", "possible", "not-recommended"]
+# What a placeholder of a page is filled in with, by its name.
+Values = tuple[tuple[str, Words], ...]
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """One way out; the order in a finding is the order of preference.
+    """A remedy of a page, by its id; the order in a finding is the order of preference.
 
-    why: why it is or is not recommended. before, after: Python code, without comments, so that it
-    reads alike in every language. warning: what can go wrong with it.
+    page: the code of the page that has it, where it is not the finding's own. values: for its
+    placeholders. advice: what the circumstances make of it, where that is not what the page says.
     """
+
+    id: str
+    page: str | None = None
+    values: Values = ()
+    advice: Advice | None = None
+
+
+@dataclass(frozen=True)
+class InlineRemedy:
+    """A remedy with its texts, until its page has them."""
 
     advice: Advice
     title: Words
@@ -74,20 +86,22 @@ class Evidence:
 class Finding:
     """A problem. A part with nothing true to say is empty.
 
-    causes: from the platform to the object. verify: commands. expected: what they then show.
+    causes: from the platform to the object. values: for the placeholders in what its page says of
+    how to verify it and of its cost.
     """
 
     code: str
     severity: Severity
     title: Words
     causes: tuple[Words, ...]
-    remedies: tuple[Remedy, ...] = ()
+    remedies: tuple[Remedy | InlineRemedy, ...] = ()
     evidence: Evidence = field(default_factory=Evidence)
     location: Location | None = None
     verify: tuple[str, ...] = ()
     expected: Words | None = None
     cost: Words | None = None
     treated: bool = False
+    values: Values = ()
 
 
 Status = Literal["ok", "finding", "unknown", "skipped"]

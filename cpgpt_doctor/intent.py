@@ -12,13 +12,18 @@ DNA_LLM = CallDefaults().dna_llm
 
 @dataclass(frozen=True)
 class Intent:
-    """`via` direct: the user's own code calls CpGPT. None: as CpGPT or the platform has it."""
+    """`via` direct: the user's own code calls CpGPT. None: as CpGPT or the platform has it.
+
+    allowed: what run-embed shall do all the same, by name: "all-n" (windows of N), "non-cpg"
+    (positions that are no CpGs), "unnamed" (set rows aside that no index names).
+    """
 
     via: Literal["direct", "run-embed"] = "direct"
     num_workers: int | None = None
     start_method: str | None = None
     dna_llm: str | None = None
     batch_size: int | None = None
+    allowed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Call:
     chosen: bool
     dna_llm: str
     batch_size: int
+    allowed: tuple[str, ...] = ()
 
     @property
     def treated(self) -> bool:
@@ -53,4 +59,5 @@ def resolve(intent: Intent, facts: Facts) -> Call:
         chosen=intent.start_method is not None,
         dna_llm=intent.dna_llm or defaults.dna_llm,
         batch_size=intent.batch_size or defaults.batch_size,
+        allowed=intent.allowed,
     )

@@ -1,4 +1,4 @@
-"""`run-embed`: from what the user gave to a job that can be run; nothing is written here."""
+"""`run-embed`: observe what the user gave, judge it, and plan a job. Nothing is written here."""
 
 from __future__ import annotations
 
@@ -7,21 +7,26 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+from cpgpt_doctor import __version__
 from cpgpt_doctor import facts as recorded_facts
-from cpgpt_doctor.embed import admission, examine, locations, places, plan, record, store
-from cpgpt_doctor.embed.examine import Seen
+from cpgpt_doctor.embed import examine, locations, metadata, observe, places, plan
 from cpgpt_doctor.embed.genome import Genome
 from cpgpt_doctor.embed.run import Job, free_bytes, needed_bytes
-from cpgpt_doctor.embed.store import Address
+from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import InputError
-from cpgpt_doctor.facts import EmbedderExamined, Facts
-from cpgpt_doctor.findings import Severity
+from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.facts.genome import GenomeFacts
+from cpgpt_doctor.facts.locations import LocationFacts
+from cpgpt_doctor.facts.store import Room, StoreFacts
+from cpgpt_doctor.findings import Judged, Severity
 from cpgpt_doctor.intent import Intent, resolve
 from cpgpt_doctor.probes.collect import QUICK, collect
+from cpgpt_doctor.redact import redacted
 from cpgpt_doctor.reports.json_report import patient
 from cpgpt_doctor.reports.report import Report, exit_code
-from cpgpt_doctor.rules.registry import judge
+from cpgpt_doctor.rules.registry import is_of_data, judge
 
+REFUSED = 2  # the exit code of a run that a finding does not let start
 SMALLEST_CONTEXT = 100  # CpGPT refuses less
 
 
@@ -46,51 +51,121 @@ class Asked:
     set_aside_unnamed: bool
     facts: Path | None
 
+    @property
+    def intent(self) -> Intent:
+        named = {
+            "all-n": self.allow_all_n,
+            "non-cpg": self.allow_non_cpg,
+            "unnamed": self.set_aside_unnamed,
+        }
+        return Intent(
+            "run-embed",
+            self.num_workers,
+            self.start_method,
+            self.dna_llm,
+            self.batch_size,
+            tuple(name for name, allowed in named.items() if allowed),
+        )
+
 
 @dataclass(frozen=True)
 class Prepared:
-    """A job with the report on its environment, and what was seen in the locations.
+    """What was found, and the job that follows; None where an error does not let it start.
 
     told: what else the user is to know, a sentence each.
     """
 
     report: Report
     job: Job | None
-    seen: Seen
-    told: tuple[str, ...]
+    told: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Given:
+    """What was seen of the user's own input, before the environment is examined.
+
+    inputs: None where there is no genome to work on. told: as in `Prepared`.
+    """
+
+    locations: locations.Locations
+    inputs: examine.Inputs | None
+    genome: GenomeFacts | None
+    seen: LocationFacts
+    store: StoreFacts | None
+    told: tuple[str, ...] = ()
 
 
 def prepare(asked: Asked) -> Prepared:
-    """Examine everything that the run needs. Raises InputError; writes nothing.
+    """Observe everything that the run needs, and judge it. Raises InputError; writes nothing.
 
-    The job is None where the environment has an error that no treatment removes.
+    What takes a second is judged first: where that refuses the run, nothing else is looked at.
     """
     if asked.context_len < SMALLEST_CONTEXT:
         raise InputError(f"--context-len {asked.context_len}: CpGPT takes {SMALLEST_CONTEXT} up")
-    given = locations.read(asked.locations, asked.positions)
-    inputs = examine.inputs(asked.dependencies, asked.species, asked.genome)
-    names = {location.partition(":")[0] for location in given.places}
-    inputs, rebuilt = examine.prove_index(inputs, names)
-    genome = Genome(inputs.genome, inputs.sequences)
-    try:
-        seen = examine.check_locations(given, genome, asked.context_len)
-    finally:
-        genome.close()
-    if seen.all_n and not asked.allow_all_n:
-        raise InputError(
-            f"{given.source}: the windows of {len(seen.all_n)} locations are nothing but N, such as"
-            f" {seen.all_n[0]} (line {given.places[seen.all_n[0]]}): their embedding means nothing;"
-            " leave them out, or allow them by name with --allow-all-n"
-        )
-    decided = examine.check_cpgs(given, seen, asked.allow_non_cpg)
-    told = tuple(filter(None, [rebuilt]))
-    facts = examined(asked)
+    given = look(asked)
+    facts = Facts(
+        doctor_version=__version__, genome=given.genome, locations=given.seen, store=given.store
+    )
+    report = judged(facts, asked, of_data=True)
+    if report.exit_code or given.inputs is None:
+        return Prepared(report, None)
+    facts = dataclasses.replace(examined(asked), genome=given.genome, locations=given.seen)
+    report = judged(facts, asked)
+    dna_llm = report.call.dna_llm
+    seen = facts.embedder.examined if facts.embedder else None
+    if seen is not None and dna_llm not in seen.models:
+        known = ", ".join(sorted(seen.models))
+        raise InputError(f"--dna-llm {dna_llm}: this CpGPT has {known}")
+    paths = StorePaths(
+        asked.dependencies,
+        asked.species,
+        dna_llm,
+        asked.context_len,
+        seen.models[dna_llm] if seen else None,
+    )
+    places.check_files(paths)
+    places.check_writable(paths)
+    with contextlib.closing(Genome(given.inputs.genome, given.inputs.sequences)) as genome:
+        store = observe.look(paths, genome)
+    missing = tuple(each for each in given.locations.places if each not in store.rows)
+    if seen is not None:
+        store = with_room(store, paths, len(missing))
+    facts = dataclasses.replace(facts, store=store.facts)
     report = judged(facts, asked)
     if report.exit_code:
-        return Prepared(report, None, seen, told)
-    positions = plan.positions(given, seen, decided)
-    job = make_job(asked, facts, report, given, inputs, positions)
-    return Prepared(report, job, seen, told)
+        return Prepared(report, None)
+    return Prepared(report, make_job(asked, report, given, paths, store, missing), given.told)
+
+
+def look(asked: Asked) -> Given:
+    """Look at the locations and the genome. Raises InputError; writes nothing."""
+    given = locations.read(asked.locations, asked.positions)
+    seen = examine.in_file(given)
+    examine.check_folder(asked.dependencies)
+    try:
+        assembly = examine.assembly(asked.dependencies, asked.species)
+    except metadata.MetadataWrong as wrong:
+        dna_llm = resolve(asked.intent, Facts()).dna_llm
+        paths = StorePaths(asked.dependencies, asked.species, dna_llm, asked.context_len)
+        return Given(given, None, None, seen, observe.damaged(paths, wrong.damage))
+    genome = examine.find_genome(asked.dependencies, asked.species, assembly, asked.genome)
+    if genome.found != "plain":
+        return Given(given, None, genome, seen, None)
+    inputs = examine.inputs(asked.dependencies, asked.species, Path(genome.path))
+    names = {location.partition(":")[0] for location in given.places}
+    inputs, rebuilt = examine.prove_index(inputs, names)
+    with contextlib.closing(Genome(inputs.genome, inputs.sequences)) as reader:
+        held = examine.in_genome(given, reader, asked.context_len)
+    genome = dataclasses.replace(genome, sequences=len(inputs.sequences), names=held.names)
+    told = tuple(filter(None, [rebuilt]))
+    return Given(given, inputs, genome, dataclasses.replace(seen, in_genome=held), None, told)
+
+
+def with_room(store: observe.Store, paths: StorePaths, missing: int) -> observe.Store:
+    """With the disk of the dependencies folder, and what the missing rows need there."""
+    folder = paths.dependencies
+    room = Room(str(folder), free_bytes(folder), needed_bytes(paths, missing))
+    return dataclasses.replace(store, facts=dataclasses.replace(store.facts, room=room))
 
 
 def examined(asked: Asked) -> Facts:
@@ -137,89 +212,78 @@ def first_difference(before: object, now: object) -> str:
     return f"{str(before)[:60]} then, {str(now)[:60]} now"
 
 
-def judged(facts: Facts, asked: Asked) -> Report:
-    """The check's report on this run; an unknown or uncached model is refused in a line."""
-    intent = Intent(
-        "run-embed", asked.num_workers, asked.start_method, asked.dna_llm, asked.batch_size
-    )
-    call = resolve(intent, facts)
-    examined = facts.embedder.examined if facts.embedder else None
-    if examined is not None and call.dna_llm not in examined.models:
-        known = ", ".join(sorted(examined.models))
-        raise InputError(f"--dna-llm {call.dna_llm}: this CpGPT has {known}")
-    if examined is not None:
-        require_cached(examined, call.dna_llm, asked)
+def judged(facts: Facts, asked: Asked, *, of_data: bool = False) -> Report:
+    """The report on this run; an error refuses it.
+
+    of_data: on the user's own input alone, where the environment was not looked at.
+    """
+    intent = asked.intent
     results = judge(facts, intent)
-    return Report(facts, intent, call, results, exit_code(results, Severity.error))
+    if of_data:
+        results = tuple(each for each in results if is_of_data(each.code))
+    return Report(facts, intent, resolve(intent, facts), results, refused(results))
 
 
-def require_cached(examined: EmbedderExamined, dna_llm: str, asked: Asked) -> None:
-    """Refuse a model that would have to be downloaded (CPG405): nothing is, unasked."""
-    since = f" (it was not there when {asked.facts} was saved)" if asked.facts else ""
-    for code in examined.remote_code:
-        if code.dna_llm == dna_llm and not code.cached and code.repository:
-            raise InputError(
-                f"--dna-llm {dna_llm}: is not in the Hugging Face cache (HF_HOME){since}; fetch it"
-                f' with: {asked.python} -c "from huggingface_hub import snapshot_download as get;'
-                f" get('{code.repository}')\""
-            )
+def refused(results: tuple[Judged, ...]) -> int:
+    return REFUSED if exit_code(results, Severity.error) else 0
+
+
+def judged_again(report: Report, facts: Facts) -> Report:
+    """The same rules over other facts."""
+    codes = {each.code for each in report.judged}
+    results = tuple(each for each in judge(facts, report.intent) if each.code in codes)
+    return dataclasses.replace(report, facts=facts, judged=results, exit_code=refused(results))
+
+
+def with_store(report: Report, store: StoreFacts) -> Report:
+    """The report once more has been seen of the store."""
+    return judged_again(report, dataclasses.replace(report.facts, store=store))
+
+
+def public(report: Report) -> Report:
+    """The report without personal data; its exit code stays."""
+    clean = judged_again(report, redacted(report.facts))
+    return dataclasses.replace(clean, exit_code=report.exit_code)
 
 
 def make_job(
     asked: Asked,
-    facts: Facts,
     report: Report,
-    given: locations.Locations,
-    inputs: examine.Inputs,
-    positions: plan.Setting,
+    given: Given,
+    paths: StorePaths,
+    store: observe.Store,
+    missing: tuple[str, ...],
 ) -> Job:
-    assert facts.embedder is not None
-    assert facts.embedder.examined is not None
-    dna_llm = report.call.dna_llm
-    address = Address(
-        asked.dependencies,
-        asked.species,
-        dna_llm,
-        asked.context_len,
-        facts.embedder.examined.models[dna_llm],
-    )
-    links = places.check_places(address)
-    rows = store.named_rows(address)
-    store.check_health(address, rows)
-    known = record.read(record.record_path(address))
-    lost = record.lost_rows(known.parts, len(rows))
-    unnamed = store.unnamed_rows(address, len(rows))
-    if unnamed and not asked.set_aside_unnamed:
-        raise InputError(unnamed if not lost else f"{unnamed} ({plan.lost_words(lost)})")
-    with contextlib.closing(Genome(inputs.genome, inputs.sequences)) as genome:
-        admission.check_genome(known.bound, genome, address)
-    missing = tuple(each for each in given.places if each not in rows)
-    examine.check_disk(
-        free_bytes(asked.dependencies), needed_bytes(address, len(missing)), asked.dependencies
-    )
+    """The job of a run that nothing stands against."""
+    facts = report.facts
+    assert given.inputs is not None
+    assert given.seen.in_genome is not None
+    not_cpgs = (each.causes[0].en for each in report.findings if each.code == "CPG517")
     device = plan.choose_device(facts, asked.device)
+    seen = store.facts
     return Job(
         python=asked.python,
-        inputs=inputs,
-        address=address,
+        inputs=given.inputs,
+        paths=paths,
+        seen=seen,
         locations=missing,
-        all_locations=tuple(given.places),
+        all_locations=tuple(given.locations.places),
         batch_size=asked.batch_size,
         num_workers=asked.num_workers,
         start_method=asked.start_method,
         device=device,
         plan=plan.settings(
             facts,
-            given,
-            address,
-            positions=positions,
-            stored=len(given.places) - len(missing),
+            given.locations,
+            paths,
+            positions=plan.positions(given.locations, given.seen.in_genome, next(not_cpgs, "")),
+            stored=len(given.locations.places) - len(missing),
             batch_size=asked.batch_size,
             num_workers=asked.num_workers,
             device_asked=asked.device,
             device=device,
         )
-        + plan.store_lines(links, lost, bool(unnamed)),
+        + plan.store_lines(seen.links, seen.lost, seen.unnamed is not None),
         patient=patient(report),
         intent=dataclasses.asdict(report.call),
         set_aside_unnamed=asked.set_aside_unnamed,

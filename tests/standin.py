@@ -110,7 +110,7 @@ def main(folder: Path, locations: int) -> int:
     from cpgpt_doctor import cli, run_embed
     from cpgpt_doctor.embed import genome, run
     from cpgpt_doctor.embed.examine import Inputs, Seen
-    from cpgpt_doctor.embed.store import Address, named_rows
+    from cpgpt_doctor.embed.store import StorePaths, named_rows
 
     def examine() -> None:
         seconds = os.environ.get("EXAMINE_SECONDS")
@@ -122,7 +122,7 @@ def main(folder: Path, locations: int) -> int:
             pool.submit(examine).result()
         path = folder / "genomes" / "x.fa"
         inputs = Inputs(folder, SPECIES, path, genome.index(path, folder / ".cpgpt-doctor"))
-        address = Address(folder, SPECIES, DNA_LLM, CONTEXT, WIDTH)
+        address = StorePaths(folder, SPECIES, DNA_LLM, CONTEXT, WIDTH)
         wanted = tuple(f"1:{at}" for at in range(locations))
         stored = named_rows(address)
         job = run.Job(

@@ -11,16 +11,10 @@ import random
 from dataclasses import dataclass, field, replace
 
 from cpgpt_doctor.embed.genome import Genome, sample_digests
+from cpgpt_doctor.facts.store import GenomeDifference, ModelDifference
 
 WINDOWS = 64  # locations whose windows are kept as digests
-# The releases that compute each kind of rows: what `pip install` is told.
-RELEASES = {1: "'CpGPT<0.0.8'", 128: "'CpGPT>=0.0.8'"}
-KINDS = {1: "not padded (CpGPT up to 0.0.7)", 128: "padded to 128 tokens (CpGPT from 0.0.8 on)"}
-
-
-def kind(padding: int) -> str:
-    """What rows of windows padded to this multiple of tokens are called."""
-    return KINDS.get(padding, f"padded to {padding} tokens (an unknown CpGPT)")
+PADDINGS = (1, 128)  # of each kind of rows: up to CpGPT 0.0.7, and from 0.0.8 on
 
 
 @dataclass(frozen=True)
@@ -88,37 +82,37 @@ def bind(
     )
 
 
-def other_genome(bound: Binding, genome: Genome, context_len: int) -> list[str]:
+def other_genome(bound: Binding, genome: Genome, context_len: int) -> tuple[GenomeDifference, ...]:
     """How a genome differs from the one that the rows were computed from; empty where it fits."""
     differences = []
     for name, was in bound.sequences.items():
         now = genome.sequences.get(name)
         if now is None:
-            differences.append(f"it has no sequence {name!r}")
+            differences.append(GenomeDifference("no-sequence", name))
         elif now.length != was.length:
-            differences.append(f"{name!r} has {now.length:,} bases and had {was.length:,}")
+            differences.append(GenomeDifference("length", name, was.length, now.length))
         elif now.digest != was.digest:
-            differences.append(f"{name!r} has other bases, or other lower-case ones")
+            differences.append(GenomeDifference("bases", name))
     if not differences:
         windows = sample_digests(genome, list(bound.windows), context_len)
         other = sum(windows[location] != digest for location, digest in bound.windows.items())
         if other:
-            differences.append(f"{other} of {len(windows)} recorded windows have other bases")
-    return differences
+            differences.append(GenomeDifference("windows", "", len(windows), other))
+    return tuple(differences)
 
 
-def other_model(was: Model, now: Model) -> list[str]:
+def other_model(was: Model, now: Model) -> tuple[ModelDifference, ...]:
     """How a loaded model differs from the recorded one, in what rows can depend on."""
     differences = []
     if now.precision != was.precision:
-        differences.append(f"its weights are loaded as {now.precision} and were {was.precision}")
+        differences.append(ModelDifference("precision", was.precision, now.precision))
     if now.weights != was.weights:
-        differences.append("it has other weights")
+        differences.append(ModelDifference("weights", was.weights, now.weights))
     changed = sorted(
         name
         for name in was.files.keys() | now.files.keys()
         if was.files.get(name) != now.files.get(name)
     )
     if was.files and now.files and changed:
-        differences.append(f"other files: {', '.join(changed)}")
-    return differences
+        differences.append(ModelDifference("files", "", ", ".join(changed)))
+    return tuple(differences)

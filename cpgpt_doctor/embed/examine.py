@@ -1,4 +1,7 @@
-"""Examine what a run is given, before anything is written: every problem is found here."""
+"""Look at what a run is given: its folder, species, genome and locations. Nothing is written.
+
+What is seen goes to the rules; only what is no folder, no genome and no species is refused here.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from cpgpt_doctor.embed import metadata, places
+from cpgpt_doctor.embed.files import open_regular
 from cpgpt_doctor.embed.genome import (
     Genome,
     Index,
@@ -19,20 +24,18 @@ from cpgpt_doctor.embed.genome import (
     check_index,
     check_same,
     index,
-    open_regular,
+    is_compressed,
 )
-from cpgpt_doctor.embed.locations import Locations
+from cpgpt_doctor.embed.locations import EXAMPLES, Locations
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts.genome import GenomeFacts
+from cpgpt_doctor.facts.locations import InGenome, LocationFacts, Place, Some
 
 ENSEMBL = "species_metadata_EnsemblVertebrates.json"
 WORK = ".cpgpt-doctor"
-EXAMPLES = 3
 LONGEST_ASSEMBLY = 100  # characters
 # IUPAC's nucleotide codes: https://doi.org/10.1093/nar/13.9.3021
 NUCLEOTIDES = b"ACGTURYSWKMBDHVNacgturyswkmbdhvn"
-FEW = 20  # locations, of which no share is judged
-HALF = 0.5
-MOST = 0.9
 
 
 @dataclass(frozen=True)
@@ -58,26 +61,24 @@ class Inputs:
         return self.dependencies / "genomes" / ENSEMBL
 
 
-def inputs(dependencies: Path, species: str, genome: Path | None) -> Inputs:
-    """Find the species, its genome and the store's database. Raises InputError; writes nothing."""
+def check_folder(dependencies: Path) -> None:
+    """Refuse a folder that is none, or cannot be written to. Raises InputError."""
     if not dependencies.is_dir():
         raise InputError(f"--dependencies-dir {dependencies}: no such folder")
     if not os.access(dependencies, os.W_OK | os.X_OK):
         raise InputError(f"--dependencies-dir {dependencies}: cannot be written to")
     places.check_work(dependencies / WORK)
+
+
+def assembly(dependencies: Path, species: str) -> str:
+    """The assembly of a species, which CpGPT's metadata names.
+
+    Raises InputError where the species is not known, MetadataWrong where the database is not read.
+    """
     database = dependencies / metadata.FILE
-    assembly = (
-        assembly_in_database(database, species)
-        if database.exists()
-        else assembly_in_ensembl(dependencies / "genomes" / ENSEMBL, species)
-    )
-    path = find_genome(dependencies, species, assembly, genome)
-    return Inputs(
-        dependencies=dependencies,
-        species=species,
-        genome=path,
-        index=index(path, dependencies / WORK),
-    )
+    if database.exists():
+        return assembly_in_database(database, species)
+    return assembly_in_ensembl(dependencies / "genomes" / ENSEMBL, species)
 
 
 def unknown_species(species: str, known: list[str], source: Path) -> InputError:
@@ -95,12 +96,13 @@ def assembly_in_database(database: Path, species: str) -> str:
         value = metadata.read_species(connection, species, database)
     finally:
         connection.close()
-    assembly = value.get("assembly")  # the name of a file is made of it
-    if assembly is not None and (
-        not isinstance(assembly, str) or len(assembly) > LONGEST_ASSEMBLY or "/" in assembly
+    named = value.get("assembly")  # the name of a file is made of it
+    if named is not None and (
+        not isinstance(named, str) or len(named) > LONGEST_ASSEMBLY or "/" in named
     ):
-        raise InputError(f"{database}: the entry of {species!r} names no assembly (CPG509)")
-    return str(assembly)
+        said = f"the entry of {species!r} names no assembly"
+        raise metadata.MetadataWrong(database, "assembly", species, said)
+    return str(named)
 
 
 def assembly_in_ensembl(path: Path, species: str) -> str:
@@ -125,20 +127,25 @@ def assembly_in_ensembl(path: Path, species: str) -> str:
     return str(assemblies[species])
 
 
-def find_genome(dependencies: Path, species: str, assembly: str, given: Path | None) -> Path:
-    if given is not None:
-        if not given.exists():
-            raise InputError(f"--genome {given}: no such file")
-        return given
-    path = dependencies / "genomes" / f"{species}.{assembly}.dna.toplevel.fa"
-    if path.is_file():
-        return path
-    packed = path.with_name(path.name + ".gz")
-    if packed.is_file():
-        raise InputError(f"{packed}: decompress the genome first, with: gzip -dk {packed}")
-    raise InputError(
-        f"{path}: the genome is missing; put it there, or name one with --genome FASTA"
-    )
+def find_genome(dependencies: Path, species: str, assembly: str, given: Path | None) -> GenomeFacts:
+    """The genome that a run reads: the given one, else the one that CpGPT takes.
+
+    Raises InputError where a given one is not there, or cannot be read.
+    """
+    path = given or dependencies / "genomes" / f"{species}.{assembly}.dna.toplevel.fa"
+    if given is not None and not given.exists():
+        raise InputError(f"--genome {given}: no such file")
+    if given is None and not path.is_file():
+        packed = path.with_name(path.name + ".gz")
+        beside = str(packed) if packed.is_file() else None
+        return GenomeFacts(str(path), str(dependencies), "missing", packed=beside)
+    found: Literal["plain", "compressed"] = "compressed" if is_compressed(path) else "plain"
+    return GenomeFacts(str(path), str(dependencies), found, named=given is not None)
+
+
+def inputs(dependencies: Path, species: str, genome: Path) -> Inputs:
+    """What a run works on, with the genome's index. Raises InputError where it is no FASTA."""
+    return Inputs(dependencies, species, genome, index(genome, dependencies / WORK))
 
 
 def prove_index(given: Inputs, names: set[str]) -> tuple[Inputs, str]:
@@ -159,36 +166,31 @@ def prove_index(given: Inputs, names: set[str]) -> tuple[Inputs, str]:
     return given, ""
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What the windows of the locations are: how many of `total` have `CG` in either case at the
-    position, one base to the left of it and one to the right, and which are all N."""
-
-    total: int
-    cg: int
-    left: int
-    right: int
-    all_n: tuple[str, ...]
-
-    def __str__(self) -> str:
-        cg, left, right = (f"{each / self.total:.1%}" for each in (self.cg, self.left, self.right))
-        return (
-            f"the genome says CG at {cg} of the locations, one base to the left at {left}, to the"
-            f" right at {right}"
-        )
+def some(given: Locations, locations: list[str]) -> Some:
+    examples = tuple(Place(each, given.places[each]) for each in locations[:EXAMPLES])
+    return Some(len(locations), examples)
 
 
-def check_locations(given: Locations, genome: Genome, context_len: int) -> Seen:
-    """Hold every location against the genome.
+def in_file(given: Locations) -> LocationFacts:
+    """What a file of locations is by itself."""
+    return LocationFacts(
+        given.source,
+        len(given.places),
+        given.duplicates,
+        given.malformed,
+        given.bad_lines,
+        given.converted,
+        given.column,
+    )
 
-    Raises InputError, with counts and examples, for names that the genome does not have,
-    positions outside it, for which CpGPT would store a window of N or of another length, and
-    windows with digits or letters of proteins.
-    """
+
+def in_genome(given: Locations, genome: Genome, context_len: int) -> InGenome:
+    """Hold every location against the genome: its name, its position, its window."""
     unknown: list[str] = []
     outside: list[str] = []
     all_n: list[str] = []
     foreign: dict[str, str] = {}
+    read = 0
     cg = [0, 0, 0]
     for location in given.places:
         name, _, digits = location.partition(":")
@@ -199,6 +201,7 @@ def check_locations(given: Locations, genome: Genome, context_len: int) -> Seen:
         elif position >= sequence.length:
             outside.append(location)
         else:
+            read += 1
             window = genome.window(name, position, context_len)
             if not window.strip("Nn"):
                 all_n.append(location)
@@ -208,79 +211,30 @@ def check_locations(given: Locations, genome: Genome, context_len: int) -> Seen:
             around = f" {window}"[at : at + 4].upper()
             for shift in range(3):
                 cg[shift] += around[shift : shift + 2] == "CG"
-    problems = []
-    if unknown:
-        hint = name_hint(unknown, genome)
-        problems.append(f"{len(unknown)} name a sequence that the genome does not have{hint}")
-    if outside:
-        problems.append(f"{len(outside)} are past the end of their sequence")
-    if foreign:
-        other = next(iter(foreign.values()))
-        problems.append(
-            f"{len(foreign)} have a window with what is no code of a nucleotide, such as {other!r}"
-        )
-    if problems:
-        lines = ", ".join(
-            f"{location} (line {given.places[location]})"
-            for location in [*unknown[:EXAMPLES], *outside[:EXAMPLES], *list(foreign)[:EXAMPLES]]
-        )
-        raise InputError(
-            f"{given.source}: of {len(given.places)} locations, {' and '.join(problems)}"
-            f" ({genome.path.name}): {lines}"
-        )
     left, here, right = cg
-    return Seen(len(given.places), here, left, right, tuple(all_n))
-
-
-def check_cpgs(given: Locations, seen: Seen, allowed: bool) -> str:
-    """Whether the positions are those of CpGs; returns what was decided, empty where they are.
-
-    Raises InputError where they are not and that was not `allowed`, and where a column that often
-    counts from 1 does.
-    """
-    here, left, right = (each / seen.total for each in (seen.cg, seen.left, seen.right))
-    if here >= HALF:
-        return ""
-    if given.column and left >= MOST:
-        raise InputError(
-            f"{given.source}: {seen}: the column {given.column} counts from 1, and CpGPT from 0, as"
-            " the manifests' CpG_beg does: give --positions 1-based; where they are right as they"
-            " are, --positions 0-based and --allow-non-cpg (CPG517)"
-        )
-    if seen.total < FEW:
-        return f"with fewer than {FEW} locations, that alone does not stop a run"
-    if allowed:
-        return "allowed with --allow-non-cpg"
-    if left >= HALF and not given.converted:
-        what = (
-            "they count from 1, and CpGPT from 0, as the manifests' CpG_beg does: give --positions"
-            " 1-based"
-        )
-    elif right >= HALF and given.converted:
-        what = "they count from 0 as they are given: give --positions 0-based"
-    elif right >= HALF:
-        what = "they are one too small: add one to each"
-    else:
-        what = "they are of another assembly, or no CpGs: name their genome with --genome"
-    raise InputError(
-        f"{given.source}: {seen}: {what}; or embed them as they are with --allow-non-cpg (CPG517)"
+    return InGenome(
+        genome=genome.path.name,
+        names=tuple(genome.sequences)[:EXAMPLES],
+        total=read,
+        unknown=some(given, unknown),
+        meant=meant(unknown, genome),
+        outside=some(given, outside),
+        foreign=some(given, list(foreign)),
+        letter=next(iter(foreign.values()), None),
+        all_n=some(given, all_n),
+        cg=here,
+        left=left,
+        right=right,
     )
 
 
-def name_hint(unknown: list[str], genome: Genome) -> str:
-    """Whether the names would fit with `chr` added or taken away, and M for MT."""
-    name = unknown[0].partition(":")[0]
-    bare = name.removeprefix("chr")
-    for other in (bare, f"chr{name}", {"M": "MT", "MT": "chrM"}.get(bare, "")):
-        if other in genome.sequences:
-            return f" (it has {other!r} for {name!r})"
-    return f" (it has {', '.join(list(genome.sequences)[:EXAMPLES])}, ...)"
-
-
-def check_disk(free: int, needed: int, folder: Path) -> None:
-    """Refuse a run whose rows do not fit. Bytes."""
-    if needed > free:
-        raise InputError(
-            f"{folder}: the new rows need {needed / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are free"
-            " (CPG107)"
-        )
+def meant(unknown: list[str], genome: Genome) -> tuple[tuple[str, str], ...]:
+    """Names that the genome has with `chr` added or taken away, and M for MT."""
+    found = []
+    for name in dict.fromkeys(location.partition(":")[0] for location in unknown):
+        bare = name.removeprefix("chr")
+        others = (bare, f"chr{name}", {"M": "MT", "MT": "chrM"}.get(bare, ""))
+        other = next((each for each in others if each in genome.sequences), None)
+        if other is not None:
+            found.append((name, other))
+    return tuple(found)

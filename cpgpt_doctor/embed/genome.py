@@ -11,12 +11,12 @@ import hashlib
 import json
 import os
 import re
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from cpgpt_doctor.embed.files import open_regular, write_whole
 from cpgpt_doctor.errors import InputError
 
 BLOCK = 1 << 23  # bytes of a genome in memory at once, about
@@ -24,6 +24,7 @@ LARGEST_INDEX = 1 << 30
 INDEX_SCHEMA = "cpgpt-doctor/genome-index/v1"
 CHECKED_LINES = 16  # of each sequence, besides its first ones and its last
 CHECKED_BYTES = 4096  # at either end of a line, and after a sequence
+GZIP = b"\x1f\x8b"
 LONE_CR = re.compile(rb"\r(?!\n)")
 
 
@@ -266,7 +267,7 @@ def open_genome(path: Path) -> BinaryIO:
     """Open a file that can be read by position; a pipe or a device is refused without waiting."""
     try:
         stream = open_regular(path)
-        packed = read_at(stream, 0, 2) == b"\x1f\x8b"
+        packed = read_at(stream, 0, 2) == GZIP
     except OSError as error:
         raise unreadable(path, error) from error
     if packed:
@@ -279,36 +280,21 @@ def open_genome(path: Path) -> BinaryIO:
     return stream
 
 
+def is_compressed(path: Path) -> bool:
+    """Whether a genome begins as gzip's files do. Raises InputError where it cannot be read."""
+    try:
+        with open_regular(path) as stream:
+            return read_at(stream, 0, 2) == GZIP
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
 def unreadable(path: Path, error: OSError) -> InputError:
     return InputError(f"{path}: the genome cannot be read: {error.strerror}")
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """Open a file for reading. Raises OSError, at once, for what is no regular file."""
-    # Without O_NONBLOCK, opening a FIFO waits for its writer.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags)
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(descriptor)
-        what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-        raise OSError(errno.EINVAL, f"it is {what}, which has no bytes by position", str(path))
-    return os.fdopen(descriptor, "rb")
-
-
 def write_index(sequences: tuple[Sequence, ...], path: Path) -> None:
     write_whole(path, "".join(each.fai() for each in sequences))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that has its name only once it is on the disk whole."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.unlink(missing_ok=True)  # a link with this name would lead to another's file
-    with temporary.open("x", encoding="utf-8", newline="\n") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(path)
 
 
 class Genome:

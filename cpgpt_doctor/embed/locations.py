@@ -9,11 +9,13 @@ from __future__ import annotations
 import csv
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts.locations import BadLine, Problem
 
 # Stricter than CpGPT, whose int() also takes "1_000", " 5000 " and "-500" and embeds another
 # window than was meant. A leading zero would store one locus under two names.
@@ -27,6 +29,8 @@ VCF_COLUMNS = ["#chrom", "pos", "id", "ref", "alt"]
 LOCATION_COLUMNS = ("location", "genomic_location")
 BED_NOT_DATA = re.compile(r"#|(track|browser)(\s|$)")
 LINE_END = re.compile("\r\n|\r|\n")
+EXAMPLES = 3
+SHOWN = 60  # characters of a line that is none
 
 
 @dataclass(frozen=True)
@@ -35,26 +39,39 @@ class Locations:
 
     places: each location with the line that gave it first.
     duplicates: how many lines repeated one.
-    converted: why one was subtracted from every position; empty where none was.
+    converted: why one was subtracted from every position; None where none was.
     column: the name of the position column, where such a one often counts from 1 and nobody said
     how this one does.
+    malformed: how many lines give no location; bad_lines: the first of them.
     """
 
     source: str
     places: dict[str, int]
-    duplicates: int
-    converted: str
-    column: str
+    duplicates: int = 0
+    converted: Literal["asked", "vcf"] | None = None
+    column: str | None = None
+    malformed: int = 0
+    bad_lines: tuple[BadLine, ...] = ()
+
+
+class NoLocation(Exception):
+    """A line gives no location; `text` is what stands there."""
+
+    def __init__(self, problem: Problem, text: str) -> None:
+        super().__init__(problem)
+        self.problem: Problem = problem
+        self.text = text
 
 
 @dataclass(frozen=True)
 class Form:
-    """How a file was read: its (line, location) pairs as written, and what tells where it counts
-    from."""
+    """How a file is to be read: its numbered lines with data, what makes a location of one (or
+    raises NoLocation), and what tells where its positions count from."""
 
-    pairs: Iterator[tuple[int, str]]
+    lines: Iterable[tuple[int, str]]
+    location: Callable[[str], str]
     vcf: bool = False
-    column: str = ""
+    column: str | None = None
 
 
 def read(source: str, positions: str | None = None) -> Locations:
@@ -63,32 +80,42 @@ def read(source: str, positions: str | None = None) -> Locations:
     positions: "0-based", "1-based" (then one is subtracted), or None: as the form has it, VCF from
     1 and every other from 0.
 
-    Raises InputError, with the file and line, for anything that is not clearly a location.
+    Raises InputError for what is no file of locations. Lines that are not clearly a location are
+    counted.
     """
     name = "standard input" if source == "-" else source
     form = parse(LINE_END.split(text(source, name)), name)  # splitlines() also splits at \x1c
-    converted = ""
+    converted: Literal["asked", "vcf"] | None = None
     if positions == "1-based":
-        converted = "--positions 1-based"
+        converted = "asked"
     elif positions is None and form.vcf:
-        converted = "a VCF counts from 1"
+        converted = "vcf"
     places: dict[str, int] = {}
-    duplicates = 0
-    for number, written in form.pairs:
-        location = zero_based(written, name, number) if converted else written
+    bad_lines: list[BadLine] = []
+    duplicates = malformed = 0
+    for number, line in form.lines:
+        try:
+            location = form.location(line)
+            location = zero_based(location) if converted else location
+        except NoLocation as wrong:
+            malformed += 1
+            if len(bad_lines) < EXAMPLES:
+                bad_lines.append(BadLine(number, wrong.problem, wrong.text[:SHOWN]))
+            continue
         if location in places:
             duplicates += 1
         else:
             places[location] = number
-    if not places:
+    if not places and not malformed:
         raise InputError(f"{name}: holds no location")
-    return Locations(name, places, duplicates, converted, "" if positions else form.column)
+    column = None if positions else form.column
+    return Locations(name, places, duplicates, converted, column, malformed, tuple(bad_lines))
 
 
-def zero_based(location: str, name: str, number: int) -> str:
+def zero_based(location: str) -> str:
     chromosome, _, position = location.partition(":")
     if position == "0":
-        raise InputError(f"{name}:{number}: {location!r}: position 0, where positions count from 1")
+        raise NoLocation("zero", location)
     return f"{chromosome}:{int(position) - 1}"
 
 
@@ -119,13 +146,16 @@ def parse(lines: Sequence[str], name: str) -> Form:
     if columns[:5] == VCF_COLUMNS or any(
         line.startswith("##fileformat=VCF") for _, line in numbered[:1]
     ):
-        return Form(vcf(numbered, name), vcf=True)
+        return Form(data(numbered), vcf, vcf=True)
     if (
         len(fields) >= 3 and POSITION.fullmatch(fields[1]) and POSITION.fullmatch(fields[2])
     ) or columns[:3] in BED_COLUMNS:
-        return Form(bed(numbered, name))
+        return Form(data(numbered), bed)
     delimiter = "\t" if "\t" in first else ","
-    header = split(first, delimiter, name, number)
+    try:
+        header = split(first, delimiter)
+    except NoLocation as wrong:
+        raise InputError(f"{name}:{number}: is not a line of CSV: {wrong.text}") from wrong
     columns = [column.strip().lower() for column in header]
     reader = column_reader(columns, name, number)
     if reader is not None:
@@ -133,7 +163,9 @@ def parse(lines: Sequence[str], name: str) -> Form:
         often = [header[at].strip() for at, each in enumerate(columns) if each in OFTEN_ONE_BASED]
         whole = any(column in LOCATION_COLUMNS for column in columns)
         return Form(
-            table(after, delimiter, reader, name), column="".join(often[:1]) if not whole else ""
+            after,
+            lambda line: of_table(line, delimiter, reader),
+            column=often[0] if often and not whole else None,
         )
     if delimiter in first:
         raise InputError(
@@ -142,9 +174,7 @@ def parse(lines: Sequence[str], name: str) -> Form:
             f" ({', '.join(POSITION_COLUMNS[:4])}), or one column 'location'"
         )
     return Form(
-        (number, checked(line.strip(), name, number))
-        for number, line in numbered
-        if not is_comment(line)
+        (each for each in numbered if not is_comment(each[1])), lambda line: checked(line.strip())
     )
 
 
@@ -152,54 +182,51 @@ def is_comment(line: str) -> bool:
     return bool(BED_NOT_DATA.match(line)) and not line.lower().startswith("#chrom")
 
 
-def split(line: str, delimiter: str, name: str, number: int) -> list[str]:
+def data(numbered: Iterable[tuple[int, str]]) -> Iterable[tuple[int, str]]:
+    """The lines of a BED or VCF that are neither comments nor its header."""
+    return (
+        (number, line)
+        for number, line in numbered
+        if not is_comment(line) and not line.lower().startswith("#chrom")
+    )
+
+
+def split(line: str, delimiter: str) -> list[str]:
     """The fields of one line of CSV.
 
-    A quoted field that goes on in the next line is refused: it is nearly always a stray quotation
+    A quoted field that goes on in the next line is none: it is nearly always a stray quotation
     mark, which would swallow the locations of the lines up to the next one.
     """
     try:
         return next(csv.reader([line], delimiter=delimiter, strict=True))
     except csv.Error as error:
-        raise InputError(f"{name}:{number}: is not a line of CSV: {error}") from error
+        raise NoLocation("csv", str(error)) from error
 
 
-def checked(location: str, name: str, number: int) -> str:
+def checked(location: str) -> str:
     if not LOCATION.fullmatch(location):
-        raise InputError(
-            f"{name}:{number}: {location[:60]!r} is not a location; it is written"
-            " chromosome:position, such as 1:100000"
-        )
+        raise NoLocation("location", location)
     return location
 
 
-def bed(lines: Sequence[tuple[int, str]], name: str) -> Iterator[tuple[int, str]]:
-    for number, fields in data_fields(lines):
-        if len(fields) < 3:
-            raise InputError(f"{name}:{number}: a BED line has at least 3 columns with tabs")
-        chromosome, start, end = fields[:3]
-        location = checked(f"{chromosome}:{start}", name, number)
-        if not POSITION.fullmatch(end):
-            raise InputError(f"{name}:{number}: {end[:60]!r} is not the end of an interval")
-        if int(end) <= int(start):
-            raise InputError(
-                f"{name}:{number}: the interval from {start} to {end} is empty or reversed; BED"
-                " counts from 0 and leaves the end out: a CpG's is START to START + 2"
-            )
-        yield number, location
+def bed(line: str) -> str:
+    fields = line.split("\t")
+    if len(fields) < 3:
+        raise NoLocation("bed-columns", line)
+    chromosome, start, end = fields[:3]
+    location = checked(f"{chromosome}:{start}")
+    if not POSITION.fullmatch(end):
+        raise NoLocation("bed-end", end)
+    if int(end) <= int(start):
+        raise NoLocation("bed-order", f"{start} {end}")
+    return location
 
 
-def vcf(lines: Sequence[tuple[int, str]], name: str) -> Iterator[tuple[int, str]]:
-    for number, fields in data_fields(lines):
-        if len(fields) < 5:
-            raise InputError(f"{name}:{number}: a VCF line has at least 5 columns with tabs")
-        yield number, checked(f"{fields[0]}:{fields[1]}", name, number)
-
-
-def data_fields(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
-    for number, line in lines:
-        if not is_comment(line) and not line.lower().startswith("#chrom"):
-            yield number, line.split("\t")
+def vcf(line: str) -> str:
+    fields = line.split("\t")
+    if len(fields) < 5:
+        raise NoLocation("vcf-columns", line)
+    return checked(f"{fields[0]}:{fields[1]}")
 
 
 def column_reader(columns: list[str], name: str, number: int) -> Callable[[list[str]], str] | None:
@@ -217,18 +244,10 @@ def column_reader(columns: list[str], name: str, number: int) -> Callable[[list[
     return lambda row: f"{row[chromosome].strip()}:{row[position].strip()}"
 
 
-def table(
-    lines: Sequence[tuple[int, str]],
-    delimiter: str,
-    reader: Callable[[list[str]], str],
-    name: str,
-) -> Iterator[tuple[int, str]]:
-    for number, line in lines:
-        row = split(line, delimiter, name, number)
-        try:
-            location = reader(row)
-        except IndexError:
-            raise InputError(
-                f"{name}:{number}: has {len(row)} columns, fewer than the header"
-            ) from None
-        yield number, checked(location, name, number)
+def of_table(line: str, delimiter: str, reader: Callable[[list[str]], str]) -> str:
+    row = split(line, delimiter)
+    try:
+        location = reader(row)
+    except IndexError:
+        raise NoLocation("columns", line) from None
+    return checked(location)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts.store import Damage, DamageKind
 
 FILE = "ensembl_metadata.db"
 MOST_SPECIES = 10_000  # Ensembl has some hundreds
@@ -30,10 +31,19 @@ LONGEST_INTEGER = 9  # bytes; longer ones can be made to collide in a dictionary
 LONGEST_TEXT = 128  # characters of a NumPy text: a location
 INSTRUCTIONS = 1_000_000  # of SQLite's machine, between two looks
 MOST_LOOKS = 20  # a read of a species takes some hundred instructions
+LOCKED_SECONDS = 5.0  # how long a read waits for a program that writes
 
 
 class RefusedPickle(Exception):
     """The pickle holds something other than plain values."""
+
+
+class MetadataWrong(InputError):
+    """The database, or the entry of a species, is not what CpGPT writes."""
+
+    def __init__(self, path: Path, kind: DamageKind, detail: str, said: str) -> None:
+        super().__init__(f"{path}: {said}")
+        self.damage = Damage(kind, detail)
 
 
 class ScalarType:
@@ -231,8 +241,10 @@ def beside(path: Path, ending: str) -> Path:
     return real.with_name(real.name + ending)
 
 
-def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
+def connect(path: Path, *, write: bool = False, wait: float = LOCKED_SECONDS) -> sqlite3.Connection:
     """Open an existing database; transactions are ours to begin and commit.
+
+    wait: seconds, for another program that has it locked.
 
     A journal beside it may be that of a writer which was killed. SQLite then has to roll back
     before anyone can read, which it refuses to do in a database opened to be read only.
@@ -247,36 +259,47 @@ def connect(path: Path, *, write: bool = False) -> sqlite3.Connection:
     left = any(beside(path, ending).exists() for ending in ("-journal", "-wal"))
     mode = "rw" if write or left else "ro"
     uri = f"file:{urllib.parse.quote(os.fsencode(real))}?mode={mode}"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=wait)
     looks = iter(range(MOST_LOOKS))
     connection.set_progress_handler(lambda: next(looks, None) is None, INSTRUCTIONS)
     return connection
 
 
+def unreadable(path: Path, error: sqlite3.Error) -> InputError:
+    """What SQLite's error says of a database; one that is only locked is not a damaged one."""
+    if "locked" in str(error):
+        return InputError(
+            f"{path}: another program has locked it for more than {LOCKED_SECONDS:.0f} seconds; end"
+            " that program, or wait until it has written, then start again"
+        )
+    said = f"cannot be read as CpGPT's metadata: {error}"
+    return MetadataWrong(path, "unreadable", str(error), said)
+
+
 def check_table(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse a database whose `unnamed` computes something: a view, a trigger, a made-up column.
 
-    Raises InputError, and sqlite3.Error where it is no database.
+    Raises MetadataWrong, and sqlite3.Error where it is no database.
     """
     found = connection.execute(
         "SELECT type, rootpage > 0 FROM sqlite_master WHERE name = 'unnamed'"
     ).fetchone()
     triggers = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'trigger'").fetchone()
     if found is None:
-        raise InputError(f"{path}: cannot be read as CpGPT's metadata: no such table: unnamed")
+        said = "cannot be read as CpGPT's metadata: no such table: unnamed"
+        raise MetadataWrong(path, "no-table", "", said)
     columns = connection.execute("SELECT name, hidden FROM pragma_table_xinfo('unnamed')")
     if (
         found != ("table", 1)
         or triggers
         or sorted(columns.fetchmany(3)) != [("key", 0), ("value", 0)]
     ):
-        raise InputError(
-            f"{path}: 'unnamed' is not the plain table that CpGPT makes; it was not read"
-        )
+        said = "'unnamed' is not the plain table that CpGPT makes; it was not read"
+        raise MetadataWrong(path, "other-table", "", said)
 
 
 def species_names(path: Path) -> list[str]:
-    """The species that a database knows. Raises InputError where it is no such database."""
+    """The species that a database knows. Raises MetadataWrong where it is no such database."""
     try:
         connection = connect(path)
         try:
@@ -288,12 +311,16 @@ def species_names(path: Path) -> list[str]:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise InputError(f"{path}: cannot be read as CpGPT's metadata: {error}") from error
+        raise unreadable(path, error) from error
     return [key for (key,) in rows]
 
 
 def read_species(connection: sqlite3.Connection, species: str, path: Path) -> dict[Any, Any]:
-    """The value of one species. Raises InputError where it is missing or not plain."""
+    """The value of one species.
+
+    Raises InputError where it is missing, MetadataWrong where it is not plain.
+    """
+    entry = f"the entry of {species!r}"
     try:
         check_table(connection, path)
         kind = connection.execute(
@@ -302,21 +329,21 @@ def read_species(connection: sqlite3.Connection, species: str, path: Path) -> di
         if kind is None:
             raise InputError(f"{path}: has no species {species!r}")
         if kind[0] != "blob":
-            raise InputError(f"{path}: the entry of {species!r} is no pickle ({kind[0]})")
+            raise MetadataWrong(path, "no-pickle", kind[0], f"{entry} is no pickle ({kind[0]})")
         row = connection.execute("SELECT value FROM unnamed WHERE key = ?", (species,)).fetchone()
     except sqlite3.Error as error:
-        raise InputError(f"{path}: cannot be read as CpGPT's metadata: {error}") from error
+        raise unreadable(path, error) from error
     try:
         value = load_plain(row[0])
     except RefusedPickle as error:
-        raise InputError(
-            f"{path}: the entry of {species!r} holds {error}, which is no plain data;"
-            " it was not loaded"
-        ) from error
+        said = f"{entry} holds {error}, which is no plain data; it was not loaded"
+        raise MetadataWrong(path, "not-plain", str(error), said) from error
     except pickle.UnpicklingError as error:
-        raise InputError(f"{path}: the entry of {species!r} is damaged: {error}") from error
+        said = f"{entry} is damaged: {error}"
+        raise MetadataWrong(path, "cut", str(error), said) from error
     if not isinstance(value, dict):
-        raise InputError(f"{path}: the entry of {species!r} is not a dictionary")
+        said = f"{entry} is not a dictionary"
+        raise MetadataWrong(path, "not-a-dictionary", "", said)
     return value
 
 

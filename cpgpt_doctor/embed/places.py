@@ -13,12 +13,13 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from cpgpt_doctor.embed import metadata
-from cpgpt_doctor.embed.store import Address, flush_folder
+from cpgpt_doctor.embed.files import flush_folder
+from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts.store import Apart, HardLinked, InCache, Link
 
 # https://huggingface.co/docs/huggingface_hub/guides/manage-cache: REPOSITORY/snapshots/REVISION
 # holds links into REPOSITORY/blobs, where each file is named by its hash and shared by revisions.
@@ -27,14 +28,6 @@ OF_A_CACHE = ("snapshots", "blobs")
 STAGING = "staging-"
 OUR_STAGING = re.compile(r"staging(-[a-z0-9_]{8})?")  # as 0.1.0 named it, and as we do
 MOST_LINKS = 40  # on one path, as the kernel has it
-
-
-@dataclass(frozen=True)
-class Link:
-    """A link on the way to something that is written, and where the real thing is."""
-
-    path: Path
-    leads_to: Path
 
 
 def check_work(work: Path) -> None:
@@ -131,48 +124,74 @@ def cache_of(path: Path) -> Path | None:
     return None
 
 
-def written(address: Address) -> tuple[Path, ...]:
+def written(paths: StorePaths) -> tuple[Path, ...]:
     """What a run writes for a store, besides our own folder."""
-    return (address.database, address.rows)
+    return (paths.database, paths.rows)
 
 
-def check_places(address: Address) -> tuple[Link, ...]:
-    """Hold what would be written against what may be; returns the links on the way.
-
-    Raises InputError: a shared cache, rows beside another index, something that is no regular file
-    or cannot be written. Writes nothing.
-    """
-    for path in written(address):
-        cache = cache_of(path)
-        if cache is not None:
-            raise InputError(
-                f"{path}: leads into the Hugging Face cache ({cache}), whose files are shared and"
-                " named by their content: writing there would falsify it (CPG521); copy the folder"
-                f" first, with: cp -rL {shown_folder(address, cache)} dependencies, and give the"
-                " copy as --dependencies-dir"
-            )
-    check_kinds(address)
-    check_same_root(address)
-    check_writable(address)
+def links(paths: StorePaths) -> tuple[Link, ...]:
+    """The links on the way to what is written."""
     return tuple(
-        Link(path, path.resolve())
-        for path in written(address)
-        if path.is_symlink() or path.parent.resolve() != plain_parent(address, path)
+        Link(str(path), str(path.resolve()))
+        for path in written(paths)
+        if path.is_symlink() or path.parent.resolve() != plain_parent(paths, path)
     )
 
 
-def plain_parent(address: Address, path: Path) -> Path:
+def plain_parent(paths: StorePaths, path: Path) -> Path:
     """Where the path's folder is if nothing below the dependencies folder is a link."""
-    return address.dependencies.resolve() / path.parent.relative_to(address.dependencies)
+    return paths.dependencies.resolve() / path.parent.relative_to(paths.dependencies)
 
 
-def shown_folder(address: Address, cache: Path) -> Path:
-    """What to copy: the dependencies folder where that lies in the cache, else the cache's."""
-    return address.dependencies if cache_of(address.dependencies) else cache
+def in_cache(paths: StorePaths) -> tuple[InCache, ...]:
+    """What leads into a Hugging Face cache.
+
+    To copy is the dependencies folder where that lies in the cache, else the cache's.
+    """
+    found = []
+    for path in written(paths):
+        cache = cache_of(path)
+        if cache is not None:
+            copy = paths.dependencies if cache_of(paths.dependencies) else cache
+            found.append(InCache(str(path), str(cache), str(copy)))
+    return tuple(found)
 
 
-def check_kinds(address: Address) -> None:
-    for path in (*written(address), address.unfinished, address.checkpoint):
+def hard_linked(paths: StorePaths) -> tuple[HardLinked, ...]:
+    """What is one file of several names."""
+    there = [path for path in written(paths) if path.is_file()]
+    names = [path.stat().st_nlink for path in there]
+    return tuple(
+        HardLinked(str(path), each) for path, each in zip(there, names, strict=True) if each > 1
+    )
+
+
+def apart(paths: StorePaths) -> tuple[Apart, ...]:
+    """Rows and index that links bring together from two folders."""
+    found = []
+    home = paths.dependencies.resolve()
+    database, rows = paths.database.resolve(), paths.rows.resolve()
+    root = rows.parents[3] if len(rows.parents) > 3 else rows.parent
+    other = root / metadata.FILE
+    if root != home and os.path.lexists(other) and other.resolve() != database:
+        found.append(Apart("rows", str(paths.rows), str(rows), str(other), str(root)))
+    embeddings = database.parent / "dna_embeddings"
+    if (
+        database.parent != home
+        and database.name == metadata.FILE
+        and embeddings.is_dir()
+        and (database.parent / paths.rows.relative_to(paths.dependencies)).resolve() != rows
+    ):
+        folder = str(database.parent)
+        found.append(Apart("index", str(paths.database), str(database), str(embeddings), folder))
+    return tuple(found)
+
+
+def check_files(paths: StorePaths) -> None:
+    """Refuse what stands where a store's files are to be and is none. Raises InputError."""
+    for path in (*written(paths), paths.unfinished, paths.checkpoint):
+        for _ in steps(path):  # which raises where links lead round and round
+            pass
         if path.is_symlink() and not path.exists():
             raise InputError(
                 f"{path}: is a link to {path.resolve()}, which is not there; a new one is not made"
@@ -180,80 +199,35 @@ def check_kinds(address: Address) -> None:
             )
         if path.exists() and not path.is_file():
             raise InputError(f"{path}: is not a regular file")
-    for path in written(address):
-        if path.exists() and path.stat().st_nlink > 1:
-            raise InputError(
-                f"{path}: is one file of {path.stat().st_nlink} names (hard links), and writing"
-                " would change it under all of them: in a cache or a backup, maybe (CPG521);"
-                f" make it a file of its own: cp {path} {path}.own && mv {path}.own {path}"
-            )
     for ending in ("-journal", "-wal"):
-        beside_link = address.database.with_name(address.database.name + ending)
-        real = metadata.beside(address.database, ending)
-        if os.path.lexists(real) and not address.database.exists():
+        beside_link = paths.database.with_name(paths.database.name + ending)
+        real = metadata.beside(paths.database, ending)
+        if os.path.lexists(real) and not paths.database.exists():
             raise InputError(
-                f"{real}: is the journal of a database that is not there; put {address.database}"
+                f"{real}: is the journal of a database that is not there; put {paths.database}"
                 " back beside it, so that it can be recovered, or move the journal away"
             )
-        if address.database.is_symlink() and os.path.lexists(beside_link) and beside_link != real:
+        if paths.database.is_symlink() and os.path.lexists(beside_link) and beside_link != real:
             raise InputError(
                 f"{beside_link}: a journal stands beside the link, and its database is"
-                f" {address.database.resolve()}; move it there as {real.name} if it is of that"
+                f" {paths.database.resolve()}; move it there as {real.name} if it is of that"
                 " database, or away"
             )
 
 
-def check_same_root(address: Address) -> None:
-    """Refuse rows and an index that do not belong together (CPG519)."""
-    database = address.database.resolve()
-    rows = address.rows.resolve()
-    root = rows.parents[3] if len(rows.parents) > 3 else rows.parent
-    other = root / metadata.FILE
-    if (
-        root != address.dependencies.resolve()
-        and os.path.lexists(other)
-        and other.resolve() != database
-    ):
-        raise InputError(
-            f"{address.rows}: leads to {rows}, whose index is {other} and not {address.database}:"
-            " rows read through another index are those of other locations (CPG519); give"
-            f" --dependencies-dir {root}"
-        )
-    home = database.parent / "dna_embeddings"
-    if (
-        database.parent != address.dependencies.resolve()
-        and database.name == metadata.FILE
-        and home.is_dir()
-        and (database.parent / address.rows.relative_to(address.dependencies)).resolve() != rows
-    ):
-        raise InputError(
-            f"{address.database}: leads to {database}, whose rows are in {home}: new ones would be"
-            f" missing there (CPG519); give --dependencies-dir {database.parent}"
-        )
-
-
-def check_writable(address: Address) -> None:
+def check_writable(paths: StorePaths) -> None:
     """Try what will be written: files by opening them, folders by asking (raises InputError)."""
-    for path in written(address):
+    for path in written(paths):
         if path.exists():
             try:
                 os.close(os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0)))
             except OSError as error:
                 raise InputError(f"{path}: cannot be written to: {error.strerror}") from error
     # SQLite makes its journal beside the real database; the record stands beside the rows.
-    for folder in (address.database.resolve().parent, address.folder):
+    for folder in (paths.database.resolve().parent, paths.folder):
         while not folder.exists():
             folder = folder.parent
         if not folder.is_dir():
             raise InputError(f"{folder}: is no folder")
         if not os.access(folder, os.W_OK | os.X_OK):
             raise InputError(f"{folder}: cannot be written to")
-
-
-def free_name(path: Path) -> Path:
-    """`path`, or with the first number that makes a name of nothing."""
-    number, name = 1, path
-    while os.path.lexists(name):
-        number += 1
-        name = path.with_name(f"{path.name}-{number}")
-    return name

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cpgpt_doctor.embed.examine import Seen
 from cpgpt_doctor.embed.locations import Locations
-from cpgpt_doctor.embed.places import Link
-from cpgpt_doctor.embed.store import Address
+from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.facts.locations import InGenome
+from cpgpt_doctor.facts.store import Link
+
+CONVERTED = {"asked": "--positions 1-based", "vcf": "a VCF counts from 1"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def choose_device(facts: Facts, asked: str) -> str:
 def settings(
     facts: Facts,
     locations: Locations,
-    address: Address,
+    paths: StorePaths,
     *,
     positions: Setting,
     stored: int,
@@ -110,7 +112,7 @@ def settings(
             "CpGPT computes in a folder of its own; finished parts are added to the store whole",
         ),
     ]
-    if address.checkpoint.exists():
+    if paths.checkpoint.exists():
         lines.append(
             Setting(
                 "checkpoint",
@@ -123,14 +125,26 @@ def settings(
     return tuple(lines)
 
 
-def positions(given: Locations, seen: Seen, decided: str) -> Setting:
-    """Where the positions count from, and what tells that they are those of CpGs."""
+def positions(given: Locations, seen: InGenome, said: str) -> Setting:
+    """Where the positions count from, and what tells that they are those of CpGs.
+
+    said: why they do not stop the run where they are not, empty where they are.
+    """
+    why = [CONVERTED[given.converted]] if given.converted else []
     return Setting(
         "positions",
         "1-based" if given.converted else "0-based",
         "0-based",
-        "CPG517" if given.converted or decided else "",
-        "; ".join(filter(None, [given.converted, str(seen), decided])),
+        "CPG517" if given.converted or said else "",
+        "; ".join([*why, share_of_cg(seen), *([said] if said else [])]),
+    )
+
+
+def share_of_cg(seen: InGenome) -> str:
+    cg, left, right = (f"{each / seen.total:.1%}" for each in (seen.cg, seen.left, seen.right))
+    return (
+        f"the genome says CG at {cg} of the locations, one base to the left at {left}, to the"
+        f" right at {right}"
     )
 
 
@@ -144,7 +158,7 @@ def lost_words(lost: int) -> str:
 def store_lines(links: tuple[Link, ...], lost: int, unnamed: bool) -> tuple[Setting, ...]:
     """What is to be known of the store itself; mostly nothing."""
     lines = [
-        Setting("link", str(link.path), str(link.leads_to), "", "what it leads to is written")
+        Setting("link", link.path, link.leads_to, "", "what it leads to is written")
         for link in links
     ]
     if lost:

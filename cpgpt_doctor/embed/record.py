@@ -15,9 +15,10 @@ import cattrs
 
 from cpgpt_doctor import __version__
 from cpgpt_doctor.embed.binding import Binding, Proof
+from cpgpt_doctor.embed.files import make_folder, open_regular, write_whole
 from cpgpt_doctor.embed.locations import LOCATION
 from cpgpt_doctor.embed.plan import Setting
-from cpgpt_doctor.embed.store import Address, flush, make_folder, open_regular
+from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import InputError
 
 SCHEMA = "cpgpt-doctor/run/v1"
@@ -132,12 +133,7 @@ class Record:
             "problem": self.problem,
         }
         make_folder(self.path.parent, within=self.path.parents[3])  # the dependencies folder
-        temporary = self.path.with_name(self.path.name + ".tmp")
-        temporary.unlink(missing_ok=True)  # it may be a link
-        with temporary.open("x", encoding="utf-8") as stream:
-            stream.write(json.dumps(data, indent=2) + "\n")
-        flush(temporary)
-        temporary.replace(self.path)
+        write_whole(self.path, json.dumps(data, indent=2) + "\n")
 
 
 def locations_digest(locations: Iterable[str]) -> str:
@@ -152,9 +148,9 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
-def record_path(address: Address) -> Path:
+def record_path(paths: StorePaths) -> Path:
     """Beside the store; a folder can hold several context lengths, so the name says which."""
-    return address.folder / f"{address.context_len}bp_dna_embeddings.run.json"
+    return paths.folder / f"{paths.context_len}bp_dna_embeddings.run.json"
 
 
 def read(path: Path) -> Earlier:
@@ -164,7 +160,7 @@ def read(path: Path) -> Earlier:
     then to be looked at, not dropped.
     """
     try:
-        with open_regular(path) as stream:
+        with open_regular(path, follow=False) as stream:
             text = stream.read(LARGEST + 1)
         if len(text) > LARGEST:
             raise ValueError("it is too long")

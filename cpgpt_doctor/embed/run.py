@@ -18,10 +18,10 @@ import cattrs
 import filelock
 import psutil
 
-from cpgpt_doctor.embed import admission, places, signals, store
-from cpgpt_doctor.embed.admission import Refused
-from cpgpt_doctor.embed.binding import Model, Proof, bind
+from cpgpt_doctor.embed import admission, observe, places, signals, store
+from cpgpt_doctor.embed.binding import Model, Proof, bind, other_genome
 from cpgpt_doctor.embed.examine import Inputs
+from cpgpt_doctor.embed.files import free_name
 from cpgpt_doctor.embed.genome import Genome, check_index, check_kept, identity, keep_index
 from cpgpt_doctor.embed.plan import Setting
 from cpgpt_doctor.embed.record import (
@@ -33,9 +33,11 @@ from cpgpt_doctor.embed.record import (
     now,
     record_path,
 )
-from cpgpt_doctor.embed.store import Address
+from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.embed.supervisor import Worker, WorkerFailed, WorkerLost
 from cpgpt_doctor.errors import DoctorError, InputError
+from cpgpt_doctor.facts.store import StoreFacts
+from cpgpt_doctor.findings import Finding, Severity
 from cpgpt_doctor.patient.rounding import ROUNDING
 
 FIRST_PART = 64
@@ -52,6 +54,18 @@ EXPECTED = (OSError, sqlite3.Error, DoctorError, InputError, WorkerFailed, Worke
 LOADING_WORKER = "DataLoader"  # how PyTorch's messages of a lost or silent worker begin
 
 
+# What the rules say of a store. Nothing is judged here.
+Judge = Callable[[StoreFacts], tuple[Finding, ...]]
+
+
+class Refused(Exception):
+    """The rules found an error in the store, of which `store` was seen; nothing was written."""
+
+    def __init__(self, store: StoreFacts) -> None:
+        super().__init__(store.rows)
+        self.store = store
+
+
 class Progress(Protocol):
     """What a run tells while it goes on."""
 
@@ -62,11 +76,15 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that a run needs to know; the locations are those not yet in the store."""
+    """Everything that a run needs to know; the locations are those not yet in the store.
+
+    seen: the store, as it was judged.
+    """
 
     python: str
     inputs: Inputs
-    address: Address
+    paths: StorePaths
+    seen: StoreFacts
     locations: tuple[str, ...]
     all_locations: tuple[str, ...]
     batch_size: int
@@ -81,19 +99,24 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """How a run ended. problem: why it is not finished, None where it is finished and verified."""
+    """How a run ended. problem: why it is not finished, None where it is finished and verified.
+
+    store: what was seen of the store then, where the rules have found something in it.
+    """
 
     committed: int
     problem: str | None
     record: Path
     log: Path
     verification: dict[str, Any] | None
+    store: StoreFacts | None = None
 
 
-def run(job: Job, progress: Progress) -> Result:
+def run(job: Job, progress: Progress, judge: Judge) -> Result:
     """Compute and commit all locations of the job.
 
-    Raises InputError where another run holds the store. Ctrl-C and other signals come out as
+    Raises Refused where `judge` finds an error in what is seen of the store before anything is
+    written, and InputError where another run holds it. Ctrl-C and other signals come out as
     KeyboardInterrupt; what was committed stays. However it ends, the worker is gone by then, and
     the record says why.
     """
@@ -115,7 +138,7 @@ def run(job: Job, progress: Progress) -> Result:
             " a disk does not lock files, put the dependencies folder on another"
         ) from None
     try:
-        return Run(job, progress).go()
+        return Run(job, progress, judge).go()
     finally:
         with signals.held():
             places.remove_stagings(work)
@@ -127,9 +150,12 @@ class Run:
 
     closed = False  # whether the record has been written for the last time
 
-    def __init__(self, job: Job, progress: Progress) -> None:
+    def __init__(self, job: Job, progress: Progress, judge: Judge) -> None:
         self.job = job
         self.progress = progress
+        self.judge = judge
+        self.seen = job.seen
+        self.harmed: StoreFacts | None = None  # what was seen where the rules found something
         self.staging = places.new_staging(job.inputs.work)  # the worker has its own folder
         self.log = job.inputs.work / "run-embed.log"
         self.worker: Worker | None = None
@@ -138,16 +164,17 @@ class Run:
         self.done = 0
         self.loaded: dict[str, Any] = {}  # what the worker said of its model
         self.sample: list[str] = []  # of each part of this run, to compute again
-        path = record_path(job.address)
-        rows = store.named_rows(job.address)
+        path = record_path(job.paths)
+        rows = store.named_rows(job.paths)
         self.named = len(rows)
         before = earlier(path, self.named)
         parts: list[Part | Found] = [*before.parts, *before.found]
-        standing, self.changed = admission.held(parts, job.address, rows)
+        standing, changed = admission.held(parts, job.paths, rows)
+        self.seen = dataclasses.replace(self.seen, changed=changed)
         if before.pending:
             # It was committed where names and numbers are there, and is none of ours otherwise.
-            last, other = admission.held([before.pending], job.address, rows)
-            standing += last if other is None else []
+            last, other = admission.held([before.pending], job.paths, rows)
+            standing += [] if other else last
         self.earlier = dataclasses.replace(
             before,
             parts=tuple(each for each in standing if isinstance(each, Part)),
@@ -188,7 +215,8 @@ class Run:
             except BaseException as error:
                 self.close("unfinished", f"{type(error).__name__}: {error}")
                 raise
-        return Result(self.done, problem, self.record.path, self.log, self.record.verification)
+        verification = self.record.verification
+        return Result(self.done, problem, self.record.path, self.log, verification, self.harmed)
 
     @property
     def reserve(self) -> Path:
@@ -196,6 +224,7 @@ class Run:
 
     def work(self) -> str | None:
         """All of the run; returns why it is not finished, None where it is."""
+        self.admit_store(self.seen)
         inputs = self.job.inputs
         self.index = keep_index(inputs.index, inputs.genome, inputs.work).resolve()
         problem = self.compute()
@@ -229,14 +258,24 @@ class Run:
                 self.reserve.unlink(missing_ok=True)
             self.record.write()
 
+    def admit_store(self, seen: StoreFacts) -> None:
+        """Raise Refused where the rules find an error in what was seen of the store."""
+        if self.errors(seen):
+            raise Refused(seen)
+
+    def errors(self, seen: StoreFacts) -> tuple[Finding, ...]:
+        return tuple(each for each in self.judge(seen) if each.severity == Severity.error)
+
     def explained(self, error: Exception) -> str:
         """An error in one line; where the disk is full, that, since it shows in many ways."""
         for path in (self.job.inputs.genome, self.staging):
             if not path.exists():  # CpGPT then says anything
                 return f"{path}: was removed while the run was at work"
         free = free_bytes(self.job.inputs.dependencies)
-        if free < self.job.address.row_bytes * FIRST_PART:
+        if free < self.job.paths.row_bytes * FIRST_PART:
             return f"{self.job.inputs.dependencies}: the disk is full ({free} bytes are free)"
+        if isinstance(error, store.Unfit):
+            self.harmed = observe.look(self.job.paths).facts
         if isinstance(error, OSError):
             return f"{error.filename or self.job.inputs.dependencies}: {error.strerror or error}"
         return str(error)
@@ -288,7 +327,7 @@ class Run:
 
     def uncovered(self) -> list[range]:
         """Rows of the store that no record of ours covers."""
-        return self.earlier.uncovered(len(store.named_rows(self.job.address)))
+        return self.earlier.uncovered(len(store.named_rows(self.job.paths)))
 
     def admit(self, worker: Worker) -> None:
         """Before anything is stored: does this run fit the store, and do our rows fit CpGPT's?
@@ -299,33 +338,34 @@ class Run:
         job, bound = self.job, self.earlier.bound
         model = cattrs.structure(self.loaded["model"], Model)
         self.check_genome()
-        admission.check_kind(bound, model, self.loaded["versions"]["CpGPT"], job.address)
-        if self.changed:
-            raise Refused(f"{self.changed}; nothing was added")
         with contextlib.closing(Genome(job.inputs.genome, job.inputs.sequences)) as genome:
 
-            def stage(locations: list[str], padding: int | None) -> Address:
+            def stage(locations: list[str], padding: int | None) -> StorePaths:
                 return self.stage(worker, locations, alone=True, padding=padding)
 
-            admission.check_genome(bound, genome, job.address)
+            differences = other_genome(bound, genome, job.paths.context_len) if bound else ()
+            seen = dataclasses.replace(self.seen, other_genome=differences)
             ranges = self.uncovered()
             if ranges:
                 self.progress.phase("looking at the rows that are stored already")
-                self.record.found += admission.look(
-                    worker, stage, job.address, ranges, genome, model
-                )
-            if bound is not None:
-                admission.check_model(bound, model, stage, job.address, genome)
+            release = self.loaded["versions"]["CpGPT"]
+            found: tuple[Found, ...] = ()
+            for looked in admission.audit(
+                worker, stage, job.paths, ranges, bound, model, release, genome
+            ):
+                self.admit_store(dataclasses.replace(seen, audit=looked.audit))
+                found = looked.found
+            self.record.found += found
             if job.locations:
                 self.prove(worker, model)
             stored = [
-                each for each in store.named_rows(job.address) if admission.usable(each, genome)
+                each for each in store.named_rows(job.paths) if admission.usable(each, genome)
             ]
             self.record.bound = bind(
-                bound, model, genome, [*stored, *job.locations], job.address.context_len
+                bound, model, genome, [*stored, *job.locations], job.paths.context_len
             )
         if job.set_aside_unnamed:
-            aside = store.set_aside_unnamed(job.address)
+            aside = store.set_aside_unnamed(job.paths)
             if aside is not None:
                 self.progress.note(f"the rows that nobody names are now in {aside}")
                 self.record.plan = tuple(
@@ -334,9 +374,9 @@ class Run:
                     else line
                     for line in self.record.plan
                 )
-        if not job.address.database.exists():
+        if not job.paths.database.exists():
             self.create_database(worker)
-        set_aside(job.address.checkpoint)
+        set_aside(job.paths.checkpoint)
         self.record.write()
 
     def prove(self, worker: Worker, model: Model) -> None:
@@ -346,7 +386,7 @@ class Run:
             return
         self.progress.phase("computing some windows with unmodified CpGPT, to compare")
         sample = random.sample(job.locations, min(PROVED_WINDOWS, len(job.locations)))
-        staged = self.address_in("reference")
+        staged = self.paths_in("reference")
         other = self.new_worker()
         try:
             answer = other.ask(
@@ -354,9 +394,9 @@ class Run:
                     "op": "reference",
                     "folder": str(staged.dependencies),
                     "locations": sample,
-                    "species": job.address.species,
-                    "dna_llm": job.address.dna_llm,
-                    "context_len": job.address.context_len,
+                    "species": job.paths.species,
+                    "dna_llm": job.paths.dna_llm,
+                    "context_len": job.paths.context_len,
                     "genome": str(job.inputs.genome.resolve()),
                     "index": str(self.index),
                 }
@@ -422,7 +462,7 @@ class Run:
             new = Part(self.named, len(part), digest, locations_digest(part), seconds, now())
             self.record.pending = new
             self.record.write()
-            added = store.commit(self.job.address, staged, part, self.waiting, self.named)
+            added = store.commit(self.job.paths, staged, part, self.waiting, self.named)
             self.record.pending = None
             self.record.parts.append(
                 dataclasses.replace(new, first_row=added.first_row, rows_digest=added.rows_digest)
@@ -448,9 +488,9 @@ class Run:
         progress: Callable[[int], None] = lambda done: None,
         alone: bool = False,
         padding: int | None = None,
-    ) -> Address:
+    ) -> StorePaths:
         """Let the worker embed `locations` into a staging store."""
-        staged = self.address_in("part")
+        staged = self.paths_in("part")
         worker.ask(
             {
                 "op": "embed",
@@ -463,9 +503,9 @@ class Run:
         )
         return staged
 
-    def address_in(self, folder: str) -> Address:
+    def paths_in(self, folder: str) -> StorePaths:
         """The store of this run's kind in a folder of our own."""
-        return dataclasses.replace(self.job.address, dependencies=self.staging / folder)
+        return dataclasses.replace(self.job.paths, dependencies=self.staging / folder)
 
     def new_worker(self) -> Worker:
         """Start a worker; a GPU that is not to be used is hidden, since CpGPT would use it."""
@@ -477,7 +517,7 @@ class Run:
         folder = self.staging / "database"
         metadata = str(self.job.inputs.ensembl.resolve())
         worker.ask({"op": "database", "folder": str(folder), "metadata": metadata})
-        store.create_database(self.job.address, folder / self.job.address.database.name)
+        store.create_database(self.job.paths, folder / self.job.paths.database.name)
 
     def start_worker(self) -> Worker:
         """Load the model in a new worker, and find how windows are put together."""
@@ -489,9 +529,9 @@ class Run:
             {
                 "op": "load",
                 "folder": str(self.staging / "load"),
-                "species": job.address.species,
-                "dna_llm": job.address.dna_llm,
-                "context_len": job.address.context_len,
+                "species": job.paths.species,
+                "dna_llm": job.paths.dna_llm,
+                "context_len": job.paths.context_len,
                 "batch_size": job.batch_size,
                 "num_workers": self.num_workers,
                 "start_method": job.start_method,
@@ -539,19 +579,24 @@ class Run:
 
     def verify(self) -> str | None:
         """Hold the store against what was committed, and compute a sample again, alone."""
-        address = self.job.address
-        rows = store.named_rows(address)
-        store.check_health(address, rows)
+        paths = self.job.paths
+        rows = store.named_rows(paths)
+        store.check_fit(paths, rows)
         missing = [each for each in self.job.all_locations if each not in rows]
         if missing:
             return f"{len(missing)} locations are not in the store, first {missing[0]}"
-        known: list[Part | Found] = [*self.record.parts, *self.record.found]
-        standing, changed = admission.held(known, address, rows)
-        if changed or len(standing) < len(known):
-            return changed or (
-                f"{address.rows}: rows that were recorded were replaced while this run went on, by"
-                " another program (CPG523); end that program, then start again"
-            )
+        if self.done:  # else the rows were held against the record when the run began
+            known: list[Part | Found] = [*self.record.parts, *self.record.found]
+            standing, changed = admission.held(known, paths, rows)
+            seen = dataclasses.replace(self.seen, changed=changed)
+            if errors := self.errors(seen):
+                self.harmed = seen
+                return f"{paths.rows}: {errors[0].title.en}"
+            if len(standing) < len(known):
+                return (
+                    f"{paths.rows}: rows that were recorded were replaced while this run went on,"
+                    " by another program; end that program, then start again"
+                )
         apart: list[float] = []
         if self.sample:
             assert self.worker is not None
@@ -560,7 +605,7 @@ class Run:
             names = {each.partition(":")[0] for each in self.job.all_locations}
             check_index(inputs.genome, inputs.sequences, names)
             staged = self.stage(self.worker, self.sample, alone=True)
-            apart = admission.differences(address, rows, staged, self.sample)
+            apart = admission.differences(paths, rows, staged, self.sample)
         self.check_genome()
         largest = max(apart, default=None)
         self.record.verification = {
@@ -604,17 +649,17 @@ def without_batches(plan: tuple[Setting, ...], measured: dict[str, Any]) -> tupl
     )
 
 
-def rows_of(address: Address, locations: list[str]) -> list[int]:
+def rows_of(paths: StorePaths, locations: list[str]) -> list[int]:
     """The rows of locations, in their order."""
-    rows = store.named_rows(address)
+    rows = store.named_rows(paths)
     return [rows[each] for each in locations if each in rows]
 
 
 def set_aside(checkpoint: Path) -> None:
-    """Rename CpGPT's stale checkpoint, so that its next run does not drop finished rows (510)."""
+    """Rename CpGPT's stale checkpoint, so that its next run does not drop finished rows."""
     if checkpoint.exists():
         aside = checkpoint.with_name(checkpoint.name + ".set-aside")
-        checkpoint.rename(places.free_name(aside))
+        checkpoint.rename(free_name(aside))
 
 
 def free_bytes(folder: Path) -> int:
@@ -624,6 +669,6 @@ def free_bytes(folder: Path) -> int:
     return int(psutil.disk_usage(str(folder)).free)
 
 
-def needed_bytes(address: Address, locations: int) -> int:
+def needed_bytes(paths: StorePaths, locations: int) -> int:
     """Rows of the store, and once more those of the largest part in staging."""
-    return address.row_bytes * (locations + min(locations, LARGEST_PART))
+    return paths.row_bytes * (locations + min(locations, LARGEST_PART))

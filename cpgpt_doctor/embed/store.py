@@ -24,8 +24,6 @@ import hashlib
 import json
 import os
 import sqlite3
-import stat
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,11 +33,22 @@ from typing import Any, BinaryIO
 import psutil
 
 from cpgpt_doctor.embed import metadata
+from cpgpt_doctor.embed.files import (
+    flush,
+    flush_folder,
+    free_name,
+    make_folder,
+    open_regular,
+    sync,
+    write_whole,
+)
 from cpgpt_doctor.errors import DoctorError, InputError
+from cpgpt_doctor.facts.store import IndexSeen, Unnamed
 
 FLOAT32 = 4
 LOCKED_SECONDS = 600.0  # how long a finished part waits for a database that others hold
 STEP_SECONDS = 2.0
+WRITE_SECONDS = 30.0  # how long rows that are set aside wait for it
 MOST_REPLACED = 5  # times that the database may be replaced under one commit
 NOTE_SCHEMA = "cpgpt-doctor/appending/v1"
 LARGEST_NOTE = 64 << 20
@@ -48,14 +57,17 @@ CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Address:
-    """Which store: the folder and what CpGPT names its parts by. `width` is numbers a row."""
+class StorePaths:
+    """Which store: the folder and what CpGPT names its parts by.
+
+    `width` is numbers a row; None where only files and names are looked at.
+    """
 
     dependencies: Path
     species: str
     dna_llm: str
     context_len: int
-    width: int
+    width: int | None = None
 
     @property
     def folder(self) -> Path:
@@ -86,6 +98,7 @@ class Address:
 
     @property
     def row_bytes(self) -> int:
+        assert self.width is not None
         return self.width * FLOAT32
 
 
@@ -101,67 +114,81 @@ class Committed:
     waited: bool = False
 
 
+class Unfit(InputError):
+    """Nothing can be added to a store without making it worse. The rules say why, in full."""
+
+
 class Replaced(Exception):
     """The database was replaced, as a file, while we wrote to it (CpGPT from 0.0.8 does so)."""
 
 
-def named_rows(address: Address) -> dict[str, int]:
+def named_rows(paths: StorePaths) -> dict[str, int]:
     """The row of each location in the store; empty where there is none yet."""
-    if not address.database.exists():
+    if not paths.database.exists():
         return {}
-    connection = metadata.connect(address.database)
+    connection = metadata.connect(paths.database)
     try:
-        species = metadata.read_species(connection, address.species, address.database)
+        species = metadata.read_species(connection, paths.species, paths.database)
     finally:
         connection.close()
-    return entry(species, address)
+    return entry(species, paths)
 
 
-def entry(species: dict[Any, Any], address: Address) -> dict[str, int]:
-    by_length = species.get(address.dna_llm, {})
-    rows = by_length.get(address.context_len, {}) if isinstance(by_length, dict) else None
+def entry(species: dict[Any, Any], paths: StorePaths) -> dict[str, int]:
+    by_length = species.get(paths.dna_llm, {})
+    rows = by_length.get(paths.context_len, {}) if isinstance(by_length, dict) else None
     if not isinstance(rows, dict) or not all(
         isinstance(key, str) and type(value) is int for key, value in rows.items()
     ):
-        raise InputError(
-            f"{address.database}: the rows of {address.species}, {address.dna_llm},"
-            f" {address.context_len} are not a table of locations (CPG509)"
+        said = (
+            f"the rows of {paths.species}, {paths.dna_llm}, {paths.context_len} are not a"
+            " table of locations"
         )
+        raise metadata.MetadataWrong(paths.database, "rows", paths.dna_llm, said)
     return rows
 
 
-def check_health(address: Address, rows: dict[str, int]) -> None:
-    """Refuse a store to which nothing can be added without making it worse.
+def shape(rows: dict[str, int]) -> IndexSeen:
+    """Whether the locations of an index have the first rows, one each."""
+    taken = set(rows.values())
+    outside = sum(not 0 <= row < len(rows) for row in taken)
+    return IndexSeen(len(rows), len(rows) - len(taken), outside)
 
-    Raises InputError that names the file and the rule.
+
+def size(paths: StorePaths) -> int | None:
+    """Of the file of rows, in bytes; None where there is none."""
+    return paths.rows.stat().st_size if paths.rows.exists() else None
+
+
+def check_fit(paths: StorePaths, rows: dict[str, int]) -> None:
+    """Hold a store against what an append relies on, once more. Raises Unfit.
+
+    What is wrong with a store is told before a run, by the rules; this guards the commit itself.
     """
-    if address.unfinished.exists():
-        raise InputError(
-            f"{address.unfinished}: CpGPT left this unfinished file, which may hold rows of yours"
-            " (CPG505, CPG515); let CpGPT finish that run, or move the file away, then start again"
+    if paths.unfinished.exists():
+        raise Unfit(f"{paths.unfinished}: CpGPT left this unfinished file; nothing was added")
+    seen = shape(rows)
+    if seen.shared or seen.outside:
+        raise Unfit(
+            f"{paths.database}: {len(rows)} locations of {paths.dna_llm} do not have a row"
+            " each; nothing was added"
         )
-    if set(rows.values()) != set(range(len(rows))):
-        raise InputError(
-            f"{address.database}: {len(rows)} locations of {address.dna_llm} do not have a row"
-            " each: some share one, or rows are left out (CPG506); embed into a new"
-            " dependencies folder"
-        )
-    have = address.rows.stat().st_size if address.rows.exists() else 0
-    if have < len(rows) * address.row_bytes:
-        raise InputError(
-            f"{address.rows}: holds {have // address.row_bytes} rows, and the metadata names"
-            f" {len(rows)} (CPG506); embed into a new dependencies folder"
+    have = size(paths) or 0
+    if have < len(rows) * paths.row_bytes:
+        raise Unfit(
+            f"{paths.rows}: holds {have // paths.row_bytes} rows, and the metadata names"
+            f" {len(rows)}; nothing was added"
         )
 
 
-def read_rows(address: Address, rows: Sequence[int]) -> Iterator[bytes]:
+def read_rows(paths: StorePaths, rows: Sequence[int]) -> Iterator[bytes]:
     """The bytes of each of these rows, in their order."""
-    with address.rows.open("rb") as stream:
+    with paths.rows.open("rb") as stream:
         for row in rows:
-            stream.seek(row * address.row_bytes)
-            data = stream.read(address.row_bytes)
-            if len(data) != address.row_bytes:
-                raise DoctorError(f"{address.rows}: row {row} is not there in full")
+            stream.seek(row * paths.row_bytes)
+            data = stream.read(paths.row_bytes)
+            if len(data) != paths.row_bytes:
+                raise DoctorError(f"{paths.rows}: row {row} is not there in full")
             yield data
 
 
@@ -173,23 +200,23 @@ def digest(chunks: Iterator[bytes]) -> str:
     return total.hexdigest()
 
 
-def create_database(address: Address, staged: Path) -> None:
+def create_database(paths: StorePaths, staged: Path) -> None:
     """Adopt the database that CpGPT made in a staging folder, as a new one without embeddings.
 
     It appears complete or not at all. Raises InputError where one is there by now, or the journal
     of one stands there: a new database would be "recovered" from it.
     """
-    standing = [address.database, address.database.resolve()]
+    standing = [paths.database, paths.database.resolve()]
     for ending in ("-journal", "-wal"):
-        standing.append(address.database.with_name(address.database.name + ending))
-        standing.append(metadata.beside(address.database, ending))
+        standing.append(paths.database.with_name(paths.database.name + ending))
+        standing.append(metadata.beside(paths.database, ending))
     for path in standing:
         if os.path.lexists(path):
             raise InputError(
                 f"{path}: stands where the new {metadata.FILE} is to be; put the database that it"
                 " belongs to back, or move it away, then start again"
             )
-    temporary = address.database.with_name(address.database.name + ".new")
+    temporary = paths.database.with_name(paths.database.name + ".new")
     temporary.unlink(missing_ok=True)
     source = metadata.connect(staged)
     target = sqlite3.connect(temporary)
@@ -199,13 +226,13 @@ def create_database(address: Address, staged: Path) -> None:
         source.close()
         target.close()
     flush(temporary)
-    temporary.replace(address.database)
-    flush_folder(address.dependencies)
+    temporary.replace(paths.database)
+    flush_folder(paths.dependencies)
 
 
 def commit(
-    address: Address,
-    staged: Address,
+    paths: StorePaths,
+    staged: StorePaths,
     locations: Sequence[str],
     tell: Callable[[str], None] = lambda text: None,
     named: int = 0,
@@ -219,8 +246,8 @@ def commit(
     what it raises ends the wait, with nothing added.
 
     Raises DoctorError where the staging store does not hold exactly these locations, or the store
-    has some of them by now; InputError where the store itself is damaged; OSError where the disk is
-    full or another program keeps the database locked. The store is then as it was.
+    has some of them by now; Unfit or InputError where the store itself is damaged; OSError where
+    the disk is full or another program keeps the database locked. The store is then as it was.
     """
     computed = named_rows(staged)
     if set(computed) != set(locations) or len(computed) != len(locations):
@@ -233,33 +260,33 @@ def commit(
     replaced, waited = 0, False
     while True:
         try:
-            first_row = transact(address, data, locations, named)
+            first_row = transact(paths, data, locations, named)
             break
         except Replaced as error:
             replaced += 1
             if replaced == MOST_REPLACED:
-                raise OSError(errno.EBUSY, str(error), str(address.database)) from error
+                raise OSError(errno.EBUSY, str(error), str(paths.database)) from error
             tell("the database was replaced by another program; adding the part to the new one")
         except sqlite3.Error as error:
             if "locked" not in str(error):
-                raise OSError(errno.EIO, str(error), str(address.database)) from error
+                raise OSError(errno.EIO, str(error), str(paths.database)) from error
             if time.monotonic() > deadline:
-                who = f"{error}{holders(address.database)}, for {LOCKED_SECONDS / 60:.0f} minutes"
-                raise OSError(errno.EBUSY, who, str(address.database)) from error
+                who = f"{error}{holders(paths.database)}, for {LOCKED_SECONDS / 60:.0f} minutes"
+                raise OSError(errno.EBUSY, who, str(paths.database)) from error
             waited = True
-            tell(f"the database is locked by another program{holders(address.database)}; waiting")
+            tell(f"the database is locked by another program{holders(paths.database)}; waiting")
     return Committed(first_row, digest(iter(data)), waited=bool(replaced or waited))
 
 
-def transact(address: Address, data: list[bytes], locations: Sequence[str], named: int = 0) -> int:
+def transact(paths: StorePaths, data: list[bytes], locations: Sequence[str], named: int = 0) -> int:
     """The commit itself, tried once; returns the first row.
 
     Raises Replaced where the database's path led to another file when it was done: the part is then
     in a file that nobody opens any more.
     """
-    opened = identity(address.database)
+    opened = identity(paths.database)
     # Closing rolls back what was not committed.
-    with contextlib.closing(metadata.connect(address.database, write=True)) as connection:
+    with contextlib.closing(metadata.connect(paths.database, write=True)) as connection:
         connection.execute(f"PRAGMA busy_timeout = {STEP_SECONDS * 1000:.0f}")
         connection.execute("PRAGMA synchronous = EXTRA")  # the journal's end reaches the disk, too
         connection.execute(
@@ -267,45 +294,48 @@ def transact(address: Address, data: list[bytes], locations: Sequence[str], name
         )  # macOS: past the drive's cache; else without use
         try:
             connection.execute("BEGIN IMMEDIATE")  # no other writer names rows from here on
-            species = metadata.read_species(connection, address.species, address.database)
-            rows = entry(species, address)
-            check_health(address, rows)
+            species = metadata.read_species(connection, paths.species, paths.database)
+            rows = entry(species, paths)
+            check_fit(paths, rows)
             if len(rows) < named:
-                raise DoctorError(
-                    f"{address.database}: {named - len(rows)} rows that were named are no longer"
-                    " (CPG523): another program saved over the index while this run went on; end"
-                    " that program, then start again"
+                raise Unfit(
+                    f"{paths.database}: {named - len(rows)} rows that were named are no longer:"
+                    " another program saved over the index while this run went on; end that"
+                    " program, then start again"
                 )
             if not rows.keys().isdisjoint(locations):
                 raise DoctorError(
-                    f"{address.database}: another program added rows while we computed; start again"
+                    f"{paths.database}: another program added rows while we computed; start again"
                 )
-            if unnamed := unnamed_rows(address, len(rows)):
-                raise InputError(unnamed)
-            append(address, len(rows), data)
+            if unnamed_rows(paths, len(rows)) is not None:
+                raise Unfit(
+                    f"{paths.rows}: after the {len(rows)} rows that are named, it holds numbers"
+                    " that nobody names; nothing was added"
+                )
+            append(paths, len(rows), data)
             added = {location: len(rows) + at for at, location in enumerate(locations)}
-            species.setdefault(address.dna_llm, {})[address.context_len] = {**rows, **added}
-            write_entry(connection, address, species)
+            species.setdefault(paths.dna_llm, {})[paths.context_len] = {**rows, **added}
+            write_entry(connection, paths, species)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             # SQLite says "readonly database" where the file is no longer at its path.
-            if identity(address.database) != opened:
+            if identity(paths.database) != opened:
                 raise Replaced("another program replaces the database all the time") from error
             raise
-    if identity(address.database) != opened:
+    if identity(paths.database) != opened:
         raise Replaced("another program replaces the database all the time")
     with contextlib.suppress(OSError):  # the part is in; a note that is left explains nothing then
-        address.note.unlink(missing_ok=True)
-        flush_folder(address.folder)
+        paths.note.unlink(missing_ok=True)
+        flush_folder(paths.folder)
     return len(rows)
 
 
-def write_entry(connection: sqlite3.Connection, address: Address, species: dict[Any, Any]) -> None:
+def write_entry(connection: sqlite3.Connection, paths: StorePaths, species: dict[Any, Any]) -> None:
     try:
-        metadata.write_species(connection, address.species, species)
+        metadata.write_species(connection, paths.species, species)
     except metadata.RefusedPickle as error:
         raise InputError(
-            f"{address.database}: the entry of {address.species!r} holds {error}, which is no plain"
+            f"{paths.database}: the entry of {paths.species!r} holds {error}, which is no plain"
             " data; nothing was added"
         ) from error
 
@@ -331,61 +361,50 @@ def holders(path: Path) -> str:
     return f" (open in {'; '.join(found[:3])})" if found else ""
 
 
-def append(address: Address, after: int, rows: list[bytes]) -> None:
+def append(paths: StorePaths, after: int, rows: list[bytes]) -> None:
     """Write rows after the last named one, and bring them onto the disk.
 
     A note of them is there before. Where that fails, the file is left as long as it was; a new one
     is removed, since CpGPT cannot open an empty one.
     """
-    make_folder(address.folder, address.dependencies)
-    remove_own_tail(address, after)
-    size = address.rows.stat().st_size if address.rows.exists() else None
+    make_folder(paths.folder, paths.dependencies)
+    remove_own_tail(paths, after)
+    size = paths.rows.stat().st_size if paths.rows.exists() else None
     try:
-        write_note(address, after, rows)
-        with address.rows.open("xb" if size is None else "r+b") as stream:
-            stream.seek(after * address.row_bytes)
+        write_note(paths, after, rows)
+        with paths.rows.open("xb" if size is None else "r+b") as stream:
+            stream.seek(after * paths.row_bytes)
             stream.writelines(rows)
             stream.flush()
             sync(stream.fileno())
     except OSError:
         with contextlib.suppress(OSError):
             if size is None:
-                address.rows.unlink()
+                paths.rows.unlink()
             else:
-                os.truncate(address.rows, size)
-            address.note.unlink()
+                os.truncate(paths.rows, size)
+            paths.note.unlink()
         raise
     if size is None:
-        flush_folder(address.folder)
+        flush_folder(paths.folder)
 
 
 def block_digest(block: bytes) -> str:
     return hashlib.blake2b(block.ljust(BLOCK, b"\0"), digest_size=8).hexdigest()
 
 
-def write_note(address: Address, first_row: int, rows: list[bytes]) -> None:
+def write_note(paths: StorePaths, first_row: int, rows: list[bytes]) -> None:
     """Bring a note of the rows about to be appended onto the disk."""
     data = b"".join(rows)
     blocks = [block_digest(data[at : at + BLOCK]) for at in range(0, len(data), BLOCK)]
     note = {"schema": NOTE_SCHEMA, "first_row": first_row, "blocks": "".join(blocks)}
-    temporary = address.note.with_name(address.note.name + ".new")
-    temporary.unlink(missing_ok=True)
-    try:
-        with temporary.open("x", encoding="ascii") as stream:
-            json.dump(note, stream)
-            stream.flush()
-            sync(stream.fileno())
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    temporary.replace(address.note)
-    flush_folder(address.folder)
+    write_whole(paths.note, json.dumps(note))
 
 
-def read_note(address: Address, first_row: int) -> list[str]:
+def read_note(paths: StorePaths, first_row: int) -> list[str]:
     """The digests of the blocks that were about to be appended from this row on; empty for none."""
     try:
-        with open_regular(address.note) as stream:
+        with open_regular(paths.note, follow=False) as stream:
             data = json.loads(stream.read(LARGEST_NOTE))
         blocks = data["blocks"]
         if data["schema"] != NOTE_SCHEMA or data["first_row"] != first_row:
@@ -395,27 +414,17 @@ def read_note(address: Address, first_row: int) -> list[str]:
         return []
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """Open a file to read it; never a link, nor anything that could be waited for without end."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "is not a regular file", str(path))
-    return os.fdopen(descriptor, "rb")
-
-
-def foreign_from(address: Address, named: int) -> int | None:
+def foreign_from(paths: StorePaths, named: int) -> int | None:
     """Where in the file, after the last named row, the first bytes are that are not ours to write.
 
     Bytes, from the file's start; None where all is zeros or what our note says. Zeros that CpGPT
     allocated can be gigabytes of a sparse file: its holes are passed over.
     """
-    if not address.rows.exists():
+    if not paths.rows.exists():
         return None
-    start = named * address.row_bytes
+    start = named * paths.row_bytes
     blocks: list[str] | None = None
-    with address.rows.open("rb") as stream:
+    with paths.rows.open("rb") as stream:
         end = os.fstat(stream.fileno()).st_size
         at = start
         while at < end:
@@ -425,7 +434,7 @@ def foreign_from(address: Address, named: int) -> int | None:
             if not chunk:
                 return None
             if chunk.count(0) != len(chunk):
-                blocks = read_note(address, named) if blocks is None else blocks
+                blocks = read_note(paths, named) if blocks is None else blocks
                 for inside in range(0, len(chunk), BLOCK):
                     block = chunk[inside : inside + BLOCK]
                     number = (at + inside - start) // BLOCK
@@ -448,47 +457,37 @@ def next_data(stream: BinaryIO, at: int) -> int:
         return at
 
 
-def unnamed_rows(address: Address, named: int) -> str:
-    """What a file that goes on after the named rows, with what is not ours, looks like.
+def unnamed_rows(paths: StorePaths, named: int) -> Unnamed | None:
+    """What the file holds after the `named` rows that is neither zeros nor ours; None for nothing.
 
-    One line for the user (CPG519, CPG520); empty where nothing is there, zeros, or what is ours.
+    Nearby is the folder where a download of CpGPT's puts published rows with their index.
     """
-    foreign = foreign_from(address, named)
-    if foreign is None:
-        return ""
-    unnamed = address.rows.stat().st_size - named * address.row_bytes
-    whole, rest = divmod(unnamed, address.row_bytes)
-    more = f" and {rest} bytes" if rest else ""
-    human = address.dependencies / "human"
-    hint = (
-        f"give --dependencies-dir {human}, whose index they may belong to"
-        if (human / metadata.FILE).exists()
-        else "if they are published rows, give the folder that their own ensembl_metadata.db is in"
-        " as --dependencies-dir (DIR/human of a download)"
-    )
-    return (
-        f"{address.rows}: after the {named} rows that {metadata.FILE} names, {whole} more{more}"
-        f" hold numbers (from byte {foreign} on) that nobody names: rows without their index, or an"
-        " index that was lost or replaced (CPG519, CPG520), and adding would overwrite them;"
-        f" {hint}; or put the index back; or move them into a file of their own with"
-        " --set-aside-unnamed"
+    first_byte = foreign_from(paths, named)
+    if first_byte is None:
+        return None
+    left = paths.rows.stat().st_size - named * paths.row_bytes
+    human = paths.dependencies / "human"
+    return Unnamed(
+        *divmod(left, paths.row_bytes),
+        first_byte,
+        str(human) if (human / metadata.FILE).exists() else None,
     )
 
 
-def remove_own_tail(address: Address, named: int) -> None:
+def remove_own_tail(paths: StorePaths, named: int) -> None:
     """Cut off what an append of ours that was killed has left; it was looked at before."""
-    if not read_note(address, named) or not address.rows.exists():
+    if not read_note(paths, named) or not paths.rows.exists():
         return
-    if named or address.rows.is_symlink():
-        with address.rows.open("r+b") as stream:
-            stream.truncate(named * address.row_bytes)
+    if named or paths.rows.is_symlink():
+        with paths.rows.open("r+b") as stream:
+            stream.truncate(named * paths.row_bytes)
             sync(stream.fileno())
     else:
-        address.rows.unlink()
-        flush_folder(address.folder)
+        paths.rows.unlink()
+        flush_folder(paths.folder)
 
 
-def set_aside_unnamed(address: Address) -> Path | None:
+def set_aside_unnamed(paths: StorePaths) -> Path | None:
     """Move what stands after the last named row, and is not ours, into a file of its own.
 
     Returns that file, None where there is nothing to move. The rows are on the disk there before
@@ -496,32 +495,26 @@ def set_aside_unnamed(address: Address) -> Path | None:
     """
     with contextlib.ExitStack() as stack:
         named: dict[str, int] = {}
-        if address.database.exists():
-            connection = metadata.connect(address.database, write=True)
+        if paths.database.exists():
+            connection = metadata.connect(paths.database, write=True, wait=WRITE_SECONDS)
             stack.enter_context(contextlib.closing(connection))
             connection.execute("BEGIN IMMEDIATE")
-            species = metadata.read_species(connection, address.species, address.database)
-            named = entry(species, address)
-        check_health(address, named)
-        if foreign_from(address, len(named)) is None:
+            species = metadata.read_species(connection, paths.species, paths.database)
+            named = entry(species, paths)
+        check_fit(paths, named)
+        if foreign_from(paths, len(named)) is None:
             return None
-        number = 1
-        while os.path.lexists(aside := unnamed_name(address, number)):
-            number += 1
+        aside = free_name(paths.rows.with_name(f"{paths.rows.name}.unnamed"), first=1)
         if not named:
-            address.rows.rename(aside)  # a link is moved, and what it leads to is left alone
+            paths.rows.rename(aside)  # a link is moved, and what it leads to is left alone
         else:
-            copy_tail(address.rows, len(named) * address.row_bytes, aside)
-            flush_folder(address.folder)
-            with address.rows.open("r+b") as stream:
-                stream.truncate(len(named) * address.row_bytes)
+            copy_tail(paths.rows, len(named) * paths.row_bytes, aside)
+            flush_folder(paths.folder)
+            with paths.rows.open("r+b") as stream:
+                stream.truncate(len(named) * paths.row_bytes)
                 sync(stream.fileno())
-        flush_folder(address.folder)
+        flush_folder(paths.folder)
         return aside
-
-
-def unnamed_name(address: Address, number: int) -> Path:
-    return address.rows.with_name(f"{address.rows.name}.unnamed-{number}")
 
 
 def copy_tail(source: Path, start: int, target: Path) -> None:
@@ -536,51 +529,3 @@ def copy_tail(source: Path, start: int, target: Path) -> None:
         except OSError:
             target.unlink()
             raise
-
-
-def make_folder(path: Path, within: Path) -> None:
-    """Make a folder and those above it, up to one that must be there; all are on the disk then.
-
-    Raises OSError, such as where `within` was removed: it is not made again.
-    """
-    if path.is_dir():
-        return
-    if path == within:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-    make_folder(path.parent, within)
-    with contextlib.suppress(FileExistsError):
-        path.mkdir()
-    flush_folder(path.parent)
-
-
-def sync(descriptor: int) -> None:
-    """Bring a file onto the disk.
-
-    macOS leaves what fsync writes in the drive's cache; F_FULLFSYNC empties that, where the file
-    system knows it: https://developer.apple.com/library/archive/documentation/System/Conceptual/ManPages_iPhoneOS/man2/fsync.2.html
-    """
-    if sys.platform == "darwin":
-        import fcntl
-
-        try:
-            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-            return
-        except OSError:
-            pass  # a network disk, for one
-    os.fsync(descriptor)
-
-
-def flush(path: Path) -> None:
-    with path.open("r+b") as stream:
-        sync(stream.fileno())
-
-
-def flush_folder(path: Path) -> None:
-    """Bring a folder's entries onto the disk; Windows has no such call, and needs none."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        sync(descriptor)
-    finally:
-        os.close(descriptor)

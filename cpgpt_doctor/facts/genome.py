@@ -12,11 +12,13 @@ class GenomeFacts:
 
     found: "plain" text, "compressed" by gzip, or "missing".
     named: the user chose the file (--genome); else it is the one that CpGPT takes from its folder.
+    dependencies: that folder of CpGPT's.
     packed: the compressed copy beside a missing one.
     sequences: how many it has; names: the first of them.
     """
 
     path: str = ""
+    dependencies: str = ""
     found: Literal["plain", "compressed", "missing"] = "plain"
     named: bool = False
     packed: str | None = None

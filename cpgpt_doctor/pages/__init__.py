@@ -1,13 +1,22 @@
-"""The pages: one Markdown file per rule and language, in the parts of the fix document."""
+"""The pages: one Markdown file per rule and language, in the parts of the fix document.
+
+A page owns the remedies of its findings, how to verify them, and what they cost. A remedy's id
+stands in a comment below its heading. `[[name=default]]` is what a finding fills in with what it
+saw; a page that is read as a document shows the default.
+
+Pages are read line by line, not by a Markdown parser, whose import alone takes as long as a whole
+report; the tests hold what is read here against one.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib import resources
-from itertools import pairwise
 
-from markdown_it import MarkdownIt
-
+from cpgpt_doctor.findings import Advice
 from cpgpt_doctor.words import Language, Words
 
 # The headings of a page in their order, by name of the part. `cause` is the one that each page has.
@@ -28,11 +37,74 @@ PARTS: dict[str, Words] = {
     "checklist": Words("Checklist", "检查清单"),
     "summary": Words("Summary", "总结"),
 }
+ADVICE: dict[Advice, Words] = {
+    "recommended": Words("recommended", "推荐"),
+    "possible": Words("possible", "可行"),
+    "not-recommended": Words("not recommended", "不推荐"),
+}
+# What stands above a remedy's code.
+BEFORE = Words("Before", "修改前")
+AFTER = Words("After", "修改后")
+RUN = Words("Run", "运行")
+
+REMEDY = Words(r"### Remedy \d+: (.+) \((.+)\)", r"### 方案 \d+：(.+)（(.+)）")
+ID = re.compile(r"<!-- ([a-z0-9-]+) -->")
+PLACEHOLDER = re.compile(r"\[\[(\w+)=(.*?)\]\]")
+CHINESE = "\u3000-\u303f\u4e00-\u9fff\uff00-\uffef"
+
+
+@dataclass(frozen=True)
+class PageRemedy:
+    """A way out, as plain text in one language; placeholders are filled in by `filled`.
+
+    why: why it is or is not recommended, "" where the page has no more to say. warning: what can
+    go wrong with it. before, after: Python code. commands: lines for a shell.
+    """
+
+    id: str
+    advice: Advice
+    title: str
+    why: str
+    before: str | None
+    after: str | None
+    commands: tuple[str, ...]
+    gains: tuple[str, ...]
+    drawbacks: tuple[str, ...]
+    warning: str | None
+
+    def filled(self, values: Mapping[str, str]) -> PageRemedy:
+        """With the values in the placeholders of these names, and defaults in the others."""
+
+        def fill(text: str | None) -> str | None:
+            return None if text is None else filled(text, values)
+
+        def each(texts: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(filled(text, values) for text in texts)
+
+        return replace(
+            self,
+            title=filled(self.title, values),
+            why=filled(self.why, values),
+            before=fill(self.before),
+            after=fill(self.after),
+            commands=each(self.commands),
+            gains=each(self.gains),
+            drawbacks=each(self.drawbacks),
+            warning=fill(self.warning),
+        )
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Commands, and what they then show ("" where the page does not say it)."""
+
+    commands: tuple[str, ...]
+    expected: str
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page: `title` without its code, `text` as it is in the file, `parts` by name."""
+    """A page as a document: `title` without its code, `text` and `parts` by name, as Markdown."""
 
     code: str
     title: str
@@ -40,28 +112,216 @@ class Page:
     parts: dict[str, str]
 
 
+@cache
 def codes() -> tuple[str, ...]:
     """The codes that have a page, in order."""
     files = resources.files(__name__).joinpath("en").iterdir()
     return tuple(sorted(file.name.removesuffix(".md") for file in files))
 
 
+@cache
 def read(code: str, language: Language) -> Page:
     """The page of a rule; FileNotFoundError where it has none."""
+    text = filled(re.sub(rf"(?m)^{ID.pattern}\n", "", source(code, language)), {})
+    return Page(code, heading(text), text, parts(text, language))
+
+
+@cache
+def remedies(code: str, language: Language) -> dict[str, PageRemedy]:
+    """The remedies of a page by their ids, in its order, with their placeholders."""
+    text = raw_parts(code, language).get("remedies", "")
+    sections: list[list[str]] = []
+    for line, in_code in lines_of(text):
+        if not in_code and line.startswith("### "):
+            sections.append([])
+        if sections:
+            sections[-1].append(line)
+    read = [remedy(section, code, language) for section in sections]
+    return {each.id: each for each in read if each.id}
+
+
+def verification(code: str, language: Language) -> Verification:
+    """How a page says that a remedy is verified, with its placeholders."""
+    content = list(blocks(raw_parts(code, language).get("verify", "")))
+    texts = [text for kind, text in content if kind == "paragraph"]
+    commands = [text for kind, text in content if kind == "bash"]
+    return Verification(
+        tuple(line for text in commands for line in text.splitlines()),
+        plain(texts[0]) if texts else "",
+    )
+
+
+def cost(code: str, language: Language) -> str | None:
+    """The first paragraph of what a page says of the cost, with its placeholders."""
+    content = blocks(raw_parts(code, language).get("cost", ""))
+    return next((plain(text) for kind, text in content if kind == "paragraph"), None)
+
+
+def title(code: str) -> Words:
+    """The title of a page, as plain text."""
+    return Words(*(plain(read(code, language).title) for language in ("en", "zh")))
+
+
+def causes(code: str) -> tuple[Words, ...]:
+    """The numbered causes of a page, as plain text."""
+    english, chinese = (
+        [
+            plain(text)
+            for kind, text in blocks(read(code, language).parts["cause"])
+            if kind == "step"
+        ]
+        for language in ("en", "zh")
+    )
+    return tuple(Words(*both) for both in zip(english, chinese, strict=True))
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """The text with values in its placeholders, or their defaults."""
+    return PLACEHOLDER.sub(lambda match: values.get(match[1], match[2]), text)
+
+
+def placeholders(text: str) -> dict[str, str]:
+    """The placeholders of a text with their defaults."""
+    return dict(PLACEHOLDER.findall(text))
+
+
+@cache
+def source(code: str, language: Language) -> str:
+    """A page as it is in its file; FileNotFoundError where there is none."""
     file = resources.files(__name__).joinpath(language).joinpath(f"{code}.md")
-    text = file.read_text(encoding="utf-8")
-    lines = text.splitlines()
+    return file.read_text(encoding="utf-8")
+
+
+@cache
+def raw_parts(code: str, language: Language) -> dict[str, str]:
+    return parts(source(code, language), language)
+
+
+def heading(text: str) -> str:
+    return text.partition("\n")[0].partition(" · ")[2]
+
+
+def parts(text: str, language: Language) -> dict[str, str]:
+    """The parts of a page by name; a part ends where the next one begins."""
     names = {words.say(language): name for name, words in PARTS.items()}
-    tokens = MarkdownIt().parse(text)
-    headings = []
-    for token, inline in pairwise(tokens):
-        if token.type == "heading_open" and token.map is not None:
-            headings.append((inline.content, token.map))
-    title = headings[0][0].partition(" · ")[2]
-    known = [(names[heading], at) for heading, at in headings if heading in names]
-    ends = [at[0] for _, at in known[1:]] + [len(lines)]
-    parts = {
-        name: "\n".join(lines[at[1] : end]).strip()
-        for (name, at), end in zip(known, ends, strict=True)
-    }
-    return Page(code, title, text, parts)
+    found: dict[str, list[str]] = {}
+    name = None
+    for line, in_code in lines_of(text):
+        marks, _, said = line.partition(" ")
+        if not in_code and marks in ("##", "###") and said in names:
+            name = names[said]
+            found[name] = []
+        elif name is not None:
+            found[name].append(line)
+    return {name: "\n".join(lines).strip() for name, lines in found.items()}
+
+
+def lines_of(text: str) -> Iterator[tuple[str, bool]]:
+    """The lines of a text, and whether each belongs to a block of code."""
+    fence = ""
+    for line in text.splitlines():
+        if fence:
+            yield line, True
+            if line == fence:
+                fence = ""
+        else:
+            fence = "".join(re.findall("^`{3,}", line))
+            yield line, bool(fence)
+
+
+def blocks(text: str) -> Iterator[tuple[str, str]]:
+    """What a part consists of: ("paragraph", text), ("item" or "step", text of a list's item),
+    ("table", text), ("comment", id), or (language of a block of code, code)."""
+    kind, gathered = "", list[str]()
+    code = False
+    for line, in_code in lines_of(text):
+        if in_code:
+            if not code and kind:
+                yield kind, "\n".join(gathered)
+            if not code:
+                code, kind, gathered = True, (line.strip("`").split() or ["text"])[0], []
+            elif re.fullmatch("`{3,}", line):
+                yield kind, "\n".join(gathered)
+                code, kind, gathered = False, "", []
+            else:
+                gathered.append(line)
+            continue
+        begins = kind_of(line)
+        goes_on = begins == kind if kind == "table" else begins == "paragraph"
+        if kind and not goes_on:
+            yield kind, "\n".join(gathered)
+            kind, gathered = "", []
+        if begins:
+            kind = kind or begins
+            gathered.append(re.sub(r"^(- |\d+\. |<!-- | +)| -->$", "", line))
+    if kind:
+        yield kind, "\n".join(gathered)
+
+
+def kind_of(line: str) -> str:
+    """What a line begins, "" for an empty one; what begins nothing else is a paragraph's."""
+    for kind, pattern in (
+        ("", r"\s*$"),
+        ("comment", "<!--"),
+        ("heading", "#"),
+        ("item", "- "),
+        ("step", r"\d+\. "),
+        ("table", r"\|"),
+    ):
+        if re.match(pattern, line):
+            return kind
+    return "paragraph"
+
+
+def remedy(section: list[str], code: str, language: Language) -> PageRemedy:
+    """A remedy from its lines; ValueError where it has not the form of one."""
+    head = re.fullmatch(REMEDY.say(language), section[0])
+    advices = {words.say(language): advice for advice, words in ADVICE.items()}
+    if head is None or head[2] not in advices:
+        raise ValueError(f"pages/{language}/{code}.md: no remedy's heading: {section[0]}")
+    labels = {f"{BEFORE.say(language)} ❌": "before", f"{AFTER.say(language)} ✅": "after"}
+    label = ""
+    name = ""
+    python: dict[str, str] = {}
+    commands: list[str] = []
+    why: list[str] = []
+    points: dict[str, list[str]] = {"✅": [], "⚠️": [], "❌": []}
+    for kind, text in blocks("\n".join(section[1:])):
+        if kind == "comment":
+            name = text
+        elif kind == "python":
+            python[label] = text
+        elif kind == "bash":
+            commands += text.splitlines()
+        elif kind == "item":
+            mark, _, said = text.partition(" ")
+            points[mark].append(plain(said))
+        elif kind == "paragraph" and text in labels:
+            label = labels[text]
+        elif kind == "paragraph" and text != RUN.say(language):
+            why.append(plain(text))
+    between = "" if language == "zh" else " "
+    return PageRemedy(
+        name,
+        advices[head[2]],
+        plain(head[1]),
+        between.join(why),
+        python.get("before"),
+        python.get("after"),
+        tuple(commands),
+        tuple(points["✅"]),
+        tuple(points["⚠️"]),
+        between.join(points["❌"]) or None,
+    )
+
+
+def plain(text: str) -> str:
+    """Markdown of one paragraph as plain text on one line, without the marks of code and links.
+
+    A line's end is a space, but not between two Chinese letters.
+    """
+    text = re.sub(rf"(?<=[{CHINESE}])\n(?=[{CHINESE}])", "", text)
+    text = " ".join(text.split())
+    text = re.sub(r"(?<!\[)\[([^\[\]]+)\]\([^()\s]+\)", r"\1", text)
+    text = re.sub(r"\*\*(.+?)\*\*", r"\1", text)
+    return re.sub(r"\\([\\`*_\[\]<|~&$#])", r"\1", text.replace("`", ""))

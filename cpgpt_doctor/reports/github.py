@@ -6,32 +6,23 @@ import os
 import re
 from pathlib import Path
 
-from cpgpt_doctor.findings import Finding, Severity
-from cpgpt_doctor.reports.labels import COLON, SEVERITY, judged_call, next_step, patient
+from cpgpt_doctor.findings import Severity
+from cpgpt_doctor.reports.labels import Labels
 from cpgpt_doctor.reports.places import below, is_name
-from cpgpt_doctor.reports.plain import advised, body, explain
-from cpgpt_doctor.reports.report import Report
+from cpgpt_doctor.reports.plain import body, explain
 from cpgpt_doctor.reports.stream import visible
-from cpgpt_doctor.words import Language, Words
+from cpgpt_doctor.reports.view import Finding, View
 
 COMMANDS = {Severity.error: "error", Severity.warning: "warning", Severity.note: "notice"}
-COLUMNS = (
-    Words("Severity", "级别"),
-    Words("Code", "编号"),
-    Words("Finding", "问题"),
-    Words("Place", "位置"),
-    Words("First remedy", "首选方案"),
-)
-MORE = Words("More on each: ", "逐项了解：")
-NOT_CHECKED = Words("Could not be checked", "未能检查")
+COLUMNS = ("severity", "code", "finding", "where", "first remedy")
 
 
-def render(report: Report, language: Language) -> str:
+def render(view: View) -> str:
     """A command a line; nothing where nothing was found."""
-    return "".join(f"{command(finding, language)}\n" for finding in report.findings)
+    return "".join(f"{command(finding, view.labels)}\n" for finding in view.findings)
 
 
-def command(finding: Finding, language: Language) -> str:
+def command(finding: Finding, labels: Labels) -> str:
     where = finding.location
     properties: dict[str, str] = {}
     if where is not None and not is_name(where.path):
@@ -40,9 +31,9 @@ def command(finding: Finding, language: Language) -> str:
             properties["line"] = str(where.line)
             if where.column is not None:
                 properties["col"] = str(where.column)
-    properties["title"] = f"{finding.code} {finding.title.say(language)}"
+    properties["title"] = f"{finding.code} {finding.title}"
     said = ",".join(f"{name}={escaped_property(value)}" for name, value in properties.items())
-    return f"::{COMMANDS[finding.severity]} {said}::{escaped(body(finding, language))}"
+    return f"::{COMMANDS[finding.severity]} {said}::{escaped(body(finding, labels))}"
 
 
 def in_repository(path: str) -> str:
@@ -62,42 +53,41 @@ def escaped_property(text: str) -> str:
     return escaped(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def summary(report: Report, language: Language) -> str:
+def summary(view: View) -> str:
     """Markdown for the file that GITHUB_STEP_SUMMARY names."""
+    labels = view.labels
     lines = [
         "## cpgpt-doctor",
         "",
-        cell(patient(report)),
+        cell(view.patient),
         "",
-        cell(judged_call(report, language)),
+        cell(view.judged_call),
         "",
-        f"**{cell(next_step(report, language))}**",
+        f"**{cell(view.next_step)}**",
         "",
     ]
-    if report.findings:
-        lines.append(row([column.say(language) for column in COLUMNS]))
+    if view.findings:
+        lines.append(row([labels[column] for column in COLUMNS]))
         lines.append("|---" * len(COLUMNS) + "|")
-        lines += [row(cells(finding, language)) for finding in report.findings]
-        codes = dict.fromkeys(finding.code for finding in report.findings)
-        separator = Words(", ", "、").say(language)
-        commands = separator.join(f"`{explain(code)}`" for code in codes)
-        lines += ["", MORE.say(language) + commands, ""]
-    unknown = [each for each in report.judged if each.check.status == "unknown"]
-    if unknown:
-        lines += [NOT_CHECKED.say(language) + COLON.say(language).rstrip(), ""]
-        lines += [f"- {each.code} {cell(each.check.summary.say(language))}" for each in unknown]
+        lines += [row(cells(finding)) for finding in view.findings]
+        codes = dict.fromkeys(finding.code for finding in view.findings)
+        commands = labels["comma"].join(f"`{explain(code)}`" for code in codes)
+        lines += ["", labels.begin("more on each") + commands, ""]
+    if view.unknown:
+        not_checked = labels["not checked"]
+        lines += [not_checked[0].upper() + not_checked[1:] + labels["colon"].rstrip(), ""]
+        lines += [f"- {each.code} {cell(each.summary)}" for each in view.unknown]
         lines.append("")
     return "\n".join(lines) + "\n"
 
 
-def cells(finding: Finding, language: Language) -> list[str]:
-    remedies = finding.remedies
+def cells(finding: Finding) -> list[str]:
     return [
-        SEVERITY[finding.severity].say(language),
+        finding.kind,
         finding.code,
-        cell(finding.title.say(language)),
+        cell(finding.title),
         cell(finding.location.where) if finding.location else "",
-        cell(advised(remedies[0], language)) if remedies else "",
+        cell(finding.remedies[0].advised) if finding.remedies else "",
     ]
 
 

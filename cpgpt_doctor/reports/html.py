@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
 from itertools import pairwise
@@ -18,20 +18,16 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
-from cpgpt_doctor.findings import Finding, Severity
+from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.reports import markdown
-from cpgpt_doctor.reports.report import Report
-from cpgpt_doctor.words import Language, Words
+from cpgpt_doctor.reports.labels import Labels
+from cpgpt_doctor.reports.view import Finding, View
+from cpgpt_doctor.words import Language
 
 LANGUAGES: tuple[tuple[Language, str, str], ...] = (
     ("en", "English", "en"),
     ("zh", "中文", "zh-CN"),
 )
-CONTENTS = Words("Contents", "目录")
-COPY = Words("Copy", "复制")
-COPIED = Words("Copied", "已复制")
-SELECTED = Words("Selected", "已选中")
-
 # Where a page may not write to the clipboard (no HTTPS, or refused), the text is selected.
 SCRIPT = """\
 for (const button of document.querySelectorAll(".block button")) {
@@ -53,8 +49,9 @@ addEventListener("beforeprint", () => {
 """
 
 
-def render(report: Report, language: Language, *, date: str | None = None) -> str:
-    """The page; it starts in `language`, and a switch shows the other one."""
+def render(views: Mapping[Language, View], language: Language, *, date: str | None = None) -> str:
+    """The page of a report in all its languages; it starts in `language`, and a switch shows the
+    other one."""
     style = resources.files(__package__).joinpath("html.css").read_text(encoding="utf-8")
     policy = (
         f"default-src 'none'; style-src {digest(style)}; script-src {digest(SCRIPT)};"
@@ -65,7 +62,7 @@ def render(report: Report, language: Language, *, date: str | None = None) -> st
         f' id="language-{code}"{" checked" if code == language else ""}>{name}</label>'
         for code, name, tag in LANGUAGES
     )
-    articles = "\n".join(article(report, code, tag, date) for code, _, tag in LANGUAGES)
+    articles = "\n".join(article(views[code], tag, date) for code, _, tag in LANGUAGES)
     start = next(tag for code, _, tag in LANGUAGES if code == language)
     return f"""\
 <!DOCTYPE html>
@@ -74,7 +71,7 @@ def render(report: Report, language: Language, *, date: str | None = None) -> st
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(markdown.title(report, language))}</title>
+<title>{escape(markdown.title(views[language]))}</title>
 <style>{style}</style>
 </head>
 <body>
@@ -94,31 +91,33 @@ def digest(content: str) -> str:
     return f"'sha256-{base64.b64encode(sha).decode()}'"
 
 
-def article(report: Report, language: Language, tag: str, date: str | None) -> str:
+def article(view: View, tag: str, date: str | None) -> str:
+    labels = view.labels
+    language = labels.language
     shown: dict[object, str] = {}
     findings = [
-        section(finding, f"{language}-finding-{number}", language, shown)
-        for number, finding in enumerate(report.findings, 1)
+        section(finding, f"{language}-finding-{number}", labels, shown)
+        for number, finding in enumerate(view.findings, 1)
     ]
-    parts = [("checklist", markdown.checklist(report, language))]
-    if report.findings:
-        parts.append(("summary", markdown.summary(report, language)))
+    parts = [("checklist", markdown.checklist(view))]
+    if view.findings:
+        parts.append(("summary", markdown.summary(view)))
     ends = [
         f'<section id="{language}-{part}">'
-        f"<h2>{markdown.part_heading(part, language)}</h2>\n{html(content, language)}</section>"
+        f"<h2>{markdown.part_heading(part, labels)}</h2>\n{html(content, labels)}</section>"
         for part, content in parts
     ]
     links = [
-        (f"{language}-finding-{number}", html(markdown.heading(finding, language), language, True))
-        for number, finding in enumerate(report.findings, 1)
-    ] + [(f"{language}-{part}", markdown.part_heading(part, language)) for part, _ in parts]
+        (f"{language}-finding-{number}", html(markdown.heading(finding), labels, True))
+        for number, finding in enumerate(view.findings, 1)
+    ] + [(f"{language}-{part}", markdown.part_heading(part, labels)) for part, _ in parts]
     contents = "".join(f'<li><a href="#{target}">{said}</a></li>' for target, said in links)
     return "\n".join(
         (
             f'<article lang="{tag}">',
-            f"<h1>{escape(markdown.title(report, language))}</h1>",
-            html(markdown.head(report, language, date), language),
-            f'<nav aria-label="{CONTENTS.say(language)}"><ul>{contents}</ul></nav>',
+            f"<h1>{escape(markdown.title(view))}</h1>",
+            html(markdown.head(view, date), labels),
+            f'<nav aria-label="{labels["contents"]}"><ul>{contents}</ul></nav>',
             *findings,
             *ends,
             "</article>",
@@ -126,22 +125,22 @@ def article(report: Report, language: Language, tag: str, date: str | None) -> s
     )
 
 
-def section(finding: Finding, name: str, language: Language, shown: dict[object, str]) -> str:
+def section(finding: Finding, name: str, labels: Labels, shown: dict[object, str]) -> str:
     """A finding, which folds; errors are open."""
-    heading = html(markdown.heading(finding, language), language, inline=True)
+    heading = html(markdown.heading(finding), labels, inline=True)
     return (
         f'<details id="{name}" class="{finding.severity.name}"'
         f"{' open' if finding.severity is Severity.error else ''}>"
         f"<summary><h2>{heading}</h2></summary>\n"
-        f"{html(markdown.body(finding, language, shown), language)}</details>"
+        f"{html(markdown.body(finding, labels, shown), labels)}</details>"
     )
 
 
-def html(content: str, language: Language, inline: bool = False) -> str:
+def html(content: str, labels: Labels, inline: bool = False) -> str:
     """Markdown as HTML: code with a button, tables that say their headings at each cell, tasks."""
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     parser.add_render_rule("fence", block)
-    env = {"language": language}
+    env = {"labels": labels}
     if inline:
         return str(parser.renderInline(content, env))
     tokens = parser.parse(content, env)
@@ -154,12 +153,11 @@ def block(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: dict[str, Any]
 ) -> str:
     """A code block, which scrolls by keyboard too."""
-    language: Language = env["language"]
+    labels: Labels = env["labels"]
     token = tokens[index]
-    copied, selected = COPIED.say(language), SELECTED.say(language)
     return (
-        f'<div class="block"><button type="button" hidden data-copied="{copied}"'
-        f' data-selected="{selected}" aria-live="polite">{COPY.say(language)}</button>'
+        f'<div class="block"><button type="button" hidden data-copied="{labels["copied"]}"'
+        f' data-selected="{labels["selected"]}" aria-live="polite">{labels["copy"]}</button>'
         f'<pre tabindex="0"><code translate="no">{escape(token.content.rstrip())}</code></pre>'
         "</div>\n"
     )

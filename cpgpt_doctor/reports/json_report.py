@@ -5,38 +5,36 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from cpgpt_doctor import culprits
-from cpgpt_doctor.facts import Culprit
-from cpgpt_doctor.findings import Finding, Remedy
-from cpgpt_doctor.reports.fingerprint import fingerprint
 from cpgpt_doctor.reports.plain import explain
 from cpgpt_doctor.reports.report import Report
 from cpgpt_doctor.reports.stream import json_text
-from cpgpt_doctor.words import Language, Words
+from cpgpt_doctor.reports.view import Culprit, Finding, Remedy, View
 
 SCHEMA = "cpgpt-doctor/check/v1"
 
 
-def render(report: Report, language: Language) -> str:
-    return json_text(as_data(report, language))
+def render(view: View) -> str:
+    return json_text(as_data(view))
 
 
-def as_data(report: Report, language: Language) -> dict[str, Any]:
+def as_data(view: View) -> dict[str, Any]:
+    report = view.report
     return {
         "schema": SCHEMA,
-        "language": language,
+        "language": view.labels.language,
         "doctor": {"version": report.facts.doctor_version},
         "patient": patient(report),
         "intent": dataclasses.asdict(report.call),
         "checks": [
             {
                 "code": each.code,
-                "status": each.check.status,
-                "summary": each.check.summary.say(language),
+                "name": each.name,
+                "status": each.status,
+                "summary": each.summary,
             }
-            for each in report.judged
+            for each in view.checks
         ],
-        "findings": [finding(each, language) for each in report.findings],
+        "findings": [finding(each) for each in view.findings],
         "accepted": report.accepted,
         "exit_code": report.exit_code,
     }
@@ -60,48 +58,45 @@ def patient(report: Report) -> dict[str, Any]:
     }
 
 
-def finding(value: Finding, language: Language) -> dict[str, Any]:
-    evidence = value.evidence
+def finding(value: Finding) -> dict[str, Any]:
     return {
         "code": value.code,
+        "name": value.name,
         "severity": value.severity.name,
-        "title": value.title.say(language),
-        "causes": [cause.say(language) for cause in value.causes],
+        "title": value.title,
+        "causes": list(value.causes),
         "evidence": {
-            "error": evidence.error,
-            "culprits": [culprit(each, language) for each in evidence.culprits],
+            "error": value.error,
+            "culprits": [culprit(each) for each in value.culprits],
             # Names are keys for programs, the same in every language.
-            "seen": {name.en: seen.say(language) for name, seen in evidence.seen},
+            "seen": {each.key: each.value for each in value.seen},
         },
         "location": dataclasses.asdict(value.location) if value.location else None,
-        "remedies": [remedy(rank, each, language) for rank, each in enumerate(value.remedies, 1)],
+        "remedies": [remedy(rank, each) for rank, each in enumerate(value.remedies, 1)],
         "verify": list(value.verify),
-        "expected": said(value.expected, language),
-        "cost": said(value.cost, language),
+        "expected": value.expected,
+        "cost": value.cost,
         "treated": value.treated,
         "page": explain(value.code),
-        "fingerprint": fingerprint(value),
+        "fingerprint": value.fingerprint,
     }
 
 
-def culprit(value: Culprit, language: Language) -> dict[str, Any]:
-    return {**dataclasses.asdict(value), "about": culprits.about(value.about).say(language)}
+def culprit(value: Culprit) -> dict[str, Any]:
+    return dataclasses.asdict(value)
 
 
-def remedy(rank: int, value: Remedy, language: Language) -> dict[str, Any]:
+def remedy(rank: int, value: Remedy) -> dict[str, Any]:
     return {
         "rank": rank,
+        "id": value.id,
         "advice": value.advice,
-        "title": value.title.say(language),
+        "title": value.title,
         "before": value.before,
         "after": value.after,
         "commands": list(value.commands),
-        "why": value.why.say(language),
-        "gains": [gain.say(language) for gain in value.gains],
-        "drawbacks": [drawback.say(language) for drawback in value.drawbacks],
-        "warning": said(value.warning, language),
+        "why": value.why,
+        "gains": list(value.gains),
+        "drawbacks": list(value.drawbacks),
+        "warning": value.warning,
     }
-
-
-def said(words: Words | None, language: Language) -> str | None:
-    return words.say(language) if words else None

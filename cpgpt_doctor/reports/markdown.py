@@ -5,22 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cpgpt_doctor import culprits, pages
-from cpgpt_doctor.findings import Finding, Location, Remedy, Severity
-from cpgpt_doctor.reports.labels import (
-    ADVICE,
-    COLON,
-    SEVERITY,
-    TREATED,
-    bracketed,
-    counted,
-    judged_call,
-    next_step,
-    patient,
-)
-from cpgpt_doctor.reports.report import Report
+from cpgpt_doctor.findings import Location, Severity
+from cpgpt_doctor.reports.labels import Labels
 from cpgpt_doctor.reports.stream import visible
-from cpgpt_doctor.words import Language, Words, same
+from cpgpt_doctor.reports.view import Finding, Remedy, View
 
 MARKS = {Severity.error: "❌", Severity.warning: "⚠️", Severity.note: "ℹ️"}
 # The signs of the fix document's headings, by part.
@@ -37,153 +25,107 @@ SIGNS = {
     "checklist": "📋",
     "summary": "🎉",
 }
-TITLE = Words("CpGPT environment", "CpGPT 环境检查")
-NOTHING = Words("nothing found", "没有发现问题")
-DATE = Words("Date", "日期")
-PATIENT = Words("Environment", "环境")
-PYTHON = Words("Interpreter", "解释器")
-JUDGED = Words("Judged call", "判断对象")
-RESULT = Words("Result", "结论")
-CULPRITS = Words("Culprits", "问题对象")
-SEEN = Words("Seen", "观察到")
-WHERE = Words("Where", "位置")
-WHAT = Words("What it is", "是什么")
-ERROR = Words("Error", "错误")
-REMEDY = Words("Remedy", "方案")
-BEFORE = Words("Before ❌", "修改前 ❌")
-AFTER = Words("After ✅", "修改后 ✅")
-RUN = Words("Run", "运行")
-EXPECTED = Words("Expected", "预期")
-NOT_CHECKED = Words("could not be checked", "未能检查")
-SUMMARY = (
-    Words("Problem", "问题"),
-    Words("Cause", "原因"),
-    Words("Remedy", "解决"),
-    Words("Effect", "影响"),
-    Words("Status", "状态"),
-)
-EFFECT = {
-    Severity.error: Words(
-        "the call would crash or store wrong rows", "调用会崩溃，或者写入错误的行"
-    ),
-    Severity.warning: Words(
-        "it works, and not as asked or not within what CpGPT asks for",
-        "可以运行，但与要求不符，或超出 CpGPT 声明的范围",
-    ),
-    Severity.note: Words("none on this call", "不影响这次调用"),
-}
-TO_DO = Words("to do", "待处理")
-YOUR_CHOICE = Words("your choice", "由你决定")
-FOR_INFORMATION = Words("nothing to do", "无需处理")
+SUMMARY = ("problem", "cause", "remedy", "effect", "status")
 
 
-def render(report: Report, language: Language, *, date: str | None = None) -> str:
+def render(view: View, *, date: str | None = None) -> str:
     """The document; `date` is the day of the examination, as it is to be shown."""
-    blocks = [f"# {title(report, language)}", head(report, language, date)]
+    labels = view.labels
+    blocks = [f"# {title(view)}", head(view, date)]
     shown: dict[object, str] = {}
-    for finding in report.findings:
-        blocks += [f"## {heading(finding, language)}", body(finding, language, shown)]
-    blocks += [f"## {part_heading('checklist', language)}", checklist(report, language)]
-    if report.findings:
-        blocks += [f"## {part_heading('summary', language)}", summary(report, language)]
+    for finding in view.findings:
+        blocks += [f"## {heading(finding)}", body(finding, labels, shown)]
+    blocks += [f"## {part_heading('checklist', labels)}", checklist(view)]
+    if view.findings:
+        blocks += [f"## {part_heading('summary', labels)}", summary(view)]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def title(report: Report, language: Language) -> str:
-    gravest = report.findings[0].severity if report.findings else None
-    mark = MARKS[gravest] if gravest else "✅"
-    said = counted(report, language) or NOTHING.say(language)
-    return f"{mark} {TITLE.say(language)}{COLON.say(language)}{said}"
+def title(view: View) -> str:
+    mark = MARKS[view.findings[0].severity] if view.findings else "✅"
+    said = view.counted or view.labels["nothing found"]
+    return f"{mark} {view.labels.begin('title')}{said}"
 
 
-def head(report: Report, language: Language, date: str | None) -> str:
+def head(view: View, date: str | None) -> str:
     """What was examined, and what follows, a line each."""
-    facts = report.facts
+    facts, labels = view.report.facts, view.labels
     rows = (
-        (DATE, text(date) if date else None),
-        (PATIENT, text(patient(report))),
-        (PYTHON, code(facts.python.executable) if facts.python else None),
-        (JUDGED, text(judged_call(report, language))),
-        (same("cpgpt-doctor"), text(facts.doctor_version)),
-        (RESULT, text(next_step(report, language))),
+        ("date", text(date) if date else None),
+        ("patient", text(view.patient)),
+        ("python", code(facts.python.executable) if facts.python else None),
+        ("judged", text(view.judged_call)),
+        ("doctor", text(facts.doctor_version)),
+        ("result", text(view.next_step)),
     )
     return "\n".join(
-        f"- **{label.say(language)}**{COLON.say(language)}{value}" for label, value in rows if value
+        f"- **{labels[label]}**{labels['colon']}{value}" for label, value in rows if value
     )
 
 
-def heading(finding: Finding, language: Language) -> str:
+def heading(finding: Finding) -> str:
     """A finding's heading, without its level."""
-    kind = SEVERITY[finding.severity].say(language)
-    return f"{MARKS[finding.severity]} {kind} {finding.code} · {text(finding.title.say(language))}"
+    return f"{MARKS[finding.severity]} {finding.kind} {finding.code} · {text(finding.title)}"
 
 
-def part_heading(part: str, language: Language) -> str:
-    return f"{SIGNS[part]} {pages.PARTS[part].say(language)}"
+def part_heading(part: str, labels: Labels) -> str:
+    return f"{SIGNS[part]} {labels[part]}"
 
 
-def body(finding: Finding, language: Language, shown: dict[object, str]) -> str:
+def body(finding: Finding, labels: Labels, shown: dict[object, str]) -> str:
     """The parts of a finding; what an earlier one said is named, not repeated.
 
     shown: what the document has so far, with the code of its finding; it is added to.
     """
-    page = pages.read(finding.code, language).parts
     parts = {
-        "analysis": list(analysis(finding, language, page.get("details"))),
-        "remedies": list(remedies(finding, language, shown)),
-        "files": from_page(page, "files", finding.code, language, shown),
-        "verify": list(verification(finding, language)),
-        "cost": cost(finding, language, shown),
+        "analysis": list(analysis(finding, labels)),
+        "remedies": list(remedies(finding, labels, shown)),
+        "files": from_page(finding, "files", labels, shown),
+        "verify": list(verification(finding, labels)),
+        "cost": cost(finding, labels, shown),
         **{
-            part: from_page(page, part, finding.code, language, shown)
+            part: from_page(finding, part, labels, shown)
             for part in ("related", "background", "practice", "links")
         },
     }
     blocks = []
     if finding.treated:
-        blocks.append(f"✅ {TREATED.say(language)}")
+        blocks.append(f"✅ {labels['treated']}")
     for part, content in parts.items():
         if content:
-            blocks += [f"### {part_heading(part, language)}", *content]
+            blocks += [f"### {part_heading(part, labels)}", *content]
     return "\n\n".join(blocks)
 
 
-def analysis(finding: Finding, language: Language, details: str | None) -> Iterator[str]:
-    evidence = finding.evidence
-    if evidence.error:
-        yield f"#### {pages.PARTS['error'].say(language)}"
-        yield fenced(evidence.error, "text")
+def analysis(finding: Finding, labels: Labels) -> Iterator[str]:
+    if finding.error:
+        yield f"#### {labels['error']}"
+        yield fenced(finding.error, "text")
     if finding.location:
-        yield f"#### {pages.PARTS['place'].say(language)}"
+        yield f"#### {labels['place']}"
         yield from place(finding.location)
     if finding.causes:
-        yield f"#### {pages.PARTS['cause'].say(language)}"
+        yield f"#### {labels['cause']}"
         yield "\n".join(
-            f"{number}. {text(cause.say(language))}"
-            for number, cause in enumerate(finding.causes, 1)
+            f"{number}. {text(cause)}" for number, cause in enumerate(finding.causes, 1)
         )
-    if evidence.culprits:
-        yield f"#### {CULPRITS.say(language)}"
+    if finding.culprits:
+        yield f"#### {labels['culprits']}"
         yield table(
-            [words.say(language) for words in (WHERE, WHAT, ERROR)],
+            [labels[name] for name in ("where", "what", "error")],
             [
-                [
-                    in_cell(code(culprit.path)),
-                    text(culprits.about(culprit.about).say(language)),
-                    in_cell(code(culprit.error)),
-                ]
-                for culprit in evidence.culprits
+                [in_cell(code(each.path)), text(each.about), in_cell(code(each.error))]
+                for each in finding.culprits
             ],
         )
-    if evidence.seen:
-        yield f"#### {SEEN.say(language)}"
+    if finding.seen:
+        yield f"#### {labels['seen']}"
         yield "\n".join(
-            f"- {text(name.say(language))}{COLON.say(language)}{text(value.say(language))}"
-            for name, value in evidence.seen
+            f"- {text(each.label)}{labels['colon']}{text(each.value)}" for each in finding.seen
         )
-    if details:
-        yield f"#### {pages.PARTS['details'].say(language)}"
-        yield details
+    if finding.page.get("details"):
+        yield f"#### {labels['details']}"
+        yield finding.page["details"]
 
 
 def place(where: Location) -> Iterator[str]:
@@ -192,123 +134,110 @@ def place(where: Location) -> Iterator[str]:
         yield fenced(f"{' '.join(where.call.split())}  # ❌", "python")
 
 
-def remedies(finding: Finding, language: Language, shown: dict[object, str]) -> Iterator[str]:
+def remedies(finding: Finding, labels: Labels, shown: dict[object, str]) -> Iterator[str]:
     for number, remedy in enumerate(finding.remedies, 1):
-        yield (
-            f"#### {REMEDY.say(language)} {number}{COLON.say(language)}"
-            f"{text(remedy.title.say(language))}"
-            f"{bracketed(ADVICE[remedy.advice], language)}"
-        )
-        said = Words(
-            f"As remedy {number} of {finding.code}.", f"同 {finding.code} 的方案 {number}。"
-        ).say(language)
-        earlier = shown.get(remedy)
-        if earlier:
-            yield earlier
+        yield f"#### {labels['remedy']} {number}{labels['colon']}{text(remedy.advised)}"
+        if remedy in shown:
+            yield shown[remedy]
         else:
-            shown[remedy] = said
-            yield from remedy_parts(remedy, language)
+            said = labels.fill("as remedy", number=number, code=finding.code)
+            shown[remedy] = said + labels["stop"]
+            yield from remedy_parts(remedy, labels)
 
 
-def remedy_parts(remedy: Remedy, language: Language) -> Iterator[str]:
+def remedy_parts(remedy: Remedy, labels: Labels) -> Iterator[str]:
     if remedy.before:
-        yield BEFORE.say(language)
+        yield f"{labels['before']} ❌"
         yield fenced(remedy.before, "python")
     if remedy.after:
-        yield AFTER.say(language)
+        yield f"{labels['after']} ✅"
         yield fenced(remedy.after, "python")
     if remedy.commands:
-        yield RUN.say(language)
+        yield labels["run"]
         yield fenced("\n".join(remedy.commands), "bash")
-    points = [f"- ✅ {text(gain.say(language))}" for gain in remedy.gains]
-    points += [f"- ⚠️ {text(drawback.say(language))}" for drawback in remedy.drawbacks]
+    points = [f"- ✅ {text(gain)}" for gain in remedy.gains]
+    points += [f"- ⚠️ {text(drawback)}" for drawback in remedy.drawbacks]
     if remedy.warning:
-        points.append(f"- ❌ {text(remedy.warning.say(language))}")
+        points.append(f"- ❌ {text(remedy.warning)}")
     if points:
         yield "\n".join(points)
-    yield text(remedy.why.say(language))
+    if remedy.why:
+        yield text(remedy.why)
 
 
-def verification(finding: Finding, language: Language) -> Iterator[str]:
+def verification(finding: Finding, labels: Labels) -> Iterator[str]:
     if finding.verify:
         yield fenced("\n".join(finding.verify), "bash")
     if finding.expected:
-        said = text(finding.expected.say(language))
-        yield f"{EXPECTED.say(language)}{COLON.say(language)}{said}"
+        yield f"{labels.begin('expected')}{text(finding.expected)}"
 
 
-def cost(finding: Finding, language: Language, shown: dict[object, str]) -> list[str]:
+def cost(finding: Finding, labels: Labels, shown: dict[object, str]) -> list[str]:
     if finding.cost is None:
         return []
-    return once(finding.cost, text(finding.cost.say(language)), finding.code, language, shown)
+    return once(finding.cost, text(finding.cost), finding.code, labels, shown)
 
 
-def from_page(
-    page: dict[str, str], part: str, rule: str, language: Language, shown: dict[object, str]
-) -> list[str]:
-    return once(page[part], page[part], rule, language, shown) if page.get(part) else []
+def from_page(finding: Finding, part: str, labels: Labels, shown: dict[object, str]) -> list[str]:
+    content = finding.page.get(part)
+    return once(content, content, finding.code, labels, shown) if content else []
 
 
 def once(
-    key: object, content: str, rule: str, language: Language, shown: dict[object, str]
+    key: object, content: str, rule: str, labels: Labels, shown: dict[object, str]
 ) -> list[str]:
     """The content, or where it was said before."""
     earlier = shown.setdefault(key, rule)
     if earlier == rule:
         return [content]
-    return [Words(f"As for {earlier}.", f"同 {earlier}。").say(language)]
+    return [labels.fill("as for", code=earlier) + labels["stop"]]
 
 
-def checklist(report: Report, language: Language) -> str:
+def checklist(view: View) -> str:
     """What is to do, what could not be checked, and what is well."""
-    colon = COLON.say(language)
+    labels = view.labels
+    colon = labels["colon"]
     items: list[str] = []
-    for finding in report.findings:
+    for finding in view.findings:
         if finding.treated:
-            said = bracketed(TREATED, language)
-            items.append(f"- [x] {finding.code}{colon}{text(finding.title.say(language))}{said}")
+            said = labels.bracketed(labels["treated"])
+            items.append(f"- [x] {finding.code}{colon}{text(finding.title)}{said}")
         elif finding.severity is not Severity.note:
-            remedy = preferred(finding)
-            if remedy:
-                items.append(f"- [ ] {finding.code}{colon}{text(remedy.title.say(language))}")
+            if finding.preferred:
+                items.append(f"- [ ] {finding.code}{colon}{text(finding.preferred.title)}")
             for command in finding.verify:
-                again = Words(f"verified with {code(command)}", f"用 {code(command)} 验证")
-                items.append(f"- [ ] {finding.code}{colon}{again.say(language)}")
-    for each in report.judged:
-        said = f"{each.code}{colon}{text(each.check.summary.say(language))}"
-        if each.check.status == "unknown":
-            items.append(f"- [ ] {said}{bracketed(NOT_CHECKED, language)}")
-        elif each.check.status == "ok":
+                again = labels.fill("verified", command=code(command))
+                items.append(f"- [ ] {finding.code}{colon}{again}")
+    for each in view.checks:
+        said = f"{each.code}{colon}{text(each.summary)}"
+        if each.status == "unknown":
+            items.append(f"- [ ] {said}{labels.bracketed(labels['not checked'])}")
+        elif each.status == "ok":
             items.append(f"- [x] {said}")
     return "\n".join(dict.fromkeys(items))
 
 
-def preferred(finding: Finding) -> Remedy | None:
-    """The first recommended remedy."""
-    return next((each for each in finding.remedies if each.advice == "recommended"), None)
-
-
-def summary(report: Report, language: Language) -> str:
+def summary(view: View) -> str:
+    labels = view.labels
     rows = []
-    for finding in report.findings:
-        remedy = preferred(finding)
+    for finding in view.findings:
+        remedy = finding.preferred
         if finding.treated:
-            status = f"✅ {TREATED.say(language)}"
+            status = f"✅ {labels['treated']}"
         elif finding.severity is Severity.note:
-            status = f"{MARKS[finding.severity]} {FOR_INFORMATION.say(language)}"
+            status = f"{MARKS[finding.severity]} {labels['for information']}"
         else:
-            left = TO_DO if remedy else YOUR_CHOICE
-            status = f"{MARKS[finding.severity]} {left.say(language)}"
+            status = f"{MARKS[finding.severity]} {labels['to do' if remedy else 'your choice']}"
         rows.append(
             [
-                f"{finding.code}{COLON.say(language)}{text(finding.title.say(language))}",
-                text(finding.causes[0].say(language)) if finding.causes else "",
-                text(remedy.title.say(language)) if remedy else "",
-                EFFECT[finding.severity].say(language),
+                f"{finding.code}{labels['colon']}{text(finding.title)}",
+                text(finding.causes[0]) if finding.causes else "",
+                text(remedy.title) if remedy else "",
+                labels[f"{finding.severity.name} effect"],
                 status,
             ]
         )
-    return table([words.say(language) for words in SUMMARY], rows)
+    return table([labels[name] for name in SUMMARY], rows)
 
 
 def text(plain: str) -> str:

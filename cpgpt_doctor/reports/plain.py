@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from cpgpt_doctor import culprits
-from cpgpt_doctor.findings import Finding, Remedy
-from cpgpt_doctor.reports.labels import ADVICE, COLON, TREATED, bracketed
-from cpgpt_doctor.words import Language, Words
-
-ERROR = Words("Error: ", "错误信息：")
-CULPRIT = Words("Culprit: ", "问题对象：")
-SEEN = Words("Seen: ", "观察到：")
-REMEDY = Words("Remedy", "方案")
-MORE = Words("More: ", "详情：")
+from cpgpt_doctor.reports.labels import Labels
+from cpgpt_doctor.reports.view import Finding
 
 
 def explain(code: str) -> str:
@@ -19,26 +11,19 @@ def explain(code: str) -> str:
     return f"cpgpt-doctor explain {code}"
 
 
-def body(finding: Finding, language: Language) -> str:
+def body(finding: Finding, labels: Labels) -> str:
     """What there is to say below the title, a line each."""
-    evidence = finding.evidence
-    colon = COLON.say(language)
-    lines = [cause.say(language) for cause in finding.causes]
+    lines = list(finding.causes)
     if finding.treated:
-        lines.append(TREATED.say(language))
-    if evidence.error:
-        lines.append(ERROR.say(language) + evidence.error)
-    for culprit in evidence.culprits:
-        about = culprits.about(culprit.about).say(language)
-        lines.append(f"{CULPRIT.say(language)}{culprit.path}{colon}{about}")
-    for name, value in evidence.seen:
-        lines.append(f"{SEEN.say(language)}{name.say(language)}{colon}{value.say(language)}")
+        lines.append(labels["treated"])
+    if finding.error:
+        lines.append(labels.begin("error") + finding.error)
+    for culprit in finding.culprits:
+        lines.append(f"{labels.begin('culprit')}{culprit.path}{labels['colon']}{culprit.about}")
+    for each in finding.seen:
+        lines.append(f"{labels.begin('seen')}{each.label}{labels['colon']}{each.value}")
     for rank, remedy in enumerate(finding.remedies, 1):
-        lines.append(f"{REMEDY.say(language)} {rank}{colon}{advised(remedy, language)}")
+        lines.append(f"{labels['remedy']} {rank}{labels['colon']}{remedy.advised}")
         lines += [f"$ {command}" for command in remedy.commands]
-    lines.append(MORE.say(language) + explain(finding.code))
+    lines.append(labels.begin("more") + explain(finding.code))
     return "\n".join(lines)
-
-
-def advised(remedy: Remedy, language: Language) -> str:
-    return remedy.title.say(language) + bracketed(ADVICE[remedy.advice], language)

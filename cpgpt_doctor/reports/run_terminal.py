@@ -38,10 +38,12 @@ def show_plan(prepared: Prepared, console: Console) -> None:
         table.add_row(line.setting, f"{line.asked} -> {line.applied}{code}")
         table.add_row("", Text(line.why, "dim"))
     console.print(table)
-    console.print(f"store: {job.address.rows}", soft_wrap=True)
-    if prepared.seen.all_n:
+    console.print(f"store: {job.paths.rows}", soft_wrap=True)
+    locations = prepared.report.facts.locations
+    if locations and locations.in_genome and locations.in_genome.all_n.count:
         console.print(
-            f"{len(prepared.seen.all_n)} windows are nothing but N (allowed)", soft_wrap=True
+            f"{locations.in_genome.all_n.count} windows are nothing but N (allowed)",
+            soft_wrap=True,
         )
     for sentence in prepared.told:
         console.print(sentence, soft_wrap=True)
@@ -148,8 +150,8 @@ def equality(largest: float) -> str:
 def example_row(job: Job) -> str:
     """The first location's row, as it stands in the store."""
     location = job.all_locations[0]
-    row = store.named_rows(job.address)[location]
-    (data,) = store.read_rows(job.address, [row])
+    row = store.named_rows(job.paths)[location]
+    (data,) = store.read_rows(job.paths, [row])
     numbers = memoryview(data).cast("f")
     first = ", ".join(f"{number:.4f}" for number in numbers[:SHOWN_NUMBERS])
     return f"{location} -> [{first}, ...] ({len(numbers)} numbers, row {row})"

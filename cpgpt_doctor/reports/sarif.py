@@ -7,44 +7,40 @@ ran in where even that is unknown.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import Any
 
 from cpgpt_doctor import pages
-from cpgpt_doctor.findings import Finding
-from cpgpt_doctor.reports.fingerprint import fingerprint
 from cpgpt_doctor.reports.json_report import culprit
+from cpgpt_doctor.reports.labels import Labels
 from cpgpt_doctor.reports.places import is_name, uri
 from cpgpt_doctor.reports.plain import body
 from cpgpt_doctor.reports.report import Report
 from cpgpt_doctor.reports.stream import json_text
-from cpgpt_doctor.words import Language, Words
+from cpgpt_doctor.reports.view import Check, Finding, View
+from cpgpt_doctor.words import Language
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-SRCROOT = Words("The folder in which the check ran.", "运行检查时所在的文件夹。")
-HOME = Words("The user's home folder, left out.", "用户的主目录，路径已隐去。")
 
 
-def render(report: Report, language: Language) -> str:
-    data = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run(report, language)]}
-    return json_text(data)
+def render(view: View) -> str:
+    return json_text({"$schema": SCHEMA, "version": "2.1.0", "runs": [run(view)]})
 
 
-def run(report: Report, language: Language) -> dict[str, Any]:
-    codes = [each.code for each in report.judged]
+def run(view: View) -> dict[str, Any]:
+    report, labels = view.report, view.labels
+    codes = [each.code for each in view.checks]
     return {
         "tool": {
             "driver": {
                 "name": "cpgpt-doctor",
                 "semanticVersion": report.facts.doctor_version,
-                "language": "zh-CN" if language == "zh" else "en",
-                "rules": [rule(code, report, language) for code in codes],
+                "language": "zh-CN" if labels.language == "zh" else "en",
+                "rules": [rule(each, view) for each in view.checks],
             }
         },
         "originalUriBaseIds": {
-            "SRCROOT": {"description": {"text": SRCROOT.say(language)}},
-            "HOME": {"description": {"text": HOME.say(language)}},
+            base: {"description": {"text": labels[base]}} for base in ("SRCROOT", "HOME")
         },
         "invocations": [
             {
@@ -53,27 +49,27 @@ def run(report: Report, language: Language) -> dict[str, Any]:
                 "toolExecutionNotifications": [
                     {
                         "level": "note",
-                        "message": {"text": each.check.summary.say(language)},
+                        "message": {"text": each.summary},
                         "associatedRule": {"id": each.code, "index": codes.index(each.code)},
                     }
-                    for each in report.judged
-                    if each.check.status == "unknown"
+                    for each in view.unknown
                 ],
             }
         ],
         "columnKind": "unicodeCodePoints",
-        "results": results(report, codes, language),
+        "results": results(view, codes),
     }
 
 
-def rule(code: str, report: Report, language: Language) -> dict[str, Any]:
+def rule(check: Check, view: View) -> dict[str, Any]:
     """A rule with its page. Its level is the gravest that it has here: severity is the consequence
     for what the user intends, and a rule alone has none."""
-    page = pages.read(code, language)
-    level = max((each.severity for each in report.findings if each.code == code), default=None)
+    language = view.labels.language
+    page = pages.read(check.code, language)
+    level = max((each.severity for each in check.findings), default=None)
     return {
-        "id": code,
-        "name": identifier(pages.read(code, "en").title),
+        "id": check.code,
+        "name": identifier(check.name),
         "shortDescription": {"text": page.title},
         "fullDescription": {"text": opening(page.text, language)},
         "help": {"text": page.text, "markdown": page.text},
@@ -81,10 +77,9 @@ def rule(code: str, report: Report, language: Language) -> dict[str, Any]:
     }
 
 
-def identifier(title: str) -> str:
-    """The title as one word with capitals, which is what SARIF has for a rule's name."""
-    words = re.findall(r"[A-Za-z0-9]+", title)
-    return "".join(word[0].upper() + word[1:] for word in words)
+def identifier(name: str) -> str:
+    """The rule's name as one word with capitals, which is what SARIF has for it."""
+    return "".join(word[0].upper() + word[1:] for word in name.split("-"))
 
 
 def opening(text: str, language: Language) -> str:
@@ -94,35 +89,34 @@ def opening(text: str, language: Language) -> str:
     return ("" if language == "zh" else " ").join(lines)
 
 
-def results(report: Report, codes: list[str], language: Language) -> list[dict[str, Any]]:
+def results(view: View, codes: list[str]) -> list[dict[str, Any]]:
     seen: Counter[str] = Counter()
     made = []
-    for finding in report.findings:
-        mark = fingerprint(finding)
+    for finding in view.findings:
+        mark = finding.fingerprint
         seen[mark] += 1
         made.append(
             {
                 "ruleId": finding.code,
                 "ruleIndex": codes.index(finding.code),
                 "level": finding.severity.name,
-                "message": {"text": message(finding, language)},
-                "locations": [location(finding, report)],
+                "message": {"text": message(finding, view.labels)},
+                "locations": [location(finding, view.report)],
                 # GitHub looks at this name only, and expects a count after the hash.
                 "partialFingerprints": {"primaryLocationLineHash": f"{mark}:{seen[mark]}"},
                 "properties": {
                     "treated": finding.treated,
-                    "culprits": [culprit(each, language) for each in finding.evidence.culprits],
+                    "culprits": [culprit(each) for each in finding.culprits],
                 },
             }
         )
     return made
 
 
-def message(finding: Finding, language: Language) -> str:
+def message(finding: Finding, labels: Labels) -> str:
     """GitHub shows the first sentence as the title of an alert."""
-    title = finding.title.say(language)
-    end = Words(".", "。").say(language)
-    return f"{title.rstrip(end)}{end}\n{body(finding, language)}"
+    end = labels["stop"]
+    return f"{finding.title.rstrip(end)}{end}\n{body(finding, labels)}"
 
 
 def location(finding: Finding, report: Report) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
@@ -12,20 +12,9 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from cpgpt_doctor import culprits
-from cpgpt_doctor.findings import Finding, Location, Remedy, Severity
-from cpgpt_doctor.reports.labels import (
-    ADVICE,
-    COLON,
-    SEVERITY,
-    TREATED,
-    bracketed,
-    judged_call,
-    next_step,
-    patient,
-)
-from cpgpt_doctor.reports.report import Report
-from cpgpt_doctor.words import Language, Words
+from cpgpt_doctor.findings import Location, Severity
+from cpgpt_doctor.reports.labels import Labels
+from cpgpt_doctor.reports.view import Finding, Remedy, View
 
 MARKS = {
     "ok": ("✓", "green"),
@@ -38,69 +27,53 @@ SEVERITY_STYLE = {
     Severity.note: "cyan",
 }
 ADVICE_STYLE = {"recommended": "green", "possible": "default", "not-recommended": "red"}
-LABELS = {
-    "patient": Words("patient", "环境"),
-    "python": Words("python", "解释器"),
-    "judged": Words("judged", "判断对象"),
-    "error": Words("error", "错误信息"),
-    "cause": Words("cause", "原因"),
-    "culprits": Words("culprits", "症结"),
-    "seen": Words("seen", "观察到"),
-    "remedy": Words("remedy", "方案"),
-    "before": Words("  before", "  修改前"),
-    "after": Words("  after", "  修改后"),
-    "run": Words("  run", "  运行"),
-    "verify": Words("verify", "验证"),
-    "expected": Words("expected: ", "预期："),
-    "cost": Words("cost", "代价"),
-    "note": Words("note", "提示"),
-}
-LABEL_WIDTH = 9
+LABEL_WIDTH = 10
 
 
-def render(
-    report: Report, console: Console, language: Language = "en", *, verbose: bool = False
-) -> None:
+def render(view: View, console: Console, *, verbose: bool = False) -> None:
     """Print the report. Notes are a line each unless `verbose`, and skipped checks are left out."""
-    console.print(header(report, language))
+    labels = view.labels
+    console.print(header(view))
     console.print()
-    for each in report.judged:
-        status = each.check.status
-        if status == "finding" or (status == "skipped" and not verbose):
+    for each in view.checks:
+        if each.status == "finding" or (each.status == "skipped" and not verbose):
             continue
-        mark, style = MARKS[status]
-        console.print(hanging(mark, style, f"{each.code}  {each.check.summary.say(language)}"))
-    for finding in report.findings:
+        mark, style = MARKS[each.status]
+        console.print(hanging(mark, style, f"{each.code}  {each.summary}"))
+    for finding in view.findings:
         if finding.severity is Severity.note and not verbose:
-            kind = bracketed(TREATED if finding.treated else LABELS["note"], language)
-            line = f"{finding.code}  {finding.title.say(language)}{kind}"
+            kind = labels.bracketed(labels["treated"] if finding.treated else finding.kind)
+            line = f"{finding.code}  {finding.title}{kind}"
             console.print(hanging("i", SEVERITY_STYLE[Severity.note], line))
     show_findings(
-        [each for each in report.findings if verbose or each.severity is not Severity.note],
+        [each for each in view.findings if verbose or each.severity is not Severity.note],
         console,
-        language,
+        labels,
     )
     console.print()
-    console.print(Text(next_step(report, language), "bold"))
+    console.print(Text(view.next_step, "bold"))
 
 
-def show_findings(findings: list[Finding], console: Console, language: Language) -> None:
+def show_findings(findings: Iterable[Finding], console: Console, labels: Labels) -> None:
     """Each finding in full; a remedy or a cost that an earlier one had is named, not repeated."""
     shown: dict[object, str] = {}
     for finding in findings:
         console.print()
-        console.print(full(finding, language, shown))
+        console.print(full(finding, labels, shown))
 
 
-def header(report: Report, language: Language) -> RenderableType:
-    facts = report.facts
+def header(view: View) -> RenderableType:
+    facts, labels = view.report.facts, view.labels
     rows = Table.grid(padding=(0, 1))
     rows.add_column()
     rows.add_column(overflow="fold")
-    rows.add_row(Text(LABELS["patient"].say(language), "dim"), Text(patient(report)))
-    if facts.python:
-        rows.add_row(Text(LABELS["python"].say(language), "dim"), Text(facts.python.executable))
-    rows.add_row(Text(LABELS["judged"].say(language), "dim"), Text(judged_call(report, language)))
+    for label, value in (
+        ("patient", view.patient),
+        ("python", facts.python.executable if facts.python else None),
+        ("judged", view.judged_call),
+    ):
+        if value is not None:
+            rows.add_row(Text(labels[label].lower(), "dim"), Text(value))
     return Group(Text(f"cpgpt-doctor {facts.doctor_version}", "bold"), rows)
 
 
@@ -112,62 +85,49 @@ def hanging(mark: str, style: str, text: str) -> RenderableType:
     return table
 
 
-def full(finding: Finding, language: Language, shown: dict[object, str]) -> RenderableType:
-    style = SEVERITY_STYLE[finding.severity]
+def full(finding: Finding, labels: Labels, shown: dict[object, str]) -> RenderableType:
     title = Text.assemble(
-        (f"{SEVERITY[finding.severity].say(language)}[{finding.code}]", style),
-        (COLON.say(language) + finding.title.say(language), "bold"),
+        (f"{finding.kind}[{finding.code}]", SEVERITY_STYLE[finding.severity]),
+        (labels["colon"] + finding.title, "bold"),
     )
     if finding.treated:
-        title.append(bracketed(TREATED, language), "green")
-    body = parts(finding, language, shown)
+        title.append(labels.bracketed(labels["treated"]), "green")
+    body = parts(finding, labels, shown)
     return Group(title, *(Padding(part, (0, 0, 0, 2)) for part in body))
 
 
-def parts(
-    finding: Finding, language: Language, shown: dict[object, str]
-) -> Iterator[RenderableType]:
-    evidence = finding.evidence
+def parts(finding: Finding, labels: Labels, shown: dict[object, str]) -> Iterator[RenderableType]:
     if finding.location:
-        yield from place(finding.location, evidence.error)
-    elif evidence.error:
-        yield labelled("error", Text(evidence.error, "red"), language)
+        yield from place(finding.location, finding.error)
+    elif finding.error:
+        yield labelled(labels["error"], Text(finding.error, "red"))
     for number, cause in enumerate(finding.causes, 1):
-        text = Text(f"{number}. {cause.say(language)}")
-        yield labelled("cause" if number == 1 else "", text, language)
-    for number, culprit in enumerate(evidence.culprits):
-        yield labelled("culprits" if number == 0 else "", Text(culprit.path, "bold"), language)
-        about = culprits.about(culprit.about).say(language)
-        yield labelled("", Padding(Text(about, "dim"), (0, 0, 0, 2)), language)
-        yield labelled("", Padding(Text(culprit.error, "dim"), (0, 0, 0, 2)), language)
-    for number, (name, value) in enumerate(evidence.seen):
-        text = Text(f"{name.say(language)}{COLON.say(language)}{value.say(language)}")
-        yield labelled("seen" if number == 0 else "", text, language)
+        yield labelled(labels["cause"] if number == 1 else "", Text(f"{number}. {cause}"))
+    for number, culprit in enumerate(finding.culprits):
+        yield labelled("" if number else labels["culprits"], Text(culprit.path, "bold"))
+        for said in (culprit.about, culprit.error):
+            yield labelled("", Padding(Text(said, "dim"), (0, 0, 0, 2)))
+    for number, seen in enumerate(finding.seen):
+        text = Text(f"{seen.label}{labels['colon']}{seen.value}")
+        yield labelled("" if number else labels["seen"], text)
     for number, remedy in enumerate(finding.remedies, 1):
-        earlier = shown.setdefault(remedy, f"{finding.code}, {number}")
-        if earlier == f"{finding.code}, {number}":
-            yield from remedy_parts(number, remedy, language)
+        label = f"{labels['remedy']} {number}"
+        yield labelled(label, remedy_title(remedy, labels))
+        if remedy in shown:
+            yield labelled("", Text(shown[remedy], "dim"))
         else:
-            yield labelled("remedy", remedy_title(remedy, language), language, number)
-            yield labelled("", Text(as_before(earlier, language), "dim"), language)
+            shown[remedy] = labels.fill("as remedy", number=number, code=finding.code)
+            yield from remedy_parts(remedy, labels)
     for number, command in enumerate(finding.verify):
-        yield labelled("verify" if number == 0 else "", shell(command), language)
+        yield labelled("" if number else labels["verify"], shell(command))
     if finding.expected:
-        expected = LABELS["expected"].say(language) + finding.expected.say(language)
-        yield labelled("", Text(expected), language)
+        yield labelled("", Text(labels.begin("expected") + finding.expected))
     if finding.cost:
         earlier = shown.setdefault(finding.cost, finding.code)
-        said = finding.cost.say(language)
+        said = finding.cost
         if earlier != finding.code:
-            said = as_before(earlier, language)
-        yield labelled("cost", Text(said), language)
-
-
-def as_before(earlier: str, language: Language) -> str:
-    code, _, number = earlier.partition(", ")
-    if number:
-        return Words(f"as remedy {number} of {code}", f"同 {code} 的方案 {number}").say(language)
-    return Words(f"as for {code}", f"同 {code}").say(language)
+            said = labels.fill("as for", code=earlier)
+        yield labelled(labels["cost"], Text(said))
 
 
 def place(where: Location, error: str | None) -> Iterator[RenderableType]:
@@ -197,40 +157,33 @@ def row(gutter: str, content: RenderableType) -> RenderableType:
     return table
 
 
-def remedy_title(remedy: Remedy, language: Language) -> Text:
-    advice = bracketed(ADVICE[remedy.advice], language)
-    return Text.assemble(
-        (remedy.title.say(language), "bold"), (advice, ADVICE_STYLE[remedy.advice])
-    )
+def remedy_title(remedy: Remedy, labels: Labels) -> Text:
+    advice = labels.bracketed(labels[remedy.advice])
+    return Text.assemble((remedy.title, "bold"), (advice, ADVICE_STYLE[remedy.advice]))
 
 
-def remedy_parts(number: int, remedy: Remedy, language: Language) -> Iterator[RenderableType]:
-    yield labelled("remedy", remedy_title(remedy, language), language, number)
-    yield labelled("", Text(remedy.why.say(language)), language)
+def remedy_parts(remedy: Remedy, labels: Labels) -> Iterator[RenderableType]:
+    if remedy.why:
+        yield labelled("", Text(remedy.why))
     for gain in remedy.gains:
-        yield labelled("", Text(f"+ {gain.say(language)}", "green"), language)
+        yield labelled("", Text(f"+ {gain}", "green"))
     for drawback in remedy.drawbacks:
-        yield labelled("", Text(f"- {drawback.say(language)}", "yellow"), language)
+        yield labelled("", Text(f"- {drawback}", "yellow"))
     if remedy.warning:
-        yield labelled("", Text(f"! {remedy.warning.say(language)}", "red"), language)
+        yield labelled("", Text(f"! {remedy.warning}", "red"))
     if remedy.before:
-        yield labelled("before", code(remedy.before), language)
+        yield labelled(f"  {labels['before']}", code(remedy.before))
     if remedy.after:
-        yield labelled("after", code(remedy.after), language)
+        yield labelled(f"  {labels['after']}", code(remedy.after))
     for index, command in enumerate(remedy.commands):
-        yield labelled("run" if index == 0 else "", shell(command), language)
+        yield labelled("" if index else f"  {labels['run']}", shell(command))
 
 
-def labelled(
-    label: str, content: RenderableType, language: Language, number: int | None = None
-) -> RenderableType:
-    said = LABELS[label].say(language) if label else ""
-    if number is not None:
-        said += f" {number}"
+def labelled(label: str, content: RenderableType) -> RenderableType:
     table = Table.grid(padding=(0, 1))
     table.add_column(width=LABEL_WIDTH, no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row(Text(said, "dim"), content)
+    table.add_row(Text(label.lower(), "dim"), content)
     return table
 
 

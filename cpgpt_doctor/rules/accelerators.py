@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from cpgpt_doctor.facts import Facts, Torch
-from cpgpt_doctor.findings import Check, Evidence, Finding, Remedy, Severity, found, ok, skipped
+from cpgpt_doctor.findings import (
+    Check,
+    Evidence,
+    Finding,
+    Severity,
+    found,
+    ok,
+    skipped,
+)
+from cpgpt_doctor.findings import (
+    InlineRemedy as Remedy,
+)
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.rule import Rule, severity
 from cpgpt_doctor.words import Words, same

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from cpgpt_doctor.findings import Remedy
+from cpgpt_doctor.findings import InlineRemedy as Remedy
 from cpgpt_doctor.rules.releases import OTHER_ROWS
 from cpgpt_doctor.rules.workers import NO_WORKERS, RUN_EMBED
 from cpgpt_doctor.words import Words

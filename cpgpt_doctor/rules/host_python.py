@@ -9,12 +9,14 @@ from cpgpt_doctor.findings import (
     Check,
     Evidence,
     Finding,
-    Remedy,
     Severity,
     found,
     ok,
     skipped,
     unknown,
+)
+from cpgpt_doctor.findings import (
+    InlineRemedy as Remedy,
 )
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.rule import Rule, read_version, well

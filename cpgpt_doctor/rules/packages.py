@@ -16,11 +16,13 @@ from cpgpt_doctor.findings import (
     Evidence,
     Finding,
     Location,
-    Remedy,
     Severity,
     found,
     ok,
     unknown,
+)
+from cpgpt_doctor.findings import (
+    InlineRemedy as Remedy,
 )
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.releases import IMPORTED
@@ -629,8 +631,6 @@ def remote_code_names(facts: Facts, call: Call) -> Check:
                 f"{model} 已缓存，与 transformers {installed} 匹配（{read.zh}）",
             )
         )
-    if call.treated and code.repository:
-        return found(not_cached(code))
     needs_name = model.startswith("nucleotide-transformer-v2")
     if needs_name and not seen.remote_needs.get(NEEDED_BY_NT_V2, True):
         return found(known_not_to_load(model, installed))
@@ -701,39 +701,6 @@ def code_lacks_names(code: RemoteCode, installed: str) -> Finding:
 def fetch(what: str) -> str:
     """The command that downloads a model, with these arguments."""
     return f'python -c "from huggingface_hub import snapshot_download as get; get({what})"'
-
-
-def not_cached(code: RemoteCode) -> Finding:
-    """run-embed refuses a model that would have to be downloaded (CPG405)."""
-    return Finding(
-        "CPG404",
-        Severity.error,
-        Words(
-            f"{code.dna_llm} is not in the Hugging Face cache: run-embed downloads nothing",
-            f"{code.dna_llm} 不在 Hugging Face 缓存中：run-embed 不会下载任何东西",
-        ),
-        (
-            Words(
-                "run-embed refuses such a model (CPG405). The cache is looked for where HF_HOME"
-                " says, else below the home folder.",
-                "run-embed 会拒绝这样的模型（CPG405）。缓存在 HF_HOME 指定的位置查找；没有设置时，"
-                "在主目录下查找。",
-            ),
-        ),
-        (
-            Remedy(
-                "recommended",
-                Words("Fetch the model", "下载这个模型"),
-                Words(
-                    "Run it with the Python that runs CpGPT, where HF_HOME is as it is there.",
-                    "请用运行 CpGPT 的那个 Python 执行，HF_HOME 也要相同。",
-                ),
-                commands=(fetch(f"'{code.repository}'"),),
-            ),
-        ),
-        verify=(f"cpgpt-doctor check --via run-embed --dna-llm {code.dna_llm}",),
-        expected=well("CPG404"),
-    )
 
 
 def code_cannot_be_read(code: RemoteCode, file: UnreadableFile) -> Finding:

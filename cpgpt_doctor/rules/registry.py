@@ -8,10 +8,14 @@ from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Check, Judged, skipped, unknown
 from cpgpt_doctor.intent import Call, Intent, resolve
 from cpgpt_doctor.rules import accelerators, host_python, packages, worker_starts, workers
+from cpgpt_doctor.rules.data import genome, locations, models, stores
 from cpgpt_doctor.rules.rule import Rule, ending
 from cpgpt_doctor.words import Words
 
-AREAS = (host_python, workers, worker_starts, accelerators, packages)
+AREAS = (
+    *(host_python, workers, worker_starts, accelerators, packages),
+    *(genome, locations, models, stores),
+)
 RULES: tuple[Rule, ...] = tuple(
     sorted((rule for area in AREAS for rule in area.RULES), key=lambda rule: rule.code)
 )
@@ -27,10 +31,18 @@ PROBE_OF = {
     "examined": "embedder",
     "workers": "workers",
 }
+# Parts that are looked at where a user names them; "data" is any of them.
+DATA = ("genome", "locations", "store")
+ANY_DATA = "data"
 
 
 # Parts that need CpGPT to be imported.
 NEED_CPGPT = ("embedder", "examined", "workers")
+
+
+def is_of_data(code: str) -> bool:
+    """Whether the rule looks at a genome, locations or a store alone."""
+    return any(rule.code == code and {*DATA, ANY_DATA} & {*rule.needs} for rule in RULES)
 
 
 def judge(facts: Facts, intent: Intent) -> tuple[Judged, ...]:
@@ -58,23 +70,33 @@ def selected(
 ) -> tuple[Judged, ...]:
     """Those whose code begins with one of `select` (all for none) and with none of `ignore`.
 
-    A rule that is looked at only when asked to, and was not, is unknown where it is selected.
+    A rule that is looked at only when asked to, and was not, is unknown where it is selected; one
+    of data that nobody named is left out where it is not.
     """
-    optional = {rule.code for rule in RULES if rule.asked_by}
+    optional = {rule.code for rule in RULES if rule.asked_by or is_of_data(rule.code)}
     return tuple(
         replace(each, check=replace(each.check, status="unknown"))
         if select and each.code in optional and each.check.status == "skipped"
         else each
         for each in judged
-        if (not select or each.code.startswith(select))
+        if (each.code.startswith(select) if select else not is_unnamed(each))
         and not (ignore and each.code.startswith(ignore))
     )
+
+
+def is_unnamed(judged: Judged) -> bool:
+    """Whether a rule's data were not named, so that there is nothing to say."""
+    return judged.check.status == "skipped" and is_of_data(judged.code)
 
 
 def missing(facts: Facts, rule: Rule, call: Call) -> Check | None:
     """Why a rule cannot be judged, None where it can."""
     subject = rule.subject
     for part in rule.needs:
+        if part in DATA or part == ANY_DATA:
+            if all(getattr(facts, each) is None for each in (DATA if part == ANY_DATA else [part])):
+                return skipped(Words(f"{subject.en}: none was named", f"{subject.zh}：没有指定"))
+            continue
         probe = PROBE_OF[part]
         if probe in facts.skipped:
             return not_looked_at(facts, rule, call, probe)

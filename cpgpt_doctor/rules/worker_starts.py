@@ -8,12 +8,14 @@ from cpgpt_doctor.findings import (
     Evidence,
     Finding,
     Location,
-    Remedy,
     Severity,
     found,
     ok,
     skipped,
     unknown,
+)
+from cpgpt_doctor.findings import (
+    InlineRemedy as Remedy,
 )
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.rule import Rule, ending, examined, severity

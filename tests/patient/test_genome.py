@@ -127,7 +127,7 @@ def test_an_index_is_not_written_through_a_link(file, tmp_path: Path) -> None:
     other.write_text("kept")
     for kept in (fai, genome.digests_file(fai)):
         kept.symlink_to(other)
-        kept.with_name(kept.name + ".tmp").symlink_to(other)
+        kept.with_name(kept.name + ".new").symlink_to(other)
     genome.keep_index(built, path, tmp_path)
     assert other.read_text() == "kept"
     assert genome.read_index(fai, built.identity) == built.sequences

@@ -17,14 +17,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cpgpt_doctor.embed import admission, record, store
-from cpgpt_doctor.embed.admission import Refused
-from cpgpt_doctor.embed.binding import Model, bind, other_genome, other_model
+from cpgpt_doctor.embed import admission, observe, record, store
+from cpgpt_doctor.embed.admission import Looked
+from cpgpt_doctor.embed.binding import Binding, Model, bind, other_genome, other_model
 from cpgpt_doctor.embed.genome import Genome, build_index
 from cpgpt_doctor.embed.record import Earlier, Found, Part, locations_digest
-from cpgpt_doctor.embed.store import Address
+from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts.store import Audit, StoreFacts
+from cpgpt_doctor.findings import Finding
 from cpgpt_doctor.patient import scan
+from tests.findings import errors, said
 from tests.unit.test_store import WIDTH, new_store, set_rows, values
 
 PADDED = Model("weights", "float32", 128)
@@ -74,7 +77,7 @@ class World:
     def rows(self) -> np.ndarray:
         return np.fromfile(self.address.rows, np.float32).reshape(-1, WIDTH)
 
-    def stage(self, locations: list[str], padding: int | None) -> Address:
+    def stage(self, locations: list[str], padding: int | None) -> StorePaths:
         """As this release computes them; with the other padding, rows of the other kind."""
         staged = dataclasses.replace(self.address, dependencies=self.folder / f"staged-{padding}")
         new_store(staged.dependencies)
@@ -84,19 +87,44 @@ class World:
         set_rows(staged, {each: row for row, each in enumerate(locations)})
         return staged
 
-    def look(self, genome: Genome, model: Model = PADDED, first: int = 0) -> list[Found]:
+    def look(
+        self,
+        genome: Genome,
+        model: Model = PADDED,
+        first: int = 0,
+        bound: Binding | None = None,
+        uncovered: bool = True,
+    ) -> tuple[Looked, list[Finding]]:
+        """All that is seen up to the first error, and the errors."""
         asked = SimpleNamespace(
             ask=lambda request: scan.rows(request["path"], request["row_bytes"], request["ranges"])
         )
         named = len(store.named_rows(self.address))
-        return admission.look(
+        facts = observe.look(self.address, genome).facts
+        for looked in admission.audit(
             asked,  # type: ignore[arg-type]
             self.stage,
             self.address,
-            [range(first, named)],
-            genome,
+            [range(first, named)] if uncovered else [],
+            bound,
             model,
-        )
+            "0.0.13",
+            genome,
+        ):
+            wrong = errors(store=dataclasses.replace(facts, audit=looked.audit))
+            if wrong:
+                break
+        return looked, wrong
+
+    def found(self, genome: Genome) -> Found:
+        looked, wrong = self.look(genome)
+        assert wrong == []
+        (one,) = looked.found
+        return one
+
+    def refused(self, genome: Genome, **options: Any) -> Finding:
+        _, (finding,) = self.look(genome, **options)
+        return finding
 
 
 @pytest.fixture
@@ -107,7 +135,7 @@ def world(tmp_path: Path) -> World:
 def test_rows_that_are_what_is_computed_are_noted_with_what_was_done(
     world: World, genome: Genome
 ) -> None:
-    (found,) = world.look(genome)
+    found = world.found(genome)
     assert (found.first_row, found.rows) == (0, len(LOCATIONS))
     assert found.sampled == admission.SAMPLED
     assert found.largest_difference == 0.0
@@ -118,7 +146,7 @@ def test_rows_that_differ_by_rounding_are_let_in_and_the_difference_is_said(
 ) -> None:
     """Rows made on a GPU, or downloaded."""
     world.write(np.nextafter(world.rows(), np.float32(np.inf)))
-    (found,) = world.look(genome)
+    found = world.found(genome)
     assert 0 < found.largest_difference < 1e-6
 
 
@@ -147,33 +175,32 @@ def of_another_model(rows: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "code", "words"),
     [
-        (zero, "1 are zero, first 1:800 (CPG507)"),
-        (not_a_number, "1 hold what is no number, first 1:800 (CPG507)"),
-        (one_value, "39 equal the row of another window"),
-        (two_alike, "1 equal the row of another window, first 1:3100 that of 1:800"),
-        (shifted, "32 of 32 stored rows are not what their locations give here"),
-        (of_another_model, "32 of 32 stored rows are not what their locations give here"),
+        (zero, "CPG507", "rows of zeros: 1, first 1:800"),
+        (not_a_number, "CPG507", "rows that hold what is no number: 1, first 1:800"),
+        (one_value, "CPG507", "rows that equal that of another window: 39"),
+        (two_alike, "CPG507", "another window: 1, first 1:3100 that of 1:800"),
+        (shifted, "CPG513", "32 of 32 stored rows are not what their locations give here"),
+        (of_another_model, "CPG513", "32 of 32 stored rows are not what their locations give here"),
     ],
 )
 def test_damaged_and_foreign_rows_are_refused(
-    world: World, genome: Genome, damage: Callable[[np.ndarray], None], said: str
+    world: World, genome: Genome, damage: Callable[[np.ndarray], None], code: str, words: str
 ) -> None:
     rows = world.rows()
     damage(rows)
     world.write(rows)
     before = world.address.rows.read_bytes()
-    with pytest.raises(Refused) as refused:
-        world.look(genome)
-    assert said in str(refused.value)
-    assert "\n" not in str(refused.value)
+    finding = world.refused(genome)
+    assert finding.code == code
+    assert words in said(finding)
     assert world.address.rows.read_bytes() == before
 
 
-@pytest.mark.parametrize(("stored", "command"), [(1, "'CpGPT<0.0.8'"), (128, "'CpGPT>=0.0.8'")])
+@pytest.mark.parametrize(("stored", "release"), [(1, "CpGPT<0.0.8"), (128, "CpGPT>=0.0.8")])
 def test_rows_of_the_other_kind_are_named_as_such(
-    world: World, genome: Genome, stored: int, command: str
+    world: World, genome: Genome, stored: int, release: str
 ) -> None:
     here = dataclasses.replace(PADDED, padding=1 if stored == 128 else 128)
     world.write(rows_of(LOCATIONS, OTHER_KIND if stored == 1 else 0.0))
@@ -182,10 +209,9 @@ def test_rows_of_the_other_kind_are_named_as_such(
         world.stage = lambda locations, padding: stage(  # type: ignore[method-assign]
             locations, 1 if padding is None else None
         )
-    with pytest.raises(Refused) as refused:
-        world.look(genome, here)
-    assert "CPG524" in str(refused.value)
-    assert command in str(refused.value)
+    finding = world.refused(genome, model=here)
+    assert finding.code == "CPG524"
+    assert dict(finding.remedies[0].values)["release"].en == release
 
 
 def test_equal_windows_have_equal_rows(tmp_path: Path, genome: Genome) -> None:
@@ -194,11 +220,10 @@ def test_equal_windows_have_equal_rows(tmp_path: Path, genome: Genome) -> None:
     rows = rows_of(["1:500", "N", "N", "N"])
     world = World(tmp_path, rows, locations)
     world.stage = lambda locations, padding: staged_alike(world, locations)  # type: ignore[method-assign]
-    (found,) = world.look(genome)
-    assert found.rows == 4
+    assert world.found(genome).rows == 4
 
 
-def staged_alike(world: World, locations: list[str]) -> Address:
+def staged_alike(world: World, locations: list[str]) -> StorePaths:
     staged = World.stage(world, locations, None)
     names = ["N" if each.startswith("2:") else each for each in locations]
     staged.rows.write_bytes(rows_of(names).tobytes())
@@ -208,8 +233,9 @@ def staged_alike(world: World, locations: list[str]) -> Address:
 def test_rows_of_no_location_of_this_genome_are_refused(tmp_path: Path, genome: Genome) -> None:
     locations = ["chr1:500", "1:999999", "not a place"]
     world = World(tmp_path, rows_of(locations), locations)
-    with pytest.raises(Refused, match="no location of its rows lies in this genome"):
-        world.look(genome)
+    finding = world.refused(genome)
+    assert finding.code == "CPG522"
+    assert "no location of the stored rows lies in this genome" in finding.title.en
 
 
 def recorded(world: World) -> Part:
@@ -227,7 +253,7 @@ def recorded(world: World) -> Part:
 def test_recorded_rows_that_are_as_they_were_stand(world: World) -> None:
     part = recorded(world)
     rows = store.named_rows(world.address)
-    assert admission.held([part], world.address, rows) == ([part], None)
+    assert admission.held([part], world.address, rows) == ([part], ())
 
 
 def test_an_index_that_names_recorded_rows_for_other_locations_is_found(world: World) -> None:
@@ -235,9 +261,12 @@ def test_an_index_that_names_recorded_rows_for_other_locations_is_found(world: W
     rows = store.named_rows(world.address)
     first, second = LOCATIONS[3], LOCATIONS[5]
     rows[first], rows[second] = rows[second], rows[first]
-    _, said = admission.held([part], world.address, rows)
-    assert said is not None
-    assert "CPG519" in said
+    _, changed = admission.held([part], world.address, rows)
+    facts = dataclasses.replace(observe.look(world.address).facts, changed=changed)
+    (finding,) = errors(store=facts)
+    assert finding.code == "CPG519"
+    assert "40 rows were recorded for other locations" in said(finding)
+    assert "rows 0 to 39" in said(finding)
 
 
 def test_recorded_rows_that_were_changed_are_found(world: World) -> None:
@@ -245,9 +274,11 @@ def test_recorded_rows_that_were_changed_are_found(world: World) -> None:
     with world.address.rows.open("r+b") as stream:
         stream.seek(5000)
         stream.write(b"\x01")
-    _, said = admission.held([part], world.address, store.named_rows(world.address))
-    assert said is not None
-    assert "not those that were recorded" in said
+    _, changed = admission.held([part], world.address, store.named_rows(world.address))
+    facts = dataclasses.replace(observe.look(world.address).facts, changed=changed)
+    (finding,) = errors(store=facts)
+    assert finding.code == "CPG513"
+    assert "40 rows are not those that were recorded" in said(finding)
 
 
 def test_rows_that_another_program_laid_anew_no_longer_count_as_recorded(world: World) -> None:
@@ -256,7 +287,7 @@ def test_rows_that_another_program_laid_anew_no_longer_count_as_recorded(world: 
     anew = LOCATIONS[::-1]
     world.write(rows_of(anew))
     set_rows(world.address, {each: row for row, each in enumerate(anew)})
-    assert admission.held([part], world.address, store.named_rows(world.address)) == ([], None)
+    assert admission.held([part], world.address, store.named_rows(world.address)) == ([], ())
 
 
 def test_a_row_of_a_covered_windows_is_found_among_the_others(world: World, genome: Genome) -> None:
@@ -264,8 +295,7 @@ def test_a_row_of_a_covered_windows_is_found_among_the_others(world: World, geno
     rows = world.rows()
     rows[35] = rows[2]
     world.write(rows)
-    with pytest.raises(Refused, match="1 equal the row of another window"):
-        world.look(genome, first=20)
+    assert "another window: 1, first" in said(world.refused(genome, first=20))
 
 
 # What rows were computed from
@@ -277,24 +307,26 @@ def test_a_genome_fits_where_the_sequences_with_locations_are_the_same(
     bound = bind(None, PADDED, genome, LOCATIONS, CONTEXT)
     assert set(bound.sequences) == {"1"}
     again = write_genome(tmp_path / "again.fa", ("7", bases(7)), ("1", bases(1)), width=80)
-    assert other_genome(bound, again, CONTEXT) == []
+    assert other_genome(bound, again, CONTEXT) == ()
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "words"),
     [
-        (("chr1", bases(1)), "it has no sequence '1'"),
-        (("1", bases(1) + "A"), "'1' has 6,001 bases and had 6,000"),
-        (("1", "A" + bases(1)[1:].replace("A", "C", 1)), "'1' has other bases"),
-        (("1", bases(1).lower()), "'1' has other bases, or other lower-case ones"),
+        (("chr1", bases(1)), "1: is not in this genome"),
+        (("1", bases(1) + "A"), "1: has 6,001 bases and had 6,000"),
+        (("1", "A" + bases(1)[1:].replace("A", "C", 1)), "1: has other bases"),
+        (("1", bases(1).lower()), "1: has other bases, or other lower-case ones"),
     ],
 )
 def test_another_genome_is_told_by_its_difference(
-    tmp_path: Path, genome: Genome, other: tuple[str, str], said: str
+    tmp_path: Path, genome: Genome, other: tuple[str, str], words: str
 ) -> None:
     bound = bind(None, PADDED, genome, LOCATIONS, CONTEXT)
-    (difference,) = other_genome(bound, write_genome(tmp_path / "other.fa", other), CONTEXT)
-    assert said in difference
+    differences = other_genome(bound, write_genome(tmp_path / "other.fa", other), CONTEXT)
+    (finding,) = errors(store=StoreFacts(other_genome=differences))
+    assert finding.code == "CPG522"
+    assert words in said(finding)
 
 
 def test_kept_digests_that_lie_are_found_by_the_windows_themselves(
@@ -303,8 +335,9 @@ def test_kept_digests_that_lie_are_found_by_the_windows_themselves(
     bound = bind(None, PADDED, genome, LOCATIONS, CONTEXT)
     other = write_genome(tmp_path / "other.fa", ("1", bases(99)))
     lying = dataclasses.replace(other.sequences["1"], digest=genome.sequences["1"].digest)
-    (said,) = other_genome(bound, Genome(other.path, (lying,)), CONTEXT)
-    assert "recorded windows have other bases" in said
+    differences = other_genome(bound, Genome(other.path, (lying,)), CONTEXT)
+    (finding,) = errors(store=StoreFacts(other_genome=differences))
+    assert "recorded windows have other bases" in said(finding)
 
 
 def test_later_runs_add_to_what_a_store_is_bound_to(genome: Genome) -> None:
@@ -316,35 +349,39 @@ def test_later_runs_add_to_what_a_store_is_bound_to(genome: Genome) -> None:
 
 def test_a_model_is_told_by_its_weights_their_precision_and_its_files() -> None:
     was = Model("a", "float32", 128, "r1", {"config.json": "x", "vocab.txt": "y"})
-    assert other_model(was, dataclasses.replace(was, revision="r2")) == []
+    assert other_model(was, dataclasses.replace(was, revision="r2")) == ()
     now = Model("b", "bfloat16", 128, "r2", {"config.json": "z", "vocab.txt": "y"})
-    weights, precision, files = "other weights", "bfloat16 and were float32", "config.json"
-    said = "; ".join(other_model(was, now))
-    assert weights in said
-    assert precision in said
-    assert files in said
+    audit = Audit("0.0.13", 128, 128, other_model(was, now))
+    (finding,) = errors(store=StoreFacts(audit=audit))
+    assert finding.code == "CPG522"
+    for words in ("other weights", "loaded as bfloat16 and were float32", "config.json"):
+        assert words in said(finding)
 
 
 def test_the_other_kind_and_another_precision_are_refused_by_the_record(
     world: World, genome: Genome
 ) -> None:
     bound = bind(None, PADDED, genome, LOCATIONS, CONTEXT)
-    admission.check_kind(bound, PADDED, "0.0.13", world.address)
-    with pytest.raises(Refused, match="CPG524"):
-        admission.check_kind(bound, dataclasses.replace(PADDED, padding=1), "0.0.7", world.address)
+    options: dict[str, Any] = {"bound": bound, "uncovered": False}
+    assert world.look(genome, **options)[1] == []
+    unpadded = dataclasses.replace(PADDED, padding=1)
+    assert world.refused(genome, model=unpadded, **options).code == "CPG524"
     half = dataclasses.replace(PADDED, precision="bfloat16")
-    with pytest.raises(Refused, match="loaded as bfloat16 and were float32"):
-        admission.check_kind(bound, half, "0.0.13", world.address)
+    finding = world.refused(genome, model=half, **options)
+    assert finding.code == "CPG522"
+    assert "loaded as bfloat16 and were float32" in said(finding)
 
 
 def test_other_weights_need_equal_bits(world: World, genome: Genome) -> None:
     """The same numbers under other names are the same model; nearly the same are not."""
     bound = bind(None, PADDED, genome, LOCATIONS, CONTEXT)
     renamed = dataclasses.replace(PADDED, weights="other")
-    admission.check_model(bound, renamed, world.stage, world.address, genome)
+    options: dict[str, Any] = {"model": renamed, "bound": bound, "uncovered": False}
+    assert world.look(genome, **options)[1] == []
     world.write(np.nextafter(world.rows(), np.float32(np.inf)))
-    with pytest.raises(Refused, match="it has other weights"):
-        admission.check_model(bound, renamed, world.stage, world.address, genome)
+    finding = world.refused(genome, **options)
+    assert finding.code == "CPG522"
+    assert "other weights" in said(finding)
 
 
 # What a record says of rows

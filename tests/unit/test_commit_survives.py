@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from cpgpt_doctor.embed import store
-from cpgpt_doctor.embed.store import Address
+from cpgpt_doctor.embed.store import StorePaths
 from tests.unit.test_store import FIRST, holds, new_store, stage
 
 PART = [f"5:{at}" for at in range(300)]
@@ -26,7 +26,7 @@ POINTS, FULL_POINTS = 25, 200
 SEED = 8
 
 
-def linked(address: Address, place: Path) -> None:
+def linked(address: StorePaths, place: Path) -> None:
     """Put the database somewhere else, with a link in its place."""
     place.mkdir()
     real = place / "index.db"
@@ -34,7 +34,7 @@ def linked(address: Address, place: Path) -> None:
     address.database.symlink_to(real)
 
 
-def commit_in_a_child(address: Address, staged: Address) -> int:
+def commit_in_a_child(address: StorePaths, staged: StorePaths) -> int:
     """Start a commit in a process of its own; returns its id."""
     child = os.fork()
     if child == 0:
@@ -45,7 +45,7 @@ def commit_in_a_child(address: Address, staged: Address) -> int:
     return child
 
 
-def seconds_of_a_commit(folder: Path, staged: Address) -> float:
+def seconds_of_a_commit(folder: Path, staged: StorePaths) -> float:
     address = new_store(folder)
     store.commit(address, stage(folder.with_name(f"{folder.name}-first"), FIRST), FIRST)
     started = time.monotonic()
@@ -65,7 +65,7 @@ def kill_commits(tmp_path: Path, kills: int, through_a_link: bool) -> dict[str, 
     rng = random.Random(SEED)
     seen = {"in": 0, "not in": 0, "journal": 0, "note": 0, "tail": 0}
     for kill in range(kills):
-        address = Address(tmp_path / f"store-{kill}", *template_names(template))
+        address = StorePaths(tmp_path / f"store-{kill}", *template_names(template))
         shutil.copytree(template.dependencies, address.dependencies)
         if through_a_link:
             linked(address, tmp_path / f"far-{kill}")
@@ -90,7 +90,7 @@ def kill_commits(tmp_path: Path, kills: int, through_a_link: bool) -> dict[str, 
     return seen
 
 
-def template_names(address: Address) -> tuple[str, str, int, int]:
+def template_names(address: StorePaths) -> tuple[str, str, int, int]:
     return address.species, address.dna_llm, address.context_len, address.width
 
 
@@ -119,7 +119,7 @@ def fill_disk(tiny_disk: Path, tmp_path: Path, points: int) -> dict[str, int]:
     most = 520 * 1024  # the part takes 300 KiB of rows, and then its names
     for point in range(points):
         left = most * point // points
-        address = Address(tiny_disk / f"store-{point}", *template_names(template))
+        address = StorePaths(tiny_disk / f"store-{point}", *template_names(template))
         shutil.copytree(template.dependencies, address.dependencies)
         filler = tiny_disk / "filler"
         filler.write_bytes(b"x" * (shutil.disk_usage(tiny_disk).free - left))

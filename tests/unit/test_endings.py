@@ -78,7 +78,7 @@ class Running:
 def stored(folder: Path) -> dict[str, int]:
     from cpgpt_doctor.embed import store
 
-    address = store.Address(
+    address = store.StorePaths(
         folder, standin.SPECIES, standin.DNA_LLM, standin.CONTEXT, standin.WIDTH
     )
     rows = store.named_rows(address)

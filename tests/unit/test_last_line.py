@@ -12,10 +12,11 @@ from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import Intent, resolve
+from cpgpt_doctor.reports import view
 from cpgpt_doctor.reports.fingerprint import fingerprint
-from cpgpt_doctor.reports.labels import next_step
 from cpgpt_doctor.reports.report import Report, exit_code
 from cpgpt_doctor.rules.registry import judge, selected
+from cpgpt_doctor.words import Language
 from tests.machines import recorded
 from tests.machines.test_rules import finding
 
@@ -42,6 +43,10 @@ def cached(facts: Facts) -> Facts:
     assert facts.embedder.examined
     codes = tuple(replace(each, cached=True) for each in facts.embedder.examined.remote_code)
     return examined(facts, remote_code=codes)
+
+
+def next_step(shown: Report, language: Language) -> str:
+    return view.of(shown, language).next_step
 
 
 def claims(shown: Report) -> bool:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from cpgpt_doctor.embed import locations
+from cpgpt_doctor.embed import examine, locations
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts.locations import BadLine
+from cpgpt_doctor.findings import Location
+from tests.findings import errors, said
 
 VCF = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\n"
 CSV = "probe,CpG_chrm,CpG_beg,note\n"
@@ -66,22 +69,22 @@ def test_each_form_gives_the_same_locations_in_order(file, content: str) -> None
 @pytest.mark.parametrize(
     ("content", "positions", "found", "converted"),
     [
-        ("1:5\n", None, "1:5", ""),
-        ("1:5\n", "0-based", "1:5", ""),
-        ("1:5\n", "1-based", "1:4", "--positions 1-based"),
-        ("1\t5\t7\n", None, "1:5", ""),
-        ("1\t5\t7\n", "1-based", "1:4", "--positions 1-based"),
-        ("chrom,pos\n1,5\n", None, "1:5", ""),
-        ("CHR,MAPINFO\n1,5\n", "1-based", "1:4", "--positions 1-based"),
-        (VCF + "1\t5\t.\tC\tT\n", None, "1:4", "a VCF counts from 1"),
-        (VCF + "1\t5\t.\tC\tT\n", "1-based", "1:4", "--positions 1-based"),
-        (VCF + "1\t5\t.\tC\tT\n", "0-based", "1:5", ""),
-        (VCF + "1\t1\t.\tC\tT\n", None, "1:0", "a VCF counts from 1"),
-        (VCF + "1\t100000\t.\tC\tT\n", None, "1:99999", "a VCF counts from 1"),
+        ("1:5\n", None, "1:5", None),
+        ("1:5\n", "0-based", "1:5", None),
+        ("1:5\n", "1-based", "1:4", "asked"),
+        ("1\t5\t7\n", None, "1:5", None),
+        ("1\t5\t7\n", "1-based", "1:4", "asked"),
+        ("chrom,pos\n1,5\n", None, "1:5", None),
+        ("CHR,MAPINFO\n1,5\n", "1-based", "1:4", "asked"),
+        (VCF + "1\t5\t.\tC\tT\n", None, "1:4", "vcf"),
+        (VCF + "1\t5\t.\tC\tT\n", "1-based", "1:4", "asked"),
+        (VCF + "1\t5\t.\tC\tT\n", "0-based", "1:5", None),
+        (VCF + "1\t1\t.\tC\tT\n", None, "1:0", "vcf"),
+        (VCF + "1\t100000\t.\tC\tT\n", None, "1:99999", "vcf"),
     ],
 )
 def test_one_is_subtracted_from_positions_that_count_from_1(
-    file, content: str, positions: str | None, found: str, converted: str
+    file, content: str, positions: str | None, found: str, converted: str | None
 ) -> None:
     given = locations.read(file(content), positions)
     assert (list(given.places), given.converted) == ([found], converted)
@@ -93,16 +96,16 @@ def test_one_is_subtracted_from_positions_that_count_from_1(
         ("chrom,pos\n1,5\n", None, "pos"),
         ("CHROM\tPOS\n1\t5\n", None, "POS"),
         ("CHR,MAPINFO\n1,5\n", None, "MAPINFO"),
-        ("CHR,MAPINFO\n1,5\n", "0-based", ""),
-        ("chrom,position\n1,5\n", None, ""),
-        ("location,pos\n1:5,8\n", None, ""),
-        (CSV + "cg1,1,5,\n", None, ""),
-        (VCF + "1\t5\t.\tC\tT\n", None, ""),
-        ("1\t5\t7\n", None, ""),
+        ("CHR,MAPINFO\n1,5\n", "0-based", None),
+        ("chrom,position\n1,5\n", None, None),
+        ("location,pos\n1:5,8\n", None, None),
+        (CSV + "cg1,1,5,\n", None, None),
+        (VCF + "1\t5\t.\tC\tT\n", None, None),
+        ("1\t5\t7\n", None, None),
     ],
 )
 def test_a_column_that_often_counts_from_1_is_named_unless_the_user_said(
-    file, content: str, positions: str | None, column: str
+    file, content: str, positions: str | None, column: str | None
 ) -> None:
     assert locations.read(file(content), positions).column == column
 
@@ -115,16 +118,18 @@ def test_position_0_among_positions_that_count_from_1_is_refused(
     file, content: str, line: int
 ) -> None:
     path = file(content)
-    with pytest.raises(InputError, match="position 0, where positions count from 1") as caught:
-        locations.read(path, "1-based")
-    assert str(caught.value).startswith(f"{path}:{line}: ")
-    assert len(locations.read(path).places) >= 1
+    (bad,) = locations.read(path, "1-based").bad_lines
+    assert (bad.number, bad.problem) == (line, "zero")
+    assert locations.read(path).malformed == 0
 
 
 def test_position_0_in_a_vcf_is_refused(file) -> None:
     path = file(VCF + "1\t0\t.\tC\tT\n")
-    with pytest.raises(InputError, match=":2: '1:0': position 0"):
-        locations.read(path)
+    given = locations.read(path)
+    assert given.bad_lines == (BadLine(2, "zero", "1:0"),)
+    (finding,) = errors(locations=examine.in_file(given))
+    assert finding.location == Location(path, 2)
+    assert "position 0, where positions count from 1" in said(finding)
 
 
 def test_the_same_place_counted_both_ways_is_one_location(file) -> None:
@@ -216,12 +221,29 @@ def test_a_file_that_cannot_be_read_is_named(source: str) -> None:
         (CSV + "cg1,1,5,\ncg2,1\n", 3),
         (CSV + "cg1,1,1e5,\n", 2),
         (CSV + "\ncg1,1,5,\n\ncg2,1,07,\n", 5),
+    ],
+)
+def test_a_malformed_line_is_refused_with_its_number(file, content: str, line: int) -> None:
+    path = file(content)
+    given = locations.read(path)
+    assert given.malformed == 1
+    (finding,) = errors(locations=examine.in_file(given))
+    assert finding.code == "CPG503"
+    assert finding.location == Location(path, line)
+    assert len(said(finding)) < 500
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
         ("# c\nprobe,gene\ncg1,TP53\n", 2),
         ("# c\nchrom,pos,start\n1,5,5\n", 2),
         ("1:5," * 50_000, 1),
     ],
 )
-def test_a_malformed_line_is_refused_with_its_number(file, content: str, line: int) -> None:
+def test_a_header_without_a_chromosome_and_a_position_is_refused_in_a_line(
+    file, content: str, line: int
+) -> None:
     path = file(content)
     with pytest.raises(InputError) as caught:
         locations.read(path)
@@ -231,7 +253,16 @@ def test_a_malformed_line_is_refused_with_its_number(file, content: str, line: i
     assert len(text) < 400
 
 
+def test_all_lines_that_are_no_locations_are_counted_and_the_first_are_shown(file) -> None:
+    path = file("1:5\n" + "".join(f"chr{each}\n" for each in range(9)))
+    given = locations.read(path)
+    assert (given.malformed, [each.number for each in given.bad_lines]) == (9, [2, 3, 4])
+    (finding,) = errors(locations=examine.in_file(given))
+    assert finding.title.en == "9 lines give no location"
+
+
 def test_a_stray_quotation_mark_does_not_swallow_the_lines_after_it(file) -> None:
     path = file(CSV + 'cg1,1,5,"5 prime\ncg2,1,6,\ncg3,1,7,b"\n')
-    with pytest.raises(InputError, match=":2: is not a line of CSV"):
-        locations.read(path)
+    given = locations.read(path)
+    assert [(each.number, each.problem) for each in given.bad_lines] == [(2, "csv")]
+    assert list(given.places) == ["1:6", "1:7"]

@@ -13,18 +13,19 @@ from pathlib import Path
 import pytest
 import sqlitedict
 
-from cpgpt_doctor.embed import places, store
-from cpgpt_doctor.embed.examine import WORK, inputs
+from cpgpt_doctor.embed import examine, metadata, observe, places, store
+from cpgpt_doctor.embed.examine import WORK
 from cpgpt_doctor.embed.run import set_aside
-from cpgpt_doctor.embed.store import Address
+from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import InputError
+from tests.findings import errors, said
 from tests.unit.test_store import FIRST, SECOND, content, holds, new_store, stage
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture
-def address(tmp_path: Path) -> Address:
+def address(tmp_path: Path) -> StorePaths:
     address = new_store(tmp_path / "dependencies")
     store.commit(address, stage(tmp_path / "staged-first", FIRST), FIRST)
     return address
@@ -36,7 +37,7 @@ def move_and_link(path: Path, place: Path) -> None:
     path.symlink_to(place)
 
 
-def into_cache(address: Address, path: Path, hub: Path) -> None:
+def into_cache(address: StorePaths, path: Path, hub: Path) -> None:
     """Put a file into a cache as huggingface_hub does, and link it from where it was."""
     snapshot = hub / "models--lucascamillomd--CpGPT" / "snapshots" / REVISION / path.name
     blob = hub / "models--lucascamillomd--CpGPT" / "blobs" / ("ab" * 32)
@@ -49,19 +50,20 @@ def into_cache(address: Address, path: Path, hub: Path) -> None:
 
 @pytest.mark.parametrize("which", ["rows", "database"])
 def test_a_file_that_leads_into_a_hugging_face_cache_is_refused(
-    address: Address, tmp_path: Path, which: str
+    address: StorePaths, tmp_path: Path, which: str
 ) -> None:
     into_cache(address, getattr(address, which), tmp_path / "hub")
     before = content(tmp_path)
-    with pytest.raises(InputError, match=r"Hugging Face cache .*CPG521.*cp -rL") as said:
-        places.check_places(address)
-    assert "\n" not in str(said.value)
+    (finding,) = errors(store=observe.look(address).facts)
+    assert finding.code == "CPG521"
+    assert "Hugging Face cache" in finding.title.en
+    assert finding.remedies[0].id == "copy"
     assert content(tmp_path) == before
 
 
 @pytest.mark.parametrize("which", ["the dependencies", "a folder on the way", "blobs elsewhere"])
 def test_a_folder_in_a_hugging_face_cache_is_refused(
-    address: Address, tmp_path: Path, which: str
+    address: StorePaths, tmp_path: Path, which: str
 ) -> None:
     root = tmp_path / "hub" / "datasets--x--y"
     if which == "the dependencies":
@@ -74,34 +76,34 @@ def test_a_folder_in_a_hugging_face_cache_is_refused(
         root.mkdir(parents=True)
         (root / "blobs").symlink_to(tmp_path / "far")
         move_and_link(address.rows, root / "blobs" / ("ab" * 32))
-    with pytest.raises(InputError, match="CPG521"):
-        places.check_places(address)
+    assert "CPG521" in [each.code for each in errors(store=observe.look(address).facts)]
 
 
-def test_links_to_another_disk_are_fine_and_said(address: Address, tmp_path: Path) -> None:
-    assert places.check_places(address) == ()
+def test_links_to_another_disk_are_fine_and_said(address: StorePaths, tmp_path: Path) -> None:
+    assert observe.look(address).facts.links == ()
     move_and_link(address.rows, tmp_path / "big" / "rows.mmap")
     move_and_link(address.database, tmp_path / "big" / "index.db")
-    links = places.check_places(address)
-    assert [(link.path, link.leads_to) for link in links] == [
-        (address.database, tmp_path / "big" / "index.db"),
-        (address.rows, tmp_path / "big" / "rows.mmap"),
+    seen = observe.look(address).facts
+    assert [(link.path, link.leads_to) for link in seen.links] == [
+        (str(address.database), str(tmp_path / "big" / "index.db")),
+        (str(address.rows), str(tmp_path / "big" / "rows.mmap")),
     ]
+    assert errors(store=seen) == []
     store.commit(address, stage(tmp_path / "second", SECOND), SECOND)
     assert holds(address, FIRST + SECOND)
     assert address.rows.is_symlink()
     assert address.database.is_symlink()
 
 
-def test_a_folder_on_the_way_that_is_a_link_is_said(address: Address, tmp_path: Path) -> None:
+def test_a_folder_on_the_way_that_is_a_link_is_said(address: StorePaths, tmp_path: Path) -> None:
     move_and_link(address.dependencies / "dna_embeddings", tmp_path / "big" / "embeddings")
-    (link,) = places.check_places(address)
-    assert link.path == address.rows
-    assert tmp_path / "big" in link.leads_to.parents
+    (link,) = observe.look(address).facts.links
+    assert link.path == str(address.rows)
+    assert tmp_path / "big" in Path(link.leads_to).parents
     # The dependencies folder itself may be reached as the user likes.
     (tmp_path / "link").symlink_to(address.dependencies)
-    (link,) = places.check_places(replace(address, dependencies=tmp_path / "link"))
-    assert link.leads_to == address.rows.resolve()
+    (link,) = observe.look(replace(address, dependencies=tmp_path / "link")).facts.links
+    assert link.leads_to == str(address.rows.resolve())
 
 
 @pytest.mark.parametrize("linked", ["file", "folder"])
@@ -116,14 +118,15 @@ def test_published_rows_linked_from_beside_their_index_are_refused(
         address.rows.symlink_to(human.rows)
     else:
         (address.dependencies / "dna_embeddings").symlink_to("human/dna_embeddings")
-    with pytest.raises(
-        InputError, match=rf"{human.database} and not {address.database}.*CPG519"
-    ) as said:
-        places.check_places(address)
-    assert f"--dependencies-dir {human.dependencies}" in str(said.value)
+    finding = errors(store=observe.look(address).facts)[0]
+    assert finding.code == "CPG519"
+    assert f"leads to {human.rows}, whose index is {human.database}" in said(finding)
+    assert dict(finding.remedies[0].values)["home"].en == str(human.dependencies)
     address.database.unlink()
     address.database.symlink_to(human.database)  # rows and index of one root belong together
-    assert len(places.check_places(address)) == 2
+    seen = observe.look(address).facts
+    assert len(seen.links) == 2
+    assert errors(store=seen) == []
 
 
 def test_an_index_linked_without_its_rows_is_refused(tmp_path: Path) -> None:
@@ -131,61 +134,59 @@ def test_an_index_linked_without_its_rows_is_refused(tmp_path: Path) -> None:
     store.commit(human, stage(tmp_path / "staged", FIRST), FIRST)
     address = replace(human, dependencies=tmp_path / "dependencies")
     address.database.symlink_to(human.database)
-    with pytest.raises(InputError, match=r"whose rows are in .*CPG519"):
-        places.check_places(address)
+    finding = next(
+        each for each in errors(store=observe.look(address).facts) if each.code == "CPG519"
+    )
+    assert f"whose rows are in {human.dependencies / 'dna_embeddings'}" in said(finding)
 
 
-def dangling(address: Address) -> None:
+def dangling(address: StorePaths) -> None:
     address.database.unlink()
     address.database.symlink_to("nowhere/index.db")
 
 
-def dangling_rows(address: Address) -> None:
+def dangling_rows(address: StorePaths) -> None:
     address.rows.unlink()
     address.rows.symlink_to("nowhere/rows")
 
 
-def round_and_round(address: Address) -> None:
+def round_and_round(address: StorePaths) -> None:
     address.rows.unlink()
     address.rows.symlink_to(address.rows)
 
 
-def fifo(address: Address) -> None:
+def fifo(address: StorePaths) -> None:
     address.rows.unlink()
     os.mkfifo(address.rows)
 
 
-def fifo_database(address: Address) -> None:
+def fifo_database(address: StorePaths) -> None:
     address.database.unlink()
     os.mkfifo(address.database)
 
 
-def folder_for_rows(address: Address) -> None:
+def folder_for_rows(address: StorePaths) -> None:
     address.rows.unlink()
     address.rows.mkdir()
 
 
-def file_for_folder(address: Address) -> None:
+def file_for_folder(address: StorePaths) -> None:
     shutil.rmtree(address.folder)
     address.folder.write_bytes(b"x")
 
 
-def hard_link(address: Address) -> None:
-    os.link(address.rows, address.dependencies / "backup")
-
-
-def journal_alone(address: Address) -> None:
+def journal_alone(address: StorePaths) -> None:
     address.database.rename(address.database.with_name("index.bak"))
     address.database.with_name("ensembl_metadata.db-journal").write_bytes(b"x")
 
 
-def journal_beside_link(address: Address) -> None:
+def journal_beside_link(address: StorePaths) -> None:
     move_and_link(address.database, address.dependencies / "far" / "index.db")
     address.database.with_name("ensembl_metadata.db-journal").write_bytes(b"x")
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "words"),
     [
         (dangling, "is a link to .*index.db, which is not there"),
         (dangling_rows, "is a link to .*rows, which is not there"),
@@ -194,22 +195,35 @@ def journal_beside_link(address: Address) -> None:
         (fifo_database, "is not a regular file"),
         (folder_for_rows, "is not a regular file"),
         (file_for_folder, "is no folder"),
-        (hard_link, r"is one file of 2 names .*CPG521"),
         (journal_alone, "is the journal of a database that is not there"),
         (journal_beside_link, "a journal stands beside the link"),
     ],
 )
 def test_what_cannot_be_written_as_a_store_is_refused(
-    address: Address, make: Callable[[Address], None], said: str
+    address: StorePaths, make: Callable[[StorePaths], None], words: str
 ) -> None:
     make(address)
-    with pytest.raises(InputError, match=said) as caught:
-        places.check_places(address)
+    with pytest.raises(InputError, match=words) as caught:
+        to_be_written(address)
     assert "\n" not in str(caught.value)
 
 
+def to_be_written(address: StorePaths) -> None:
+    places.check_files(address)
+    places.check_writable(address)
+
+
+def test_a_file_with_several_names_is_not_written_to(address: StorePaths) -> None:
+    os.link(address.rows, address.dependencies / "backup")
+    (finding,) = errors(store=observe.look(address).facts)
+    assert (finding.code, finding.title.en) == (
+        "CPG521",
+        "the file is one of 2 names (hard links)",
+    )
+
+
 def test_a_disk_that_is_read_only_is_refused_before_anything(
-    tmp_path: Path, address: Address
+    tmp_path: Path, address: StorePaths
 ) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -219,13 +233,13 @@ def test_a_disk_that_is_read_only_is_refused_before_anything(
         move_and_link(address.rows, disk / "rows.mmap")
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         with pytest.raises(InputError, match="Read-only file system"):
-            places.check_places(address)
+            to_be_written(address)
     finally:
         subprocess.run(["umount", disk], check=True)
 
 
 @pytest.mark.parametrize("what", ["database", "rows", "dependencies", "folder", "work", "log"])
-def test_what_belongs_to_somebody_else_is_refused(address: Address, what: str) -> None:
+def test_what_belongs_to_somebody_else_is_refused(address: StorePaths, what: str) -> None:
     """Looked at as a user who may not write it: root may write anything."""
     if os.geteuid() != 0:
         pytest.skip("needs root, to become somebody else")
@@ -246,7 +260,7 @@ def test_what_belongs_to_somebody_else_is_refused(address: Address, what: str) -
             try:
                 os.setuid(65534)
                 places.check_work(work)
-                places.check_places(there)
+                to_be_written(there)
             except InputError as error:
                 code = 7 if f"{path}: cannot be written to" in str(error) else 8
             finally:
@@ -335,8 +349,10 @@ def test_no_checkpoint_that_was_set_aside_is_lost(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("assembly", [5, b"x", ["x"], "x" * 5_000, "../../x"])
-def test_an_assembly_that_is_no_name_is_refused(address: Address, assembly: object) -> None:
+def test_an_assembly_that_is_no_name_is_refused(address: StorePaths, assembly: object) -> None:
     with sqlitedict.SqliteDict(address.database, autocommit=True) as table:
         table["homo_sapiens"] = {"assembly": assembly}
-    with pytest.raises(InputError, match="names no assembly"):
-        inputs(address.dependencies, "homo_sapiens", None)
+    with pytest.raises(metadata.MetadataWrong, match="names no assembly") as caught:
+        examine.assembly(address.dependencies, "homo_sapiens")
+    (finding,) = errors(store=observe.damaged(address, caught.value.damage))
+    assert finding.code == "CPG509"

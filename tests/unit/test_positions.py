@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cpgpt_doctor.embed import examine, locations
 from cpgpt_doctor.embed.genome import Genome, build_index
 from cpgpt_doctor.embed.plan import positions
-from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts.genome import GenomeFacts
+from cpgpt_doctor.facts.locations import InGenome
+from cpgpt_doctor.findings import Finding, Severity
+from tests.findings import errors, found, said
 
 CONTEXT = 201
 
@@ -38,15 +43,24 @@ def judged(
     header: str = "",
     asked: str | None = None,
     allowed: bool = False,
-) -> tuple[examine.Seen, str]:
-    """What is seen of the positions `at`, and what is decided."""
+) -> tuple[InGenome, Finding | None]:
+    """What is seen of the positions `at`, and what CPG517 says of it."""
     path = tmp_path / "given.txt"
     lines = [header] if header else []
     comma = "," if header else ":"
     path.write_text("\n".join([*lines, *(f"1{comma}{each}" for each in at)]) + "\n")
     given = locations.read(str(path), asked)
-    seen = examine.check_locations(given, genome, CONTEXT)
-    return seen, examine.check_cpgs(given, seen, allowed)
+    seen = examine.in_genome(given, genome, CONTEXT)
+    facts = dataclasses.replace(examine.in_file(given), in_genome=seen)
+    findings = found(("non-cpg",) if allowed else (), locations=facts)
+    return seen, next((each for each in findings if each.code == "CPG517"), None)
+
+
+def refused(*arguments: Any, **options: Any) -> Finding:
+    finding = judged(*arguments, **options)[1]
+    assert finding is not None
+    assert finding.severity is Severity.error
+    return finding
 
 
 def off(by: int, count: int = 40, right: int = 0) -> list[int]:
@@ -55,81 +69,92 @@ def off(by: int, count: int = 40, right: int = 0) -> list[int]:
 
 
 def test_cpgs_in_either_case_are_all_seen(genome: Genome, tmp_path: Path) -> None:
-    seen, decided = judged(genome, tmp_path, off(0))
-    assert (seen.total, seen.cg, seen.left, seen.right, decided) == (40, 40, 0, 0, "")
+    seen, finding = judged(genome, tmp_path, off(0))
+    assert (seen.total, seen.cg, seen.left, seen.right, finding) == (40, 40, 0, 0, None)
 
 
 @pytest.mark.parametrize("header", ["", "chrom,pos", "CHR,MAPINFO", "chrom,start"])
 def test_positions_one_too_large_are_refused_in_every_form_with_the_option_that_mends_them(
     genome: Genome, tmp_path: Path, header: str
 ) -> None:
-    with pytest.raises(InputError, match="--positions 1-based") as caught:
-        judged(genome, tmp_path, off(1), header)
-    said = str(caught.value)
-    assert "says CG at 0.0% of the locations, one base to the left at 100.0%, to the right" in said
-    assert "CpG_beg" in said
-    assert "CPG517" in said
-    assert ("the column" in said) == header.endswith(("pos", "MAPINFO"))
-    seen, decided = judged(genome, tmp_path, off(1), header, "1-based")
-    assert (seen.cg, decided) == (40, "")
+    finding = refused(genome, tmp_path, off(1), header)
+    assert finding.remedies[0].id == "one-based"
+    words = said(finding)
+    assert "says CG at 0.0% of the 40 locations" in words
+    assert "CG one base to the left: 100.0%" in words
+    assert "CpG_beg" in words
+    assert ("The column" in words) == header.endswith(("pos", "MAPINFO"))
+    seen, none = judged(genome, tmp_path, off(1), header, "1-based")
+    assert (seen.cg, none) == (40, None)
 
 
 def test_a_column_that_often_counts_from_1_is_refused_for_few_locations_too(
     genome: Genome, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="the column pos counts from 1"):
-        judged(genome, tmp_path, off(1, 10, right=1), "chrom,pos", allowed=True)
-    assert judged(genome, tmp_path, off(1, 10, right=2), "chrom,pos")[1]
-    assert judged(genome, tmp_path, off(1, 10), "chrom,pos", "0-based")[1]
+    finding = refused(genome, tmp_path, off(1, 10, right=1), "chrom,pos", allowed=True)
+    assert "The column pos counts from 1" in said(finding)
+    for few in (
+        judged(genome, tmp_path, off(1, 10, right=2), "chrom,pos")[1],
+        judged(genome, tmp_path, off(1, 10), "chrom,pos", "0-based")[1],
+    ):
+        assert few is not None
+        assert few.severity is Severity.note
 
 
 @pytest.mark.parametrize("header", ["chrom,pos", "CHR,MAPINFO"])
 def test_such_a_column_with_cpgs_as_given_goes_on(
     genome: Genome, tmp_path: Path, header: str
 ) -> None:
-    assert judged(genome, tmp_path, off(1, 40, right=36), header)[1] == ""
+    assert judged(genome, tmp_path, off(1, 40, right=36), header)[1] is None
 
 
 def test_positions_one_too_small_are_refused_with_what_they_are(
     genome: Genome, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="one too small: add one"):
-        judged(genome, tmp_path, off(-1))
-    with pytest.raises(InputError, match="from 0 as they are given: give --positions 0-based"):
-        judged(genome, tmp_path, off(0), asked="1-based")
+    finding = refused(genome, tmp_path, off(-1))
+    assert "one too small: add one" in said(finding)
+    assert finding.remedies[0].id == "add-one"
+    finding = refused(genome, tmp_path, off(0), asked="1-based")
+    assert "count from 0 as they are given" in said(finding)
+    assert finding.remedies[0].id == "zero-based"
 
 
 def test_other_positions_are_refused_with_the_genome_and_the_option(
     genome: Genome, tmp_path: Path
 ) -> None:
     for by, asked in ((7, None), (2, "1-based"), (-2, None)):
-        with pytest.raises(InputError, match="of another assembly") as caught:
-            judged(genome, tmp_path, off(by), asked=asked)
-        assert "--genome" in str(caught.value)
-        assert "--allow-non-cpg" in str(caught.value)
+        finding = refused(genome, tmp_path, off(by), asked=asked)
+        assert "of another assembly" in said(finding)
+        assert [each.id for each in finding.remedies] == ["other-genome", "as-they-are"]
 
 
 def test_the_run_stops_under_half_and_from_20_locations_on(genome: Genome, tmp_path: Path) -> None:
-    assert judged(genome, tmp_path, off(7, 40, right=20))[1] == ""
-    with pytest.raises(InputError, match=r"CG at 47\.5% of the locations"):
-        judged(genome, tmp_path, off(7, 40, right=19))
-    with pytest.raises(InputError):
-        judged(genome, tmp_path, off(7, 20))
-    assert "fewer than 20" in judged(genome, tmp_path, off(7, 19))[1]
+    assert judged(genome, tmp_path, off(7, 40, right=20))[1] is None
+    assert (
+        "CG at 47.5% of the 40 locations"
+        in refused(genome, tmp_path, off(7, 40, right=19)).title.en
+    )
+    refused(genome, tmp_path, off(7, 20))
+    few = judged(genome, tmp_path, off(7, 19))[1]
+    assert few is not None
+    assert few.severity is Severity.note
+    assert "fewer than 20" in said(few)
 
 
 def test_what_was_allowed_or_converted_stands_in_the_plan(genome: Genome, tmp_path: Path) -> None:
-    seen, decided = judged(genome, tmp_path, off(7), allowed=True)
+    seen, finding = judged(genome, tmp_path, off(7), allowed=True)
+    assert finding is not None
+    assert finding.severity is Severity.note
     given = locations.read(str(tmp_path / "given.txt"))
-    line = positions(given, seen, decided)
+    line = positions(given, seen, finding.causes[0].en)
     assert (line.asked, line.applied, line.code) == ("0-based", "0-based", "CPG517")
     assert line.why == (
         "the genome says CG at 0.0% of the locations, one base to the left at 0.0%, to the right"
-        " at 0.0%; allowed with --allow-non-cpg"
+        " at 0.0%; Allowed with --allow-non-cpg."
     )
-    seen, decided = judged(genome, tmp_path, off(1), asked="1-based")
+    seen, _ = judged(genome, tmp_path, off(1), asked="1-based")
     given = locations.read(str(tmp_path / "given.txt"), "1-based")
-    line = positions(given, seen, decided)
+    line = positions(given, seen, "")
     assert (line.asked, line.applied, line.code) == ("1-based", "0-based", "CPG517")
     assert line.why.startswith("--positions 1-based; the genome says CG at 100.0%")
 
@@ -142,8 +167,7 @@ def test_cpgs_at_a_sequences_ends_are_seen(tmp_path: Path) -> None:
         ("1:0", (1, 0, 0)), ("1:1", (0, 1, 0)), ("1:3", (0, 0, 1)), ("1:4", (1, 0, 0)),
         ("1:5", (0, 1, 0)), ("2:0", (0, 0, 0)), ("3:0", (0, 0, 0)),
     ):  # fmt: skip
-        given = locations.Locations("x", {at: 1}, 0, "", "")
-        seen = examine.check_locations(given, genome, CONTEXT)
+        seen = examine.in_genome(locations.Locations("x", {at: 1}), genome, CONTEXT)
         assert (seen.cg, seen.left, seen.right) == expected, at
 
 
@@ -154,17 +178,24 @@ def test_windows_with_more_than_nucleotides_are_refused_with_their_locations(
     path = tmp_path / "other.fa"
     path.write_text(">1\n" + "ACGT" * 200 + "AC" + letter + "T" * 400 + "\n")
     genome = Genome(path, build_index(path))
-    given = locations.Locations("x", {f"1:{at}": at for at in (0, 750, 790, 800, 850)}, 0, "", "")
-    with pytest.raises(InputError, match="4 have a window with what is no code") as caught:
-        examine.check_locations(given, genome, CONTEXT)
-    assert "1:750 (line 750), 1:790 (line 790), 1:800 (line 800)" in str(caught.value)
-    assert "1:850" not in str(caught.value)
-    far = locations.Locations("x", {"1:100": 1, "1:1100": 2}, 0, "", "")
-    assert examine.check_locations(far, genome, CONTEXT).total == 2
+    given = locations.Locations("x", {f"1:{at}": at for at in (0, 750, 790, 800, 850)})
+    finding = next(each for each in held_errors(given, genome) if each.code == "CPG518")
+    assert "the windows of 4 locations hold" in said(finding)
+    assert "1:750: line 750; 1:790: line 790; 1:800: line 800" in said(finding)
+    assert "1:850" not in said(finding)
+    far = locations.Locations("x", {"1:100": 1, "1:1100": 2})
+    assert "CPG518" not in [each.code for each in held_errors(far, genome)]
+
+
+def held_errors(given: locations.Locations, genome: Genome) -> list[Finding]:
+    seen = examine.in_genome(given, genome, CONTEXT)
+    facts = dataclasses.replace(examine.in_file(given), in_genome=seen)
+    return errors(genome=GenomeFacts(str(genome.path)), locations=facts)
 
 
 def test_every_code_of_a_nucleotide_is_let_through(tmp_path: Path) -> None:
     path = tmp_path / "codes.fa"
     path.write_text(">1\n" + "ACGTURYSWKMBDHVNacgturyswkmbdhvn" * 10 + "\n")
-    given = locations.Locations("x", {"1:150": 1}, 0, "", "")
-    assert examine.check_locations(given, Genome(path, build_index(path)), CONTEXT).total == 1
+    given = locations.Locations("x", {"1:150": 1})
+    seen = examine.in_genome(given, Genome(path, build_index(path)), CONTEXT)
+    assert (seen.total, seen.foreign.count) == (1, 0)

@@ -146,9 +146,9 @@ def test_chinese_lines_are_no_wider_than_the_terminal() -> None:
     lines = shown.stdout.splitlines()
     assert "错误[CPG201]" in shown.stdout
     assert max(map(cell_len, lines)) <= 80
-    labels = re.compile(r"  (?:方案 \d|验证|代价|症结) +")
+    labels = re.compile(r"  (?:方案 \d|验证修复|性能影响|问题对象) +")
     widths = {cell_len(found[0]) for found in map(labels.match, lines) if found}
-    assert widths == {12}
+    assert widths == {13}
 
 
 def test_pyproject_gives_the_options_of_check(tmp_path: Path) -> None:

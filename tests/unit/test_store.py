@@ -22,11 +22,12 @@ import numpy as np
 import pytest
 import sqlitedict
 
-from cpgpt_doctor.embed import metadata, store
+from cpgpt_doctor.embed import files, metadata, observe, store
 from cpgpt_doctor.embed.record import Part, lost_rows
-from cpgpt_doctor.embed.store import Address
+from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.patient import upstream
+from tests.findings import errors, said
 
 LLM = "hyenadna-tiny-1k-seqlen-d256"  # the narrowest that CpGPT has
 WIDTH = 256
@@ -34,13 +35,13 @@ FIRST = [f"1:{at}" for at in range(40)]
 SECOND = [f"2:{at}" for at in range(25)]
 
 
-def new_store(folder: Path) -> Address:
+def new_store(folder: Path) -> StorePaths:
     """A dependencies folder with a database as CpGPT makes it, without embeddings of ours."""
     folder.mkdir(parents=True, exist_ok=True)
     with sqlitedict.SqliteDict(folder / metadata.FILE, autocommit=True) as table:
         table["homo_sapiens"] = {"assembly": "x", LLM: {512: {"9:9": np.int64(0)}}, "other": {}}
         table["mus_musculus"] = {LLM: {201: {"1:0": np.int64(3)}}}
-    return Address(folder, "homo_sapiens", LLM, 201, WIDTH)
+    return StorePaths(folder, "homo_sapiens", LLM, 201, WIDTH)
 
 
 def values(locations: list[str]) -> np.ndarray:
@@ -49,7 +50,7 @@ def values(locations: list[str]) -> np.ndarray:
     return np.stack([np.random.default_rng(seed).random(WIDTH, np.float32) for seed in seeds])
 
 
-def stage(folder: Path, locations: list[str]) -> Address:
+def stage(folder: Path, locations: list[str]) -> StorePaths:
     """What CpGPT leaves of a part: rows in an order of its own, in a file that is too long."""
     address = new_store(folder)
     address.folder.mkdir(parents=True)
@@ -62,14 +63,14 @@ def stage(folder: Path, locations: list[str]) -> Address:
     return address
 
 
-def set_rows(address: Address, rows: object) -> None:
+def set_rows(address: StorePaths, rows: object) -> None:
     with sqlitedict.SqliteDict(address.database, autocommit=True) as table:
         species = table[address.species]
         species[address.dna_llm][address.context_len] = rows
         table[address.species] = species
 
 
-def as_cpgpt_reads(address: Address, locations: list[str]) -> np.ndarray:
+def as_cpgpt_reads(address: StorePaths, locations: list[str]) -> np.ndarray:
     with sqlitedict.SqliteDict(address.database, flag="r") as table:
         rows = table[address.species][address.dna_llm][address.context_len]
     shape = (len(rows), address.width)
@@ -86,7 +87,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def address(tmp_path: Path) -> Address:
+def address(tmp_path: Path) -> StorePaths:
     """A store with the first locations in it."""
     address = new_store(tmp_path / "dependencies")
     store.commit(address, stage(tmp_path / "staged-first", FIRST), FIRST)
@@ -94,17 +95,17 @@ def address(tmp_path: Path) -> Address:
 
 
 @pytest.fixture
-def second(tmp_path: Path) -> Address:
+def second(tmp_path: Path) -> StorePaths:
     return stage(tmp_path / "staged-second", SECOND)
 
 
-def holds(address: Address, locations: list[str]) -> bool:
+def holds(address: StorePaths, locations: list[str]) -> bool:
     """Whether the store has exactly these locations, each with its own row, as CpGPT reads it."""
     same = np.array_equal(as_cpgpt_reads(address, locations), values(locations))
     return same and sorted(store.named_rows(address)) == sorted(locations)
 
 
-def test_a_commit_appends_rows_and_names_them(address: Address, second: Address) -> None:
+def test_a_commit_appends_rows_and_names_them(address: StorePaths, second: StorePaths) -> None:
     before = address.rows.read_bytes()
     assert before == values(FIRST).tobytes()
     added = store.commit(address, second, SECOND)
@@ -117,7 +118,7 @@ def test_a_commit_appends_rows_and_names_them(address: Address, second: Address)
     assert added.rows_digest == store.digest(store.read_rows(address, range(40, 65)))
 
 
-def test_a_commit_leaves_everything_else_as_it_was(address: Address, second: Address) -> None:
+def test_a_commit_leaves_everything_else_as_it_was(address: StorePaths, second: StorePaths) -> None:
     with sqlitedict.SqliteDict(address.database, flag="r") as table:
         before = dict(table)
     store.commit(address, second, SECOND)
@@ -128,7 +129,9 @@ def test_a_commit_leaves_everything_else_as_it_was(address: Address, second: Add
     assert before["mus_musculus"] == {LLM: {201: {"1:0": 3}}}
 
 
-def test_a_model_that_the_database_does_not_know_is_added(tmp_path: Path, second: Address) -> None:
+def test_a_model_that_the_database_does_not_know_is_added(
+    tmp_path: Path, second: StorePaths
+) -> None:
     address = new_store(tmp_path / "dependencies")
     with sqlitedict.SqliteDict(address.database, autocommit=True) as table:
         table["homo_sapiens"] = {"assembly": "x"}
@@ -141,7 +144,7 @@ def test_real_cpgpt_reads_a_store_and_one_that_it_staged_is_taken(tmp_path: Path
     for name in ("dependencies", "staged"):
         upstream.prepare_dependencies(str(tmp_path / name), "homo_sapiens", "x")
         module.DNALLMEmbedder(str(tmp_path / name))
-    address = Address(tmp_path / "dependencies", "homo_sapiens", LLM, 201, WIDTH)
+    address = StorePaths(tmp_path / "dependencies", "homo_sapiens", LLM, 201, WIDTH)
     staged = replace(address, dependencies=tmp_path / "staged")
     staged.folder.mkdir(parents=True)
     values(FIRST).tofile(staged.rows)
@@ -154,7 +157,7 @@ def test_real_cpgpt_reads_a_store_and_one_that_it_staged_is_taken(tmp_path: Path
 
 @pytest.mark.parametrize("zeros", [7, 100 * 1024, 9_000 * 1024 + 7])
 def test_zeros_that_cpgpt_allocated_are_overwritten(
-    address: Address, second: Address, zeros: int
+    address: StorePaths, second: StorePaths, zeros: int
 ) -> None:
     with address.rows.open("ab") as stream:
         stream.truncate(40 * address.row_bytes + zeros)
@@ -165,34 +168,37 @@ def test_zeros_that_cpgpt_allocated_are_overwritten(
 @pytest.mark.parametrize("zeros", [0, 3 * 1024, 3_000_000])
 @pytest.mark.parametrize("others", [1, 1024, 5 * 1024 + 7])
 def test_rows_that_nobody_names_are_not_overwritten(
-    address: Address, second: Address, zeros: int, others: int
+    address: StorePaths, second: StorePaths, zeros: int, others: int
 ) -> None:
     """Published rows without their index, say; not even where they begin with zeros."""
     with address.rows.open("ab") as stream:
         stream.write(b"\0" * zeros + b"\x3f" * others)
     before = content(address.dependencies)
-    with pytest.raises(
-        InputError, match=r"40 rows that .* names, \d+ more.*CPG519, CPG520"
-    ) as said:
+    with pytest.raises(store.Unfit, match="after the 40 rows that are named, it holds numbers"):
         store.commit(address, second, SECOND)
-    assert f"from byte {40 * 1024 + zeros} on" in str(said.value)
-    assert "--set-aside-unnamed" in str(said.value)
+    (finding,) = errors(store=observe.look(address).facts)
+    assert finding.code == "CPG520"
+    assert f"from byte: {40 * 1024 + zeros:,}" in said(finding)
+    assert "set-aside" in [each.id for each in finding.remedies]
     assert content(address.dependencies) == before
 
 
 def test_published_rows_without_their_index_are_named_with_the_folder_to_use(
-    address: Address, second: Address
+    address: StorePaths, second: StorePaths
 ) -> None:
     (address.dependencies / "human").mkdir()
     shutil.copy(address.database, address.dependencies / "human")
     set_rows(address, {})
-    with pytest.raises(InputError, match=f"--dependencies-dir {address.dependencies / 'human'}"):
+    with pytest.raises(store.Unfit):
         store.commit(address, second, SECOND)
+    (finding,) = errors(store=observe.look(address).facts)
+    assert finding.remedies[0].id == "right-folder"
+    assert dict(finding.remedies[0].values)["home"].en == str(address.dependencies / "human")
 
 
 @pytest.mark.parametrize("named", [0, 40])
 def test_rows_that_nobody_names_can_be_set_aside(
-    address: Address, second: Address, named: int
+    address: StorePaths, second: StorePaths, named: int
 ) -> None:
     others = address.rows.with_name(f"{address.rows.name}.unnamed-1")
     others.write_bytes(b"of another time")
@@ -210,7 +216,7 @@ def test_rows_that_nobody_names_can_be_set_aside(
     assert holds(address, (FIRST if named else []) + SECOND)
 
 
-def test_rows_are_set_aside_where_there_is_no_index_at_all(address: Address) -> None:
+def test_rows_are_set_aside_where_there_is_no_index_at_all(address: StorePaths) -> None:
     whole = address.rows.read_bytes()
     address.database.unlink()
     aside = store.set_aside_unnamed(address)
@@ -219,7 +225,7 @@ def test_rows_are_set_aside_where_there_is_no_index_at_all(address: Address) -> 
     assert not address.rows.exists()
 
 
-def killed_in_append(address: Address, second: Address, part: float) -> bytes:
+def killed_in_append(address: StorePaths, second: StorePaths, part: float) -> bytes:
     """Leave what a process killed in an append leaves: the note, and some of the rows."""
     data = list(store.read_rows(second, [store.named_rows(second)[each] for each in SECOND]))
     named = len(store.named_rows(address))
@@ -234,7 +240,7 @@ def killed_in_append(address: Address, second: Address, part: float) -> bytes:
 @pytest.mark.parametrize("part", [0, 0.02, 0.5, 1])
 @pytest.mark.parametrize("allocated", [0, 9000])
 def test_what_a_killed_append_has_left_is_replaced(
-    address: Address, second: Address, part: float, allocated: int, tmp_path: Path
+    address: StorePaths, second: StorePaths, part: float, allocated: int, tmp_path: Path
 ) -> None:
     if allocated:
         os.truncate(address.rows, (40 + allocated) * 1024)
@@ -249,7 +255,9 @@ def test_what_a_killed_append_has_left_is_replaced(
     "lie",
     ["grown", "changed", "of another row", "no note", "not JSON", "nested", "a link", "a FIFO"],
 )
-def test_a_note_that_lies_explains_nothing(address: Address, second: Address, lie: str) -> None:
+def test_a_note_that_lies_explains_nothing(
+    address: StorePaths, second: StorePaths, lie: str
+) -> None:
     """The file was changed by somebody else after the kill, or the note is another's."""
     killed_in_append(address, second, 1)
     if lie == "grown":
@@ -281,7 +289,7 @@ def test_a_note_that_lies_explains_nothing(address: Address, second: Address, li
     assert store.named_rows(address) == {location: row for row, location in enumerate(FIRST)}
 
 
-def test_looking_at_gigabytes_of_allocated_zeros_takes_no_memory(address: Address) -> None:
+def test_looking_at_gigabytes_of_allocated_zeros_takes_no_memory(address: StorePaths) -> None:
     os.truncate(address.rows, 40 * 1024 + (8 << 30))
     tracemalloc.start()
     assert store.foreign_from(address, 40) is None
@@ -296,7 +304,7 @@ def test_looking_at_gigabytes_of_allocated_zeros_takes_no_memory(address: Addres
     ids=["one too many", "one missing", "one twice", "another"],
 )
 def test_a_part_that_is_not_what_was_asked_for_is_not_taken(
-    address: Address, second: Address, locations: list[str]
+    address: StorePaths, second: StorePaths, locations: list[str]
 ) -> None:
     before = content(address.dependencies)
     with pytest.raises(DoctorError, match=r"CpGPT stored 25 locations of a part of \d+"):
@@ -304,7 +312,9 @@ def test_a_part_that_is_not_what_was_asked_for_is_not_taken(
     assert content(address.dependencies) == before
 
 
-def test_a_part_whose_rows_are_cut_short_is_not_taken(address: Address, second: Address) -> None:
+def test_a_part_whose_rows_are_cut_short_is_not_taken(
+    address: StorePaths, second: StorePaths
+) -> None:
     second.rows.write_bytes(second.rows.read_bytes()[: 20 * second.row_bytes])
     before = content(address.dependencies)
     with pytest.raises(DoctorError, match=r"row \d+ is not there in full"):
@@ -313,7 +323,7 @@ def test_a_part_whose_rows_are_cut_short_is_not_taken(address: Address, second: 
 
 
 def test_an_error_before_the_rows_are_named_leaves_the_store_as_it_was(
-    address: Address, second: Address, monkeypatch: pytest.MonkeyPatch
+    address: StorePaths, second: StorePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class PowerCut(Exception):
         pass
@@ -347,8 +357,8 @@ def killed(*arguments):
 setattr(owner, name, killed)
 settings = "homo_sapiens", "hyenadna-tiny-1k-seqlen-d256", 201, 256
 store.commit(
-    store.Address(Path(dependencies), *settings),
-    store.Address(Path(staged), *settings),
+    store.StorePaths(Path(dependencies), *settings),
+    store.StorePaths(Path(staged), *settings),
     json.loads(locations),
 )
 """
@@ -365,7 +375,7 @@ store.commit(
 )
 @pytest.mark.parametrize("large", [False, True], ids=["small", "larger than SQLite's cache"])
 def test_a_process_killed_in_a_commit_leaves_the_store_as_it_was(
-    address: Address, second: Address, moment: tuple[str, ...], large: bool
+    address: StorePaths, second: StorePaths, moment: tuple[str, ...], large: bool
 ) -> None:
     if large:  # SQLite then writes into the database before the commit, with a journal beside it
         with sqlitedict.SqliteDict(address.database, autocommit=True) as table:
@@ -381,7 +391,7 @@ def test_a_process_killed_in_a_commit_leaves_the_store_as_it_was(
 
 
 def test_a_process_killed_right_after_a_commit_has_its_rows_in(
-    address: Address, second: Address
+    address: StorePaths, second: StorePaths
 ) -> None:
     asked = str(SECOND).replace("'", '"')
     command = [sys.executable, "-c", KILLED, "store", "digest", "before"]
@@ -390,39 +400,49 @@ def test_a_process_killed_right_after_a_commit_has_its_rows_in(
     assert holds(address, FIRST + SECOND)
 
 
-def damage_shared_row(address: Address) -> None:
+def damage_shared_row(address: StorePaths) -> None:
     set_rows(address, {**store.named_rows(address), "1:1": 0})
 
 
-def damage_left_out_row(address: Address) -> None:
+def damage_left_out_row(address: StorePaths) -> None:
     set_rows(address, {**store.named_rows(address), "1:39": 40})
 
 
-def damage_negative_row(address: Address) -> None:
+def damage_negative_row(address: StorePaths) -> None:
     set_rows(address, {**store.named_rows(address), "1:39": -1})
 
 
-def damage_short_file(address: Address) -> None:
+def damage_short_file(address: StorePaths) -> None:
     address.rows.write_bytes(address.rows.read_bytes()[:-1])
 
 
-def damage_missing_file(address: Address) -> None:
+def damage_missing_file(address: StorePaths) -> None:
     address.rows.unlink()
 
 
-def damage_unfinished(address: Address) -> None:
+def damage_unfinished(address: StorePaths) -> None:
     address.unfinished.write_bytes(b"\0" * 1024)
 
 
-def damage_not_a_table(address: Address) -> None:
+def damage_unfinished_alone(address: StorePaths) -> None:
+    address.rows.rename(address.unfinished)
+
+
+def damage_unfinished_beside_a_shorter_one(address: StorePaths) -> None:
+    """What CpGPT up to 0.0.7 leaves of a run that adds to a smaller store."""
+    address.unfinished.write_bytes(address.rows.read_bytes())
+    damage_short_file(address)
+
+
+def damage_not_a_table(address: StorePaths) -> None:
     set_rows(address, ["1:0"])
 
 
-def damage_row_not_a_number(address: Address) -> None:
+def damage_row_not_a_number(address: StorePaths) -> None:
     set_rows(address, {**store.named_rows(address), "1:39": "39"})
 
 
-def damage_pickle(address: Address) -> None:
+def damage_pickle(address: StorePaths) -> None:
     with sqlite3.connect(address.database) as connection:
         connection.execute(
             "UPDATE unnamed SET value = ? WHERE key = 'homo_sapiens'", (b"\x80\x04",)
@@ -431,33 +451,38 @@ def damage_pickle(address: Address) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "words"),
     [
         (damage_shared_row, "CPG506"),
         (damage_left_out_row, "CPG506"),
         (damage_negative_row, "CPG506"),
-        (damage_short_file, "holds 39 rows, and the metadata names 40"),
-        (damage_missing_file, "holds 0 rows, and the metadata names 40"),
-        (damage_unfinished, "CPG505"),
+        (damage_short_file, "holds 39 rows, and the index names 40"),
+        (damage_missing_file, "holds 0 rows, and the index names 40"),
+        (damage_unfinished, "CPG515"),
+        (damage_unfinished_alone, "CPG505"),
+        (damage_unfinished_beside_a_shorter_one, "CPG505"),
         (damage_not_a_table, "CPG509"),
         (damage_row_not_a_number, "CPG509"),
         (damage_pickle, "is damaged"),
     ],
 )
 def test_nothing_is_added_to_an_unhealthy_store(
-    address: Address, second: Address, damage: Callable[[Address], None], said: str
+    address: StorePaths, second: StorePaths, damage: Callable[[StorePaths], None], words: str
 ) -> None:
     damage(address)
     before = content(address.dependencies)
-    with pytest.raises(InputError, match=said) as caught:
+    with pytest.raises(InputError) as caught:
         store.commit(address, second, SECOND)
     assert str(address.dependencies) in str(caught.value)
     assert "\n" not in str(caught.value)
+    (finding,) = errors(store=observe.look(address).facts)
+    assert words in said(finding)
+    assert str(address.dependencies) in said(finding)
     assert content(address.dependencies) == before
 
 
 def test_a_part_that_another_program_added_first_is_refused(
-    address: Address, second: Address
+    address: StorePaths, second: StorePaths
 ) -> None:
     store.commit(address, second, SECOND)
     before = content(address.dependencies)
@@ -467,7 +492,7 @@ def test_a_part_that_another_program_added_first_is_refused(
 
 
 def test_no_other_program_can_name_rows_during_a_commit(
-    address: Address, second: Address, monkeypatch: pytest.MonkeyPatch
+    address: StorePaths, second: StorePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or ours would be written over rows that it has named in between."""
     real = store.append
@@ -489,7 +514,7 @@ def test_no_other_program_can_name_rows_during_a_commit(
 
 
 def test_a_database_that_another_program_holds_for_long_is_an_error_of_the_system(
-    address: Address, second: Address, monkeypatch: pytest.MonkeyPatch
+    address: StorePaths, second: StorePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "STEP_SECONDS", 0.05)
     monkeypatch.setattr(store, "LOCKED_SECONDS", 0.2)
@@ -513,7 +538,7 @@ sys.stdin.read()
 
 
 def test_a_finished_part_waits_for_a_locked_database_and_says_who_holds_it(
-    address: Address, second: Address, monkeypatch: pytest.MonkeyPatch
+    address: StorePaths, second: StorePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "STEP_SECONDS", 0.05)
     told: list[str] = []
@@ -535,7 +560,7 @@ def test_a_finished_part_waits_for_a_locked_database_and_says_who_holds_it(
 
 
 def test_a_reader_that_stands_in_the_way_of_the_commit_is_waited_for(
-    address: Address, second: Address, monkeypatch: pytest.MonkeyPatch
+    address: StorePaths, second: StorePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite then refuses COMMIT itself, and not BEGIN."""
     monkeypatch.setattr(store, "STEP_SECONDS", 0.05)
@@ -546,7 +571,7 @@ def test_a_reader_that_stands_in_the_way_of_the_commit_is_waited_for(
     assert holds(address, FIRST + SECOND)
 
 
-def saves(address: Address, rows: dict[str, int]) -> None:
+def saves(address: StorePaths, rows: dict[str, int]) -> None:
     """Save as CpGPT does from 0.0.8 on: a new file in the old one's place."""
     other = address.database.with_suffix(".db.tmp")
     with sqlitedict.SqliteDict(address.database, flag="r") as table:
@@ -559,7 +584,7 @@ def saves(address: Address, rows: dict[str, int]) -> None:
 
 @pytest.mark.parametrize("moment", ["after the rows", "after the names"])
 def test_a_database_that_cpgpt_replaces_in_a_commit_gets_the_part_as_well(
-    address: Address, second: Address, monkeypatch: pytest.MonkeyPatch, moment: str
+    address: StorePaths, second: StorePaths, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     owner, name = (store, "append") if moment == "after the rows" else (metadata, "write_species")
     real = getattr(owner, name)
@@ -578,7 +603,7 @@ def test_a_database_that_cpgpt_replaces_in_a_commit_gets_the_part_as_well(
 
 
 def test_a_database_replaced_right_after_the_commit_is_noticed(
-    address: Address, second: Address, monkeypatch: pytest.MonkeyPatch
+    address: StorePaths, second: StorePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite says nothing then: it committed, to a file that is at no path any more."""
     real, moments = store.identity, []
@@ -595,7 +620,7 @@ def test_a_database_replaced_right_after_the_commit_is_noticed(
 
 
 def test_a_saved_database_that_names_fewer_rows_is_not_built_upon(
-    address: Address, second: Address, monkeypatch: pytest.MonkeyPatch
+    address: StorePaths, second: StorePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = metadata.write_species
 
@@ -604,8 +629,10 @@ def test_a_saved_database_that_names_fewer_rows_is_not_built_upon(
         saves(address, {location: row for row, location in enumerate(FIRST[:30])})
 
     monkeypatch.setattr(metadata, "write_species", replaced)
-    with pytest.raises(InputError, match=r"30 rows that .* names, 35 more hold numbers"):
+    with pytest.raises(store.Unfit, match="after the 30 rows that are named"):
         store.commit(address, second, SECOND)
+    (finding,) = errors(store=observe.look(address).facts)
+    assert "30 rows that the index names, 35 more hold numbers" in finding.title.en
     assert address.rows.read_bytes()[: 40 * 1024] == values(FIRST).tobytes()
 
 
@@ -618,24 +645,25 @@ def test_rows_that_a_record_has_and_the_store_no_longer_names_are_counted() -> N
 
 
 def test_the_journal_and_new_folders_reach_the_disk(
-    tmp_path: Path, second: Address, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, second: StorePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each folder that gained an entry is flushed, and after it nothing is left to be lost."""
     address = new_store(tmp_path / "dependencies")
     flushed: list[Path] = []
-    real = store.flush_folder
+    real = files.flush_folder
 
     def flush_folder(path: Path) -> None:
         flushed.append(path)
         real(path)
 
-    monkeypatch.setattr(store, "flush_folder", flush_folder)
+    for module in (store, files):
+        monkeypatch.setattr(module, "flush_folder", flush_folder)
     store.commit(address, second, SECOND)
     assert {address.folder, *list(address.folder.parents)[:3]} <= set(flushed)
 
 
 def test_sqlite_is_told_to_bring_the_end_of_its_journal_onto_the_disk(
-    address: Address, second: Address, monkeypatch: pytest.MonkeyPatch
+    address: StorePaths, second: StorePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
     real = metadata.connect
@@ -657,12 +685,12 @@ def test_a_mac_is_told_to_empty_the_drives_cache(
     """A stand-in: there is no Mac here."""
     calls: list[object] = []
     fcntl = types.SimpleNamespace(F_FULLFSYNC=51, fcntl=lambda *call: calls.append(call))
-    monkeypatch.setattr(store.sys, "platform", "darwin")
+    monkeypatch.setattr(files.sys, "platform", "darwin")
     monkeypatch.setitem(sys.modules, "fcntl", fcntl)
     monkeypatch.setattr(os, "fsync", lambda descriptor: calls.append("fsync"))
     path = tmp_path / "file"
     path.write_bytes(b"x")
-    store.flush(path)
+    files.flush(path)
     assert [call[1:] if isinstance(call, tuple) else call for call in calls] == [(51,)]
 
     def unknown(*call: object) -> None:
@@ -670,7 +698,7 @@ def test_a_mac_is_told_to_empty_the_drives_cache(
 
     calls.clear()
     fcntl.fcntl = unknown
-    store.flush(path)
+    files.flush(path)
     assert calls == ["fsync"]
 
 
@@ -691,7 +719,7 @@ def test_a_new_database_is_not_made_where_a_journal_stands(tmp_path: Path) -> No
 
 
 def test_a_database_that_is_gone_is_an_error_of_the_system(
-    address: Address, second: Address
+    address: StorePaths, second: StorePaths
 ) -> None:
     address.database.unlink()
     before = content(address.dependencies)
@@ -718,7 +746,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_rows_that_do_not_fit_on_the_disk_leave_the_old_ones(
-    small_disk: Path, tmp_path: Path, second: Address
+    small_disk: Path, tmp_path: Path, second: StorePaths
 ) -> None:
     address = new_store(small_disk / "dependencies")
     store.commit(address, stage(tmp_path / "first", FIRST), FIRST)
@@ -746,7 +774,7 @@ def test_a_first_part_that_does_not_fit_leaves_no_file_of_rows(
 
 @pytest.mark.parametrize("left", [0, 28, 32, 36])
 def test_names_that_do_not_fit_on_the_disk_leave_the_old_ones(
-    small_disk: Path, tmp_path: Path, second: Address, left: int
+    small_disk: Path, tmp_path: Path, second: StorePaths, left: int
 ) -> None:
     """25 rows of 1 KiB fit into 28 KiB; the transaction then has nearly nothing."""
     address = new_store(small_disk / "dependencies")
@@ -775,11 +803,13 @@ def test_a_database_is_adopted_whole(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_not_there_names_no_rows(tmp_path: Path) -> None:
-    assert store.named_rows(Address(tmp_path, "homo_sapiens", LLM, 201, WIDTH)) == {}
+    assert store.named_rows(StorePaths(tmp_path, "homo_sapiens", LLM, 201, WIDTH)) == {}
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_entry_that_is_not_plain_is_not_added_to(address: Address, second: Address) -> None:
+def test_an_entry_that_is_not_plain_is_not_added_to(
+    address: StorePaths, second: StorePaths
+) -> None:
     with sqlitedict.SqliteDict(address.database, autocommit=True) as table:
         table["homo_sapiens"] = {**table["homo_sapiens"], "dtype": np.dtype("i8")}
     with pytest.raises(InputError, match="no plain data; nothing was added"):
@@ -787,8 +817,8 @@ def test_an_entry_that_is_not_plain_is_not_added_to(address: Address, second: Ad
     assert holds(address, FIRST)
 
 
-def test_a_commit_says_that_named_rows_are_gone(address: Address, second: Address) -> None:
+def test_a_commit_says_that_named_rows_are_gone(address: StorePaths, second: StorePaths) -> None:
     before = content(address.dependencies)
-    with pytest.raises(DoctorError, match="60 rows that were named are no longer"):
+    with pytest.raises(store.Unfit, match="60 rows that were named are no longer"):
         store.commit(address, second, SECOND, named=len(FIRST) + 60)
     assert content(address.dependencies) == before

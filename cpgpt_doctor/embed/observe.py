@@ -1,0 +1,93 @@
+"""Look at a store: what is where, what its index and its record say. Nothing is written or judged.
+
+It takes neither torch nor a run: what is seen once a model is loaded is in `admission.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cpgpt_doctor.embed import metadata, places, record, store
+from cpgpt_doctor.embed.binding import other_genome
+from cpgpt_doctor.embed.genome import Genome
+from cpgpt_doctor.embed.record import Earlier
+from cpgpt_doctor.embed.store import StorePaths
+from cpgpt_doctor.facts.store import Damage, StoreFacts, Unfinished
+
+
+@dataclass(frozen=True)
+class Store:
+    """What was seen of a store, with the row of each location and the record."""
+
+    facts: StoreFacts
+    rows: dict[str, int] = field(default_factory=dict)
+    known: Earlier = field(default_factory=Earlier)
+
+
+def damaged(paths: StorePaths, damage: Damage) -> StoreFacts:
+    """Facts of a store of which nothing is known but that its index cannot be read, and why."""
+    return StoreFacts(
+        dependencies=str(paths.dependencies),
+        species=paths.species,
+        dna_llm=paths.dna_llm,
+        context_len=paths.context_len,
+        rows=str(paths.rows),
+        database=str(paths.database),
+        width=paths.width,
+        damage=damage,
+    )
+
+
+def look(paths: StorePaths, genome: Genome | None = None) -> Store:
+    """Look at a store; its record is held against `genome` where one is given.
+
+    What takes the width of a row is left out where `paths` has none. Raises InputError for a record
+    that is none, links that lead round and round, and a database that stays locked.
+    """
+    facts = StoreFacts(
+        dependencies=str(paths.dependencies),
+        species=paths.species,
+        dna_llm=paths.dna_llm,
+        context_len=paths.context_len,
+        rows=str(paths.rows),
+        database=str(paths.database),
+        width=paths.width,
+        links=places.links(paths),
+        in_cache=places.in_cache(paths),
+        hard_linked=places.hard_linked(paths),
+        apart=places.apart(paths),
+        size=store.size(paths),
+        unfinished=unfinished(paths),
+        checkpoint=str(paths.checkpoint) if paths.checkpoint.exists() else None,
+    )
+    known = record.read(record.record_path(paths))
+    try:
+        rows = store.named_rows(paths)
+    except metadata.MetadataWrong as wrong:
+        return Store(dataclasses.replace(facts, damage=wrong.damage), known=known)
+    index = store.shape(rows)
+    numbered = paths.width is not None and not (index.shared or index.outside)
+    facts = dataclasses.replace(
+        facts,
+        index=index if paths.database.exists() else None,
+        unnamed=store.unnamed_rows(paths, len(rows)) if numbered else None,
+        lost=record.lost_rows(known.parts, len(rows)),
+        other_genome=other_genome(known.bound, genome, paths.context_len)
+        if known.bound and genome
+        else (),
+    )
+    return Store(facts, rows, known)
+
+
+def unfinished(paths: StorePaths) -> Unfinished | None:
+    size = size_of(paths.unfinished)
+    return None if size is None else Unfinished(str(paths.unfinished), size, paths.rows.exists())
+
+
+def size_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,345 @@
+"""A report in one language: plain strings, which every form lays out in its own way.
+
+Here findings meet the pages that own their remedies, how they are verified, and their cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cpgpt_doctor import catalogue, culprits, findings, pages
+from cpgpt_doctor.findings import Advice, Location, Severity, Status
+from cpgpt_doctor.reports.fingerprint import fingerprint
+from cpgpt_doctor.reports.labels import Labels
+from cpgpt_doctor.reports.report import Report
+from cpgpt_doctor.words import Language, Words
+
+# The rules whose warnings predict that the call fails; other warnings are of calls that end well.
+PREDICTS = ("CPG404",)
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A remedy of a page, filled in. id: the same in every language and report. advised: its title
+    with the advice."""
+
+    id: str
+    advice: Advice
+    advised: str
+    title: str
+    why: str
+    before: str | None
+    after: str | None
+    commands: tuple[str, ...]
+    gains: tuple[str, ...]
+    drawbacks: tuple[str, ...]
+    warning: str | None
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """about: what it is, in the report's language; the rest are names and an error."""
+
+    path: str
+    type: str
+    error: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """key: the label in English, for programs."""
+
+    key: str
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`page`: the parts of its page by name, as Markdown."""
+
+    code: str
+    name: str
+    severity: Severity
+    kind: str
+    title: str
+    causes: tuple[str, ...]
+    error: str | None
+    culprits: tuple[Culprit, ...]
+    seen: tuple[Seen, ...]
+    location: Location | None
+    remedies: tuple[Remedy, ...]
+    verify: tuple[str, ...]
+    expected: str | None
+    cost: str | None
+    treated: bool
+    fingerprint: str
+    page: Mapping[str, str]
+
+    @property
+    def preferred(self) -> Remedy | None:
+        """The first recommended remedy."""
+        return next((each for each in self.remedies if each.advice == "recommended"), None)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a rule says."""
+
+    code: str
+    name: str
+    status: Status
+    summary: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """`report` for what has no language.
+
+    counted: how many findings of each severity there are, "" for none. patient: versions of what
+    was examined. judged_call: the call that was judged. next_step: a report's last line.
+    """
+
+    report: Report
+    labels: Labels
+    counted: str
+    patient: str
+    judged_call: str
+    next_step: str
+    checks: tuple[Check, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def unknown(self) -> tuple[Check, ...]:
+        return tuple(each for each in self.checks if each.status == "unknown")
+
+
+def of(report: Report, language: Language) -> View:
+    """The report in this language."""
+    labels = Labels(language)
+    checks = tuple(
+        Check(
+            each.code,
+            catalogue.name(each.code),
+            each.check.status,
+            each.check.summary.say(language),
+            tuple(finding(one, language) for one in each.check.findings),
+        )
+        for each in report.judged
+    )
+    found = tuple(
+        sorted(
+            (one for each in checks for one in each.findings),
+            key=lambda finding: (-finding.severity, finding.code),
+        )
+    )
+    return View(
+        report,
+        labels,
+        counted(report, labels),
+        patient(report),
+        judged_call(report, language),
+        next_step(report, found, labels),
+        checks,
+        found,
+    )
+
+
+def in_each_language(report: Report) -> dict[Language, View]:
+    return {"en": of(report, "en"), "zh": of(report, "zh")}
+
+
+def finding(value: findings.Finding, language: Language) -> Finding:
+    evidence = value.evidence
+    values = spoken(value.values, language)
+    verify = pages.verification(value.code, language)
+    cost = pages.cost(value.code, language)
+    return Finding(
+        value.code,
+        catalogue.name(value.code),
+        value.severity,
+        Labels(language)[f"{value.severity.name} severity"],
+        value.title.say(language),
+        tuple(cause.say(language) for cause in value.causes),
+        evidence.error,
+        tuple(
+            Culprit(each.path, each.type, each.error, culprits.about(each.about).say(language))
+            for each in evidence.culprits
+        ),
+        tuple(
+            Seen(name.en, name.say(language), seen.say(language)) for name, seen in evidence.seen
+        ),
+        value.location,
+        tuple(remedy(each, value.code, language) for each in value.remedies),
+        value.verify or tuple(pages.filled(each, values) for each in verify.commands),
+        value.expected.say(language)
+        if value.expected
+        else pages.filled(verify.expected, values) or None,
+        value.cost.say(language)
+        if value.cost
+        else (None if cost is None else pages.filled(cost, values)),
+        value.treated,
+        fingerprint(value),
+        pages.read(value.code, language).parts,
+    )
+
+
+def remedy(value: findings.Remedy | findings.InlineRemedy, code: str, language: Language) -> Remedy:
+    """A remedy with the texts of its page; KeyError where the page has none of this id."""
+    labels = Labels(language)
+    if isinstance(value, findings.InlineRemedy):
+        title = value.title.say(language)
+        return Remedy(
+            f"{code}.inline",
+            value.advice,
+            title + labels.bracketed(labels[value.advice]),
+            title,
+            value.why.say(language),
+            value.before,
+            value.after,
+            value.commands,
+            tuple(each.say(language) for each in value.gains),
+            tuple(each.say(language) for each in value.drawbacks),
+            value.warning.say(language) if value.warning else None,
+        )
+    page = value.page or code
+    text = pages.remedies(page, language)[value.id].filled(spoken(value.values, language))
+    advice = value.advice or text.advice
+    return Remedy(
+        f"{page}.{value.id}",
+        advice,
+        text.title + labels.bracketed(labels[advice]),
+        text.title,
+        text.why,
+        text.before,
+        text.after,
+        text.commands,
+        text.gains,
+        text.drawbacks,
+        text.warning,
+    )
+
+
+def spoken(values: findings.Values, language: Language) -> dict[str, str]:
+    return {name: words.say(language) for name, words in values}
+
+
+def counted(report: Report, labels: Labels) -> str:
+    """How many findings of each severity there are, "" for none."""
+    said = []
+    for level in sorted(Severity, reverse=True):
+        count = sum(finding.severity is level for finding in report.findings)
+        if count and labels.language == "en":
+            said.append(f"{count} {level.name}{'' if count == 1 else 's'}")
+        elif count:
+            said.append(f"{count} 个{labels[f'{level.name} severity']}")
+    return labels["comma"].join(said)
+
+
+def judged_call(report: Report, language: Language) -> str:
+    """The call that was judged, and how it is made."""
+    call = report.call
+    settings = (
+        f"parse_dna_embeddings(num_workers={call.num_workers}, batch_size={call.batch_size},"
+        f" dna_llm={call.dna_llm!r})"
+    )
+    via = (
+        Words("by your own code", "由你自己的代码调用")
+        if call.via == "direct"
+        else Words("through cpgpt-doctor run-embed", "通过 cpgpt-doctor run-embed 运行")
+    )
+    origin = (
+        Words("chosen", "显式指定") if call.chosen else Words("the default here", "此处的默认值")
+    )
+    return Words(
+        f"{settings} {via.en}, start method {call.start_method} ({origin.en})",
+        f"{settings}，{via.zh}，启动方式 {call.start_method}（{origin.zh}）",
+    ).say(language)
+
+
+def patient(report: Report) -> str:
+    """Versions of what was examined, in one line."""
+    facts = report.facts
+    torch = facts.accelerator.torch if facts.accelerator else None
+    parts = []
+    if facts.python:
+        parts.append(f"{facts.python.implementation} {facts.python.version}")
+    if facts.host:
+        parts.append(facts.host.description)
+    if facts.packages and facts.packages.cpgpt:
+        parts.append(f"CpGPT {facts.packages.cpgpt.version}")
+    if torch:
+        parts.append(f"torch {torch.version}")
+    return " · ".join(parts)
+
+
+def next_step(report: Report, found: tuple[Finding, ...], labels: Labels) -> str:
+    """The last line of a report: what was found, what is not known, and what to do next.
+
+    That nothing stops the call is said only where every rule was judged, nothing was accepted (it
+    may stop the call all the same) and no warning predicts a failure.
+    """
+    language = labels.language
+    count = counted(report, labels)
+    if report.accepted and not count:
+        count = Words(
+            f"Nothing found beside the {report.accepted} accepted by the baseline",
+            f"除基线已接受的 {report.accepted} 个以外，没有发现问题",
+        ).say(language)
+    elif report.accepted:
+        count += Words(
+            f" ({report.accepted} accepted by the baseline)", f"（基线已接受 {report.accepted} 个）"
+        ).say(language)
+    said = count or Words("Nothing found", "没有发现问题").say(language)
+    said += not_known(report, language)
+    gravest = found[0] if found else None
+    if gravest is not None and gravest.severity is Severity.error:
+        first = gravest.remedies[0].title if gravest.remedies else ""
+        rest = Words(
+            f". Begin with {gravest.code}{': ' + first if first else ''}."
+            f" More: cpgpt-doctor explain {gravest.code}",
+            f"。请先处理 {gravest.code}{'：' + first if first else ''}。"
+            f"详情：cpgpt-doctor explain {gravest.code}",
+        )
+    elif report.unknown:
+        rest = Words(". Whether this call is safe is not known.", "。这次调用是否安全，尚不清楚。")
+        if report.facts.skipped:
+            rest = Words(
+                f"{rest.en} Look at all of it: cpgpt-doctor check, without --quick",
+                f"{rest.zh}要全面检查，请运行不带 --quick 的 cpgpt-doctor check",
+            )
+    elif any(each.code in PREDICTS and each.severity is Severity.warning for each in found):
+        rest = Words(
+            ". The call is expected to fail: read CPG404 first.",
+            "。预计这次调用会失败：请先看 CPG404。",
+        )
+    elif report.chosen:
+        rest = Words(
+            " by the rules that were chosen. The others were not asked.",
+            "（仅限所选的规则，其他规则没有检查）。",
+        )
+    elif report.accepted:
+        rest = Words(".", "。")
+    elif report.call.via == "run-embed":
+        rest = Words(
+            ". Nothing in the environment stops run-embed.",
+            "。环境中没有什么会妨碍 run-embed。",
+        )
+    else:
+        rest = Words(". Nothing here stops this call.", "。这里没有什么会妨碍这次调用。")
+    return said + rest.say(language)
+
+
+def not_known(report: Report, language: Language) -> str:
+    """The rules about which nothing is known, by their codes; "" for none."""
+    if not report.unknown:
+        return ""
+    count = len(report.unknown)
+    checks = "1 check" if count == 1 else f"{count} checks"
+    return Words(
+        f"; {checks} could not be made (marked ?): {', '.join(report.unknown)}",
+        f"；有 {count} 项未能检查（标记为 ?）：{'、'.join(report.unknown)}",
+    ).say(language)

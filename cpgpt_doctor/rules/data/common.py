@@ -1,0 +1,62 @@
+"""What these rules share."""
+
+from __future__ import annotations
+
+import shlex
+
+from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.findings import Remedy, Severity, Values
+from cpgpt_doctor.intent import Call
+from cpgpt_doctor.words import Words, same
+
+ALL_N, NON_CPG, UNNAMED = "all-n", "non-cpg", "unnamed"  # what a run may be allowed by name
+
+
+def quoted(path: str) -> Words:
+    """A path as a shell takes it; the home folder's `~` is left to it."""
+    if path.startswith("~/"):
+        return same(f"~/{shlex.quote(path[2:])}")
+    return same(shlex.quote(path))
+
+
+def values(facts: Facts) -> Values:
+    """The paths of this run, for the commands of the pages."""
+    known: list[tuple[str, Words]] = []
+    if facts.store is not None:
+        store = facts.store
+        at = max(store.rows.rfind(each) for each in "/\\")  # Windows has the other
+        folder, name = store.rows[:at], store.rows[at + 1 :]
+        known += [("dir", quoted(store.dependencies)), ("store", quoted(folder))]
+        record = name.replace(".mmap", ".run.json")
+        known += [("rows", quoted(name)), ("record", quoted(record))]
+    elif facts.genome is not None:
+        known.append(("dir", quoted(facts.genome.dependencies)))
+    if facts.locations is not None and facts.locations.source != "standard input":
+        known.append(("file", quoted(facts.locations.source)))
+    if facts.genome is not None:
+        known.append(("genome", quoted(facts.genome.path)))
+    return tuple(known)
+
+
+def ways(facts: Facts, *ids: str, **more: Words) -> tuple[Remedy, ...]:
+    """Remedies of the finding's own page, with the paths of this run in their commands."""
+    known = (*values(facts), *more.items())
+    return tuple(Remedy(each, values=known) for each in ids)
+
+
+def counted(count: int, one: str, more: str, chinese: str) -> Words:
+    """A sentence that begins with a count: "1 line gives", "2 lines give"."""
+    return Words(f"{count} {one if count == 1 else more}", chinese)
+
+
+def share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}"
+
+
+def line(number: int) -> Words:
+    return Words(f"line {number}", f"第 {number} 行")
+
+
+def unless_allowed(call: Call, what: str) -> Severity:
+    """An error, or a note where the user allowed it by name."""
+    return Severity.note if what in call.allowed else Severity.error
