@@ -14,9 +14,9 @@ def new_seed() -> int:
     return secrets.randbelow(SEEDS)
 
 
-def draw(rows: Sequence[int], count: int, seed: int) -> list[int]:
-    """`count` of these rows, or all where there are no more, in a random order.
+def draw(locations: Sequence[str], count: int, seed: int) -> list[str]:
+    """`count` of these locations, or all where there are no more, in a random order.
 
-    The rows are sorted before, so that the seed alone decides.
+    They are sorted before, so that the seed alone decides.
     """
-    return random.Random(seed).sample(sorted(rows), min(count, len(rows)))
+    return random.Random(seed).sample(sorted(locations), min(count, len(locations)))

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from cpgpt_doctor import json_file
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import form
+from cpgpt_doctor.facts.audit import AuditFacts
 from cpgpt_doctor.facts.embedder import (
     BatchTrial,
     CallDefaults,
@@ -51,6 +52,7 @@ __all__ = [
     "SCHEMA",
     "Accelerator",
     "Anatomy",
+    "AuditFacts",
     "BatchTrial",
     "CallDefaults",
     "CallTrial",
@@ -113,6 +115,7 @@ class Facts:
     genome: GenomeFacts | None = None
     locations: LocationFacts | None = None
     store: StoreFacts | None = None
+    audit: AuditFacts | None = None
     failures: tuple[ProbeFailure, ...] = ()
     skipped: tuple[str, ...] = ()
     unknown: tuple[Unknown, ...] = field(default=(), metadata={form.APART: True})

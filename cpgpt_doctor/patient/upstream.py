@@ -29,6 +29,21 @@ REPOSITORIES = {  # the organisation on the model hub, by the beginning of CpGPT
     "DNABERT-2": "zhihan1996",
 }
 
+# Numbers a row, by CpGPT's model name.
+WIDTHS = {
+    "NTv3_650M_pre": 1536,
+    "NTv3_100M_pre": 768,
+    "NTv3_8M_pre": 256,
+    "nucleotide-transformer-v2-500m-multi-species": 1024,
+    "nucleotide-transformer-v2-100m-multi-species": 1024,
+    "nucleotide-transformer-v2-50m-multi-species": 512,
+    "DNABERT-2-117M": 768,
+    "hyenadna-large-1m-seqlen-hf": 256,
+    "hyenadna-medium-450k-seqlen-hf": 256,
+    "hyenadna-small-32k-seqlen-hf": 256,
+    "hyenadna-tiny-1k-seqlen-d256": 256,
+}
+
 
 def import_as_users_do() -> types.ModuleType:
     """Import the embedder's module with everything that CpGPT imports around it."""

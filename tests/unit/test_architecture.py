@@ -29,7 +29,7 @@ ALLOWED = {
     "words.py": set(),
     "embed": {"embed", "facts", "errors", "probes", "intent", "patient"},
     "baseline.py": {"errors", "findings", "json_file", "reports", "words"},
-    "audit": {"audit"},
+    "audit": {"audit", "embed", "facts", "intent", "errors", "patient"},
     "facts": {"facts", "errors", "json_file"},
     "json_file.py": {"errors"},
     "findings.py": {"facts", "words"},
