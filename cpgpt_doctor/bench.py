@@ -16,7 +16,7 @@ from typing import Any, Literal
 from cpgpt_doctor import __version__
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.facts import ProbeFailure, build
-from cpgpt_doctor.probes import runner
+from cpgpt_doctor.probes import runner, session
 from cpgpt_doctor.probes.collect import no_interpreter, scratch_folder
 
 SCHEMA = "cpgpt-doctor/bench/v1"
@@ -150,9 +150,7 @@ def measure(
             "rounds": rounds,
         }
         seconds = SECONDS + SECONDS_A_WINDOW * windows * rounds * (len(workers) + 1)
-        tried = runner.run(
-            "python", python, "cpgpt_doctor.patient.python", {"scratch": scratch}, SECONDS
-        )
+        tried = session.examine(python, ("python",), {"scratch": scratch}, SECONDS)["python"]
         if isinstance(tried, ProbeFailure):
             raise no_interpreter(python, tried)
         answer = runner.run("bench", python, "cpgpt_doctor.patient.bench", request, seconds)

@@ -1,12 +1,15 @@
 """Every code with its name and its family.
 
-A name says what is wrong, in the words of the field. Titles may change; codes and names do not.
+A name says what is wrong, in the words of the field. It stands on the rule's page, below the title.
+Titles may change; codes and names do not.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
+from cpgpt_doctor import pages
 from cpgpt_doctor.words import Words
 
 # By the first digit of the code.
@@ -18,22 +21,12 @@ FAMILIES = {
     "5": Words("genome, locations and the store", "基因组、位点与嵌入文件"),
     "7": Words("failures recognised in logs", "日志中识别的故障"),
 }
+# Until their pages have them.
 NAMES = {
     "CPG101": "unsupported-python",
     "CPG102": "start-method",
     "CPG103": "python-314-forkserver",
     "CPG107": "disk-too-small",
-    #
-    "CPG201": "unpicklable-dataset",
-    "CPG202": "shared-file-position",
-    "CPG203": "prefetch-factor-always-set",
-    "CPG204": "pin-memory-without-cuda",
-    "CPG205": "unpicklable-data-module",
-    "CPG206": "worker-guard-gap",
-    "CPG207": "unpicklable-collate",
-    "CPG208": "workers-do-not-start",
-    "CPG209": "tokenizer-threads-and-fork",
-    "CPG210": "own-dataset-unsafe",
     #
     "CPG301": "torch-without-cuda",
     "CPG302": "no-usable-driver",
@@ -65,24 +58,6 @@ NAMES = {
     "CPG522": "store-provenance-misfit",
     "CPG523": "recorded-rows-unnamed",
     "CPG524": "other-kind-of-rows",
-    #
-    "CPG701": "pickling-error",
-    "CPG702": "prefetch-factor-error",
-    "CPG703": "persistent-workers-error",
-    "CPG704": "worker-killed",
-    "CPG705": "shared-memory-exhausted",
-    "CPG706": "too-many-open-files",
-    "CPG707": "cpu-out-of-memory",
-    "CPG708": "mps-out-of-memory",
-    "CPG709": "cuda-out-of-memory",
-    "CPG710": "cuda-after-fork",
-    "CPG711": "no-main-guard",
-    "CPG712": "model-not-fetched",
-    "CPG713": "store-missing-after-run",
-    "CPG714": "unknown-species-or-model",
-    "CPG715": "removed-transformers-name",
-    "CPG716": "no-kernel-for-gpu",
-    "CPG717": "unknown-sequence-names",
 }
 
 
@@ -98,24 +73,26 @@ class Entry:
         return FAMILIES[self.code[3]]
 
 
-CATALOGUE = {code: Entry(code, name) for code, name in NAMES.items()}
-CODES = {name: code for code, name in NAMES.items()}
+@cache
+def entries() -> dict[str, Entry]:
+    """Every code, in order, with its entry."""
+    return {code: Entry(code, name(code)) for code in pages.codes()}
 
 
 def name(code: str) -> str:
-    return CATALOGUE[code].name
+    return pages.name(code) or NAMES[code]
 
 
 def code_of(text: str) -> str | None:
     """The code that a user wrote, in any case, or whose name it is; None where there is none."""
-    if text.upper() in CATALOGUE:
+    if text.upper() in entries():
         return text.upper()
-    return CODES.get(text.lower())
+    return next((each.code for each in entries().values() if each.name == text.lower()), None)
 
 
 def families() -> list[tuple[Words, list[Entry]]]:
     """The families in the order of their codes, each with its entries."""
     return [
-        (family, [each for each in CATALOGUE.values() if each.code[3] == digit])
+        (family, [each for each in entries().values() if each.code[3] == digit])
         for digit, family in FAMILIES.items()
     ]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cpgpt_doctor import facts as recorded_facts
-from cpgpt_doctor.embed.genome import open_genome
 from cpgpt_doctor.errors import InputError
-from cpgpt_doctor.facts import Facts
-from cpgpt_doctor.probes.collect import QUICK, collect
-from cpgpt_doctor.reports import files
+from cpgpt_doctor.probes.collect import HEAVY_PROBES, collect
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts import Facts
 
 
 def observe(
@@ -23,12 +24,16 @@ def observe(
     dataset: str | None = None,
     dataset_folder: Path | None = None,
     recorded: Path | None = None,
+    meanwhile: Callable[[], object] = bool,
 ) -> Facts:
     """Facts of the environment of `python`, or those of the file `recorded`.
 
     dataset_folder: where the dataset's module lies (default: the current folder).
+    meanwhile: what is to be done while the patient is at work.
     """
     if recorded is not None:
+        from cpgpt_doctor import facts as recorded_facts
+
         return recorded_facts.read(recorded)
     for option, asked in (("deep", deep), ("dataset", dataset is not None)):
         if quick and asked:
@@ -39,6 +44,8 @@ def observe(
     if genome is not None:
         if not genome.exists():
             raise InputError(f"--genome {genome}: no such file")
+        from cpgpt_doctor.embed.genome import open_genome
+
         open_genome(genome).close()  # refuses what CpGPT could not read by position
     if dataset is not None and not re.fullmatch(r"[\w.]+:\w+", dataset):
         raise InputError(f"--dataset {dataset}: is written package.module:callable")
@@ -46,15 +53,19 @@ def observe(
         python,
         folder=str(Path.cwd()),
         genome=genome,
-        leave_out=QUICK if quick else (),
+        leave_out=HEAVY_PROBES if quick else (),
         deep=deep,
         dna_llm=dna_llm,
         dataset=dataset,
         dataset_folder=str(dataset_folder or Path.cwd()),
+        meanwhile=meanwhile,
     )
 
 
 def save(facts: Facts, path: Path) -> None:
     """Write facts, whole or not at all, so that `recorded_facts.read` gives the same ones."""
+    from cpgpt_doctor import facts as recorded_facts
+    from cpgpt_doctor.reports import files
+
     # The surrogates of a name that is no Unicode are JSON's own escapes then (\udce9).
     files.write_text(recorded_facts.to_json(facts), path, "--save-facts")

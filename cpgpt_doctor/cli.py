@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
-import datetime
+import importlib
 import io
 import os
 import re
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from cpgpt_doctor import __version__, config
 from cpgpt_doctor.errors import DoctorError, InputError
-from cpgpt_doctor.findings import Severity
-from cpgpt_doctor.intent import Intent, resolve
 from cpgpt_doctor.reports import files, stream
-from cpgpt_doctor.words import Language, from_locale
 
 if TYPE_CHECKING:
+    from cpgpt_doctor.findings import Severity
     from cpgpt_doctor.reports.report import Report
+    from cpgpt_doctor.words import Language
 
 # Reports that are meant to be shared: personal data is taken out of them.
 SHARED = ("markdown", "html", "sarif", "github", "junit")
@@ -185,7 +183,7 @@ def add_check(commands: Commands) -> None:
     out.add_argument("--format", choices=FORMATS, default="terminal")
     add_shown(out)
     out.add_argument(
-        "--select", type=codes, metavar="CODES", help="these rules only, such as CPG2,CPG401"
+        "--select", type=codes, metavar="CODES", help="these rules only, such as CPG2,torch-broken"
     )
     out.add_argument("--ignore", type=codes, metavar="CODES", help="all rules but these")
     out.add_argument(
@@ -380,7 +378,7 @@ def codes(text: str) -> tuple[str, ...]:
     prefixes = tuple(catalogue.code_of(part) or part.upper() for part in parts)
     for prefix in prefixes:
         if not any(rule.code.startswith(prefix) for rule in RULES):
-            if any(code.startswith(prefix) for code in catalogue.CATALOGUE):
+            if any(code.startswith(prefix) for code in catalogue.entries()):
                 where = (
                     "such failures are recognised in logs: cpgpt-doctor explain --log FILE"
                     if prefix.startswith("CPG7")
@@ -403,13 +401,21 @@ def refuse_beside_facts(option: str, pyproject: Path | None) -> NoReturn:
     )
 
 
-def run_check(args: argparse.Namespace) -> int:
-    from cpgpt_doctor import check
-    from cpgpt_doctor.redact import redacted
-    from cpgpt_doctor.reports.report import Report, exit_code
-    from cpgpt_doctor.rules.registry import judge, selected
+# The module of each form of the report, in `reports`.
+FORMS = {each: each for each in FORMATS} | {"json": "json_report"}
 
-    language: Language = args.lang or from_locale()
+
+def import_the_rest(form: str) -> None:
+    """Import what judges and shows."""
+    for name in ("rules.registry", "redact", "reports.view", "reports.console"):
+        importlib.import_module(f"cpgpt_doctor.{name}")
+    importlib.import_module(f"cpgpt_doctor.reports.{FORMS[form]}")
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """The patient is at work before anything is imported that is not needed to start it."""
+    from cpgpt_doctor import check
+
     if args.baseline:
         from cpgpt_doctor import baseline
 
@@ -417,13 +423,6 @@ def run_check(args: argparse.Namespace) -> int:
     files.check(args.output, "--output")
     files.check(args.save_facts, "--save-facts")
 
-    intent = Intent(
-        via=args.via,
-        num_workers=args.num_workers,
-        start_method=args.start_method,
-        dna_llm=args.dna_llm,
-        batch_size=args.batch_size,
-    )
     facts = check.observe(
         python=args.python,
         genome=args.genome,
@@ -433,6 +432,23 @@ def run_check(args: argparse.Namespace) -> int:
         dataset=args.dataset,
         dataset_folder=args.dataset_folder,
         recorded=args.facts,
+        meanwhile=partial(import_the_rest, args.format),
+    )
+
+    from cpgpt_doctor.findings import Severity
+    from cpgpt_doctor.intent import Intent, resolve
+    from cpgpt_doctor.redact import redacted
+    from cpgpt_doctor.reports.report import Report, exit_code
+    from cpgpt_doctor.rules.registry import judge, selected
+    from cpgpt_doctor.words import from_locale
+
+    language: Language = args.lang or from_locale()
+    intent = Intent(
+        via=args.via,
+        num_workers=args.num_workers,
+        start_method=args.start_method,
+        dna_llm=args.dna_llm,
+        batch_size=args.batch_size,
     )
     if args.save_facts or args.format in SHARED:
         public = facts if args.no_redact else redacted(facts)
@@ -457,6 +473,8 @@ def show_report(
     report: Report, args: argparse.Namespace, language: Language, fail_on: Severity | None
 ) -> None:
     """Write the report in its form; a form is imported where it is asked for."""
+    import datetime
+
     from cpgpt_doctor.reports import view
 
     today = datetime.date.today().isoformat()
@@ -473,8 +491,10 @@ def show_report(
             shown = stream.console(stream.standard_output(), language, ascii_only=args.ascii)
             terminal.render(said, shown, verbose=args.verbose)
         else:
+            from cpgpt_doctor.reports.console import Clean
+
             text = io.StringIO()
-            plain = stream.Clean(file=text, width=100, highlight=False, markup=False, emoji=False)
+            plain = Clean(file=text, width=100, highlight=False, markup=False, emoji=False)
             terminal.render(said, plain, verbose=args.verbose)
             write(text.getvalue(), args.output)
     elif args.format == "markdown":
@@ -524,6 +544,7 @@ def append(text: str, summary: Path) -> None:
 
 def run_explain(args: argparse.Namespace) -> int:
     from cpgpt_doctor import explain
+    from cpgpt_doctor.words import from_locale
 
     language: Language = args.lang or from_locale()
     files.check(args.output, "--output")
@@ -569,10 +590,13 @@ def embed(args: argparse.Namespace) -> int:
     form, and every file, is a whole report, written when it is known how the run ended; then the
     plan goes to standard error.
     """
+    import dataclasses
+
     from cpgpt_doctor.embed import demo
     from cpgpt_doctor.embed.run import Refused, run
     from cpgpt_doctor.reports import run_terminal
     from cpgpt_doctor.run_embed import Asked, prepare, with_store
+    from cpgpt_doctor.words import from_locale
 
     language: Language = args.lang or from_locale()
     document = args.format != "terminal" or args.output is not None
@@ -647,6 +671,8 @@ def show_findings(report: Report, args: argparse.Namespace, language: Language) 
         from cpgpt_doctor.run_embed import public
 
         report = public(report)
+    from cpgpt_doctor.findings import Severity
+
     show_report(report, args, language, Severity.error)
 
 
@@ -762,6 +788,8 @@ def command(argv: list[str] | None) -> int:
         code = 3
         line = f"the doctor itself failed: {type(error).__name__}: {error} (--debug shows where)"
     if args.debug:
+        import traceback
+
         traceback.print_exception(caught)
     complain(line)
     return code

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from cpgpt_doctor.errors import InputError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 # Options that belong to one call, not to a project.
 ONE_CALL = ("help", "debug", "facts", "save-facts", "output")
@@ -35,6 +29,10 @@ def settings(folder: Path, command: argparse.ArgumentParser) -> tuple[dict[str, 
 
 
 def load(path: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
     try:
         table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -79,6 +77,8 @@ def from_its_folder(action: argparse.Action, value: Any, path: Path) -> Any:
 def known(key: str, options: dict[str, argparse.Action], path: Path) -> bool:
     if key in options:
         return True
+    import difflib
+
     near = difflib.get_close_matches(key, options, 1)
     meant = f"did you mean {near[0]!r}?" if near else f"keys are {', '.join(sorted(options))}"
     raise InputError(f"{path}: tool.cpgpt-doctor: unknown key {key!r}; {meant}")

@@ -41,7 +41,7 @@ def page(rule: str, language: Language) -> str:
     """The Markdown of a rule's page, by code or name; InputError for what is neither."""
     code = catalogue.code_of(rule)
     if code is None:
-        known = [*catalogue.NAMES, *catalogue.CODES]
+        known = [*catalogue.entries(), *(each.name for each in catalogue.entries().values())]
         written = rule.upper() if rule[:3].upper() == "CPG" else rule.lower()
         near = difflib.get_close_matches(written, known, 1)
         meant = f"did you mean {near[0]}? " if near else ""

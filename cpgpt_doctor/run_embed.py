@@ -20,7 +20,7 @@ from cpgpt_doctor.facts.locations import LocationFacts
 from cpgpt_doctor.facts.store import Room, StoreFacts
 from cpgpt_doctor.findings import Judged, Severity
 from cpgpt_doctor.intent import Intent, resolve
-from cpgpt_doctor.probes.collect import QUICK, collect
+from cpgpt_doctor.probes.collect import HEAVY_PROBES, collect
 from cpgpt_doctor.redact import redacted
 from cpgpt_doctor.reports.json_report import patient
 from cpgpt_doctor.reports.report import Report, exit_code
@@ -178,7 +178,7 @@ def examined(asked: Asked) -> Facts:
         # What workers would do to CpGPT's own dataset is of no matter: they get another (CPG202).
         return collect(asked.python, folder=str(asked.dependencies), leave_out=("workers",))
     saved = recorded_facts.read(asked.facts)
-    now = collect(asked.python, folder=str(asked.dependencies), leave_out=QUICK)
+    now = collect(asked.python, folder=str(asked.dependencies), leave_out=HEAVY_PROBES)
     again = (
         f"examine it again: cpgpt-doctor check --python {asked.python} --via run-embed --no-redact"
         f" --save-facts {asked.facts}"

@@ -41,7 +41,7 @@ import threading
 import types
 import unittest.mock
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -399,6 +399,15 @@ def a_coroutine() -> Any:
     return Box(task=made)
 
 
+async def asynchronous_numbers() -> AsyncIterator[int]:
+    yield 1
+
+
+@specimen("asynchronous generator", "x.reads")
+def asynchronous_generator() -> Any:
+    return Box(reads=asynchronous_numbers())
+
+
 @specimen("frame", "x.frame")
 def frame() -> Any:
     return Box(frame=sys._getframe())
@@ -447,6 +456,11 @@ def weak_values() -> Any:
 @specimen("context variable", "x.variable")
 def context_variable() -> Any:
     return Box(variable=contextvars.ContextVar("variable"))
+
+
+@specimen("context", "x.context")
+def context() -> Any:
+    return Box(context=contextvars.copy_context())
 
 
 class Pair(ctypes.Structure):

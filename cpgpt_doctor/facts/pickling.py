@@ -7,10 +7,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Culprit:
+    """An object that cannot be pickled: where it is, what it is, and the pickler's error.
+
+    kind: of `KINDS` in `patient/anatomy.py`, or one that a later version knows. name, place, holds
+    and cached: as there. about: what it is, in English, in facts of 0.1.0, which have no kind.
+    """
+
     path: str = ""
     type: str = ""
     error: str = ""
     about: str = ""
+    kind: str = ""
+    name: str | None = None
+    place: str | None = None
+    holds: tuple[str, ...] = ()
+    cached: bool = False
 
 
 @dataclass(frozen=True)

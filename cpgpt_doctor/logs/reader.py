@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import BinaryIO
 
 from cpgpt_doctor.logs import forms
@@ -117,6 +118,7 @@ def prefix(before: str) -> re.Pattern[str] | None:
     return re.compile(rf"{pattern}(?:{re.escape(before[len(shown) :])}|$)")
 
 
+@lru_cache(maxsize=64)  # the same message often comes many times in a row
 def alike(text: str) -> str:
     """The text without what changes from one time to the next."""
     return NUMBER.sub("#", ADDRESS.sub("#", text))
@@ -132,6 +134,7 @@ class Reader:
         self.record_left = 0
         self.ignored_at = -AFTER
         self.failures: dict[object, Failure] = {}
+        self.times: dict[object, int] = {}  # how often each was seen
         self.noted: dict[str, Noted] = {}
         self.left_out = 0
         self.others = 0
@@ -335,25 +338,27 @@ class Reader:
             self.give_up(chain)
         if not chain.drafts:  # no frame, or no first line: not a traceback
             return
+        key = tuple(
+            [
+                (each.kind, alike(each.message), *[(f.path, f.line) for f in each.frames])
+                for each in chain.drafts
+            ]
+        )
+        if key in self.failures:  # nothing is made of it: a log may have it 100,000 times
+            self.times[key] += 1
+            return
         failure = Failure(
             tuple(
                 Raised(d.kind, d.message, d.frames, tuple(d.after), d.at_line) for d in chain.drafts
             ),
             ignored=chain.ignored,
         )
-        key = tuple(
-            (raised.kind, alike(raised.message), tuple((f.path, f.line) for f in raised.frames))
-            for raised in failure.chain
-        )
-        before = self.failures.get(key)
-        if before is not None:
-            self.failures[key] = Failure(before.chain, before.times + 1, before.ignored)
-            return
         watched = any(
             self.watched("\n".join((raised.error, *raised.after))) for raised in failure.chain
         )
         if self.room(watched, len(self.failures)):
             self.failures[key] = failure
+            self.times[key] = 1
 
     def end(self, number: int) -> Log:
         for chain in self.chains[:]:
@@ -362,7 +367,12 @@ class Reader:
             self.note(self.record)
         return Log(
             number,
-            tuple(sorted(self.failures.values(), key=lambda failure: failure.at_line)),
+            tuple(
+                sorted(
+                    (replace(each, times=self.times[key]) for key, each in self.failures.items()),
+                    key=lambda failure: failure.at_line,
+                )
+            ),
             tuple(sorted(self.noted.values(), key=lambda noted: noted.at_line)),
             self.left_out,
         )

@@ -1,8 +1,8 @@
 """The pages: one Markdown file per rule and language, in the parts of the fix document.
 
-A page owns the remedies of its findings, how to verify them, and what they cost. A remedy's id
-stands in a comment below its heading. `[[name=default]]` is what a finding fills in with what it
-saw; a page that is read as a document shows the default.
+A page owns the remedies of its findings, how to verify them, and what they cost. The rule's name
+stands in a comment below its title, a remedy's id in one below its heading. `[[name=default]]` is
+what a finding fills in with what it saw; a page that is read as a document shows the default.
 
 Pages are read line by line, not by a Markdown parser, whose import alone takes as long as a whole
 report; the tests hold what is read here against one.
@@ -19,6 +19,7 @@ from importlib import resources
 from cpgpt_doctor.findings import Advice
 from cpgpt_doctor.words import Language, Words
 
+FILES = resources.files(__name__)
 # The headings of a page in their order, by name of the part. `cause` is the one that each page has.
 PARTS: dict[str, Words] = {
     "analysis": Words("Analysis", "问题分析"),
@@ -115,15 +116,23 @@ class Page:
 @cache
 def codes() -> tuple[str, ...]:
     """The codes that have a page, in order."""
-    files = resources.files(__name__).joinpath("en").iterdir()
+    files = FILES.joinpath("en").iterdir()
     return tuple(sorted(file.name.removesuffix(".md") for file in files))
 
 
 @cache
 def read(code: str, language: Language) -> Page:
     """The page of a rule; FileNotFoundError where it has none."""
-    text = filled(re.sub(rf"(?m)^{ID.pattern}\n", "", source(code, language)), {})
-    return Page(code, heading(text), text, parts(text, language))
+    text = as_document(source(code, language))
+    parts = {name: as_document(part) for name, part in raw_parts(code, language).items()}
+    return Page(code, heading(text), text, parts)
+
+
+@cache
+def name(code: str) -> str:
+    """The rule's name, which stands below its title."""
+    match = ID.fullmatch(source(code, "en").split("\n", 2)[1])
+    return match[1] if match else ""
 
 
 @cache
@@ -141,14 +150,12 @@ def remedies(code: str, language: Language) -> dict[str, PageRemedy]:
 
 
 def verification(code: str, language: Language) -> Verification:
-    """How a page says that a remedy is verified, with its placeholders."""
+    """How a page says that a remedy is verified, with its placeholders: its first block for a
+    shell, and its first paragraph."""
     content = list(blocks(raw_parts(code, language).get("verify", "")))
-    texts = [text for kind, text in content if kind == "paragraph"]
-    commands = [text for kind, text in content if kind == "bash"]
-    return Verification(
-        tuple(line for text in commands for line in text.splitlines()),
-        plain(texts[0]) if texts else "",
-    )
+    commands = next((text for kind, text in content if kind == "bash"), "")
+    said = next((text for kind, text in content if kind == "paragraph"), "")
+    return Verification(tuple(commands.splitlines()), plain(said))
 
 
 def cost(code: str, language: Language) -> str | None:
@@ -188,25 +195,25 @@ def placeholders(text: str) -> dict[str, str]:
 @cache
 def source(code: str, language: Language) -> str:
     """A page as it is in its file; FileNotFoundError where there is none."""
-    file = resources.files(__name__).joinpath(language).joinpath(f"{code}.md")
-    return file.read_text(encoding="utf-8")
+    return FILES.joinpath(language).joinpath(f"{code}.md").read_text(encoding="utf-8")
 
 
-@cache
-def raw_parts(code: str, language: Language) -> dict[str, str]:
-    return parts(source(code, language), language)
+def as_document(text: str) -> str:
+    """The text without its ids, and with the defaults of its placeholders."""
+    return filled(re.sub(rf"(?m)^{ID.pattern}\n", "", text), {})
 
 
 def heading(text: str) -> str:
     return text.partition("\n")[0].partition(" · ")[2]
 
 
-def parts(text: str, language: Language) -> dict[str, str]:
-    """The parts of a page by name; a part ends where the next one begins."""
+@cache
+def raw_parts(code: str, language: Language) -> dict[str, str]:
+    """The parts of a page by name, as they are in its file; one ends where the next one begins."""
     names = {words.say(language): name for name, words in PARTS.items()}
     found: dict[str, list[str]] = {}
     name = None
-    for line, in_code in lines_of(text):
+    for line, in_code in lines_of(source(code, language)):
         marks, _, said = line.partition(" ")
         if not in_code and marks in ("##", "###") and said in names:
             name = names[said]
@@ -220,42 +227,40 @@ def lines_of(text: str) -> Iterator[tuple[str, bool]]:
     """The lines of a text, and whether each belongs to a block of code."""
     fence = ""
     for line in text.splitlines():
-        if fence:
-            yield line, True
-            if line == fence:
-                fence = ""
-        else:
-            fence = "".join(re.findall("^`{3,}", line))
-            yield line, bool(fence)
+        begun = fence or fence_of(line)
+        yield line, bool(begun)
+        fence = "" if line == fence else begun
+
+
+def fence_of(line: str) -> str:
+    """The fence of a block of code that a line begins, which ends it too; "" for none."""
+    return line[: len(line) - len(line.lstrip("`"))] if line.startswith("```") else ""
 
 
 def blocks(text: str) -> Iterator[tuple[str, str]]:
     """What a part consists of: ("paragraph", text), ("item" or "step", text of a list's item),
     ("table", text), ("comment", id), or (language of a block of code, code)."""
-    kind, gathered = "", list[str]()
-    code = False
-    for line, in_code in lines_of(text):
-        if in_code:
-            if not code and kind:
-                yield kind, "\n".join(gathered)
-            if not code:
-                code, kind, gathered = True, (line.strip("`").split() or ["text"])[0], []
-            elif re.fullmatch("`{3,}", line):
-                yield kind, "\n".join(gathered)
-                code, kind, gathered = False, "", []
-            else:
-                gathered.append(line)
-            continue
-        begins = kind_of(line)
-        goes_on = begins == kind if kind == "table" else begins == "paragraph"
-        if kind and not goes_on:
+    kind, fence, gathered = "", "", list[str]()
+    for line in [*text.splitlines(), ""]:
+        begins = "" if fence else "code" if fence_of(line) else kind_of(line)
+        if fence:
+            ends = line == fence
+        elif kind == "table":
+            ends = begins != "table"
+        else:
+            ends = begins != "paragraph"
+        if kind and ends:
             yield kind, "\n".join(gathered)
             kind, gathered = "", []
-        if begins:
+        if fence:
+            gathered += [] if ends else [line]
+            fence = "" if ends else fence
+        elif begins == "code":
+            fence = fence_of(line)
+            kind = (line.strip("`").split() or ["text"])[0]
+        elif begins:
             kind = kind or begins
             gathered.append(re.sub(r"^(- |\d+\. |<!-- | +)| -->$", "", line))
-    if kind:
-        yield kind, "\n".join(gathered)
 
 
 def kind_of(line: str) -> str:

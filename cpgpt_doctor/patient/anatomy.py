@@ -21,6 +21,7 @@ on a child being started (so one is pretended).
 from __future__ import annotations
 
 import copyreg
+import functools
 import io
 import itertools
 import pickle
@@ -49,38 +50,52 @@ REPEATS = 3  # objects of one type on one way that tell of endless nesting
 LONGEST_KEY = 80  # characters of a dictionary key that is written in a path
 
 PARTS = {"function": 0, "argument": 1, "state": 2, "setter": 5}  # places in a reduction
-TOO_DEEP = "nested or linked too deep: the pickler follows it by recursion, which has a limit"
 FILES = (io.FileIO, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.TextIOWrapper)
-LOCK = "a thread lock, which exists only in its own process"
-WEAK = "a weak reference, which means an object of this process and does not keep it alive"
-RUNNING = "the state of code that runs exists only in its own process"
-FORK_ONLY = "a lock of multiprocessing for forked workers: make it with the context of the workers"
-WORDS = {  # by type, for types that are not to be imported for this
-    "_thread.lock": LOCK,
-    "_thread.RLock": LOCK,
-    "_thread._local": "thread-local data, which belong to a thread of this process",
-    "generator": f"a generator: {RUNNING}",
-    "coroutine": f"a coroutine: {RUNNING}",
-    "async_generator": f"an asynchronous generator: {RUNNING}",
-    "frame": f"a stack frame: {RUNNING}",
-    "traceback": f"a traceback, which holds stack frames: {RUNNING}",
-    "code": "a code object, which pickle does not send",
-    "cell": "a variable of a closure, which pickle does not send",
-    "mappingproxy": "a read-only view of a dictionary, which pickle does not send",
-    "memoryview": "a view of another object's memory, which exists only in this process",
-    "pickle.PickleBuffer": "a buffer for pickle's protocol 5, which DataLoader does not use",
-    "re.Match": "the match of a regular expression, which pickle does not send",
-    "dict_keys": "a view of a dictionary, which pickle does not send",
-    "dict_values": "a view of a dictionary, which pickle does not send",
-    "dict_items": "a view of a dictionary, which pickle does not send",
-    "_queue.SimpleQueue": "a queue between threads, which exists only in its own process",
-    "mmap.mmap": "a memory map: its addresses belong to this process",
-    "sqlite3.Connection": "an open SQLite connection, which may not be carried to another process",
-    "sqlite3.Cursor": "a cursor of an open SQLite connection, which belongs to this process",
-    "weakref.ReferenceType": WEAK,
-    "weakref.KeyedRef": WEAK,
-    "_contextvars.ContextVar": "a context variable, whose value belongs to this process",
-    "_contextvars.Context": "a context, which belongs to this process",
+BY_TYPE = {  # kinds by the names of types, for types that are not to be imported for this
+    "_thread.lock": "thread-lock",
+    "_thread.RLock": "thread-lock",
+    "_thread._local": "thread-local",
+    "generator": "generator",
+    "coroutine": "coroutine",
+    "async_generator": "async-generator",
+    "frame": "stack-frame",
+    "traceback": "traceback",
+    "code": "code-object",
+    "cell": "closure-variable",
+    "mappingproxy": "read-only-dictionary",
+    "memoryview": "memory-view",
+    "pickle.PickleBuffer": "pickle-buffer",
+    "re.Match": "regex-match",
+    "dict_keys": "dictionary-view",
+    "dict_values": "dictionary-view",
+    "dict_items": "dictionary-view",
+    "_queue.SimpleQueue": "thread-queue",
+    "mmap.mmap": "memory-map",
+    "sqlite3.Connection": "sqlite-connection",
+    "sqlite3.Cursor": "sqlite-cursor",
+    "weakref.ReferenceType": "weak-reference",
+    "weakref.KeyedRef": "weak-reference",
+    "_contextvars.ContextVar": "context-variable",
+    "_contextvars.Context": "context",
+}
+# What a culprit may be. What each means, in words, stands in the doctor's culprits.py.
+KINDS = frozenset(BY_TYPE.values()) | {
+    "open-file",
+    "closed-file",
+    "file",  # which does not say whether it is open
+    "lambda",
+    "local-function",  # defined inside another
+    "renamed-function",  # not what its name gives
+    "local-class",
+    "renamed-class",
+    "module",
+    "fork-only-lock",  # of multiprocessing
+    "computed-tensor",  # from others that require gradients
+    "ctypes-object",
+    "pickling-raises",  # in Python code of its class
+    "reduce-unpicklable",  # its __reduce__ gives what cannot be pickled
+    "not-picklable",  # no way to pickle it, and nothing more is known
+    "too-deep",
 }
 
 # A reduction with all its parts, its iterators read.
@@ -96,14 +111,22 @@ class Culprit:
     path: the way to it from the root, as Python would write it.
     type: its class, with the module where that is not builtins.
     error: the pickler's own error, "TypeError: cannot pickle ...".
-    about: what it is, in words (which file it has open, where a function was defined), and why
-        that cannot travel.
+    kind: what it is, of `KINDS`.
+    name: the file, or the module, function or class as it calls itself; None where it has none,
+        or its type says it all.
+    place: the file and line at which a function was defined, or pickling raised.
+    holds: the variables of other functions that a function refers to.
+    cached: whether it is a function in a cache (functools.lru_cache).
     """
 
     path: str
     type: str
     error: str
-    about: str
+    kind: str
+    name: str | None = None
+    place: str | None = None
+    holds: tuple[str, ...] = ()
+    cached: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,14 +210,14 @@ def examine(root: object, name: str, deadline: Deadline) -> Anatomy:
         complete = False
     except RecursionError as error:
         deep = too_deep_part(walk)
-        beyond.append(Culprit(walk.path(deep, name), type_name(deep), say(error), TOO_DEEP))
+        beyond.append(Culprit(walk.path(deep, name), type_name(deep), say(error), "too-deep"))
     except Exception as error:
         if not walk.failures:
-            beyond.append(Culprit(name, type_name(root), say(error), describe(root, error)))
+            beyond.append(describe(root, error, name))
 
     def culprit(key: int) -> Culprit:
         obj, error = walk.failures[key]
-        return Culprit(walk.path(obj, name), type_name(obj), say(error), describe(obj, error))
+        return describe(obj, error, walk.path(obj, name))
 
     met = [culprit(key) for key in rehearsal.met]
     unmet = [culprit(key) for key in walk.failures if key not in rehearsal.met]
@@ -646,63 +669,57 @@ def say(error: Exception) -> str:
         return type(error).__name__
 
 
-def describe(obj: Any, error: Exception) -> str:
-    """What an object is and why it cannot travel, in words; nothing of it is run."""
+def describe(obj: Any, error: Exception, path: str) -> Culprit:
+    """What an object is that cannot travel; nothing of it is run."""
     name = type_name(obj)
-    if type(obj) in FILES:
-        return describe_file(obj)
-    if type(obj) is types.FunctionType:
-        return describe_function(obj)
+    culprit = functools.partial(Culprit, path, name, say(error))
     wrapped = (own_dictionary(obj) or {}).get("__wrapped__")
+    if type(obj) in FILES:
+        return culprit(*file_said(obj))
+    if type(obj) is types.FunctionType:
+        return culprit(**function_said(obj))
     if name == "functools._lru_cache_wrapper" and type(wrapped) is types.FunctionType:
-        return f"with a cache, {describe_function(wrapped)}"
+        return culprit(**function_said(wrapped), cached=True)
     if issubclass(type(obj), type):
-        return describe_class(obj)
+        called = f"{obj.__module__}.{obj.__qualname__}"
+        return culprit("local-class" if "<locals>" in called else "renamed-class", called)
     if type(obj) is types.ModuleType:
-        return f"the module {obj.__name__}: modules are imported, not sent"
-    if name in WORDS:
-        return WORDS[name]
+        return culprit("module", obj.__name__)
+    if name in BY_TYPE:
+        return culprit(BY_TYPE[name])
     if name.startswith("multiprocessing.synchronize."):
-        return FORK_ONLY
+        return culprit("fork-only-lock")
     if "torch" in sys.modules and issubclass(type(obj), sys.modules["torch"].Tensor):
-        return "a tensor computed from others that require gradients: detach() it first"
-    for owner in type(obj).__mro__:
-        if owner.__module__ == "_ctypes":
-            return f"a ctypes object, {name}: it holds an address of this process's memory"
+        return culprit("computed-tensor")
+    if any(owner.__module__ == "_ctypes" for owner in type(obj).__mro__):
+        return culprit("ctypes-object")
     place = raised_at(error)
     if place is not None:
-        return f"an object of {name}, whose pickling raises at {place}"
-    if has_own_reduce(type(obj)):
-        return f"an object of {name}, whose __reduce__ gives what cannot be pickled"
-    return f"an object of {name}, which gives no way to pickle it"
+        return culprit("pickling-raises", place=place)
+    return culprit("reduce-unpicklable" if has_own_reduce(type(obj)) else "not-picklable")
 
 
-def describe_file(file: Any) -> str:
+def file_said(file: Any) -> tuple[str, str | None]:
+    """The kind of a file and its name; a number is the name of one that was opened by it."""
     try:
-        state = "a closed file" if file.closed else "an open file"
-        name = f", {file.name}"
+        return ("closed-file" if file.closed else "open-file"), str(file.name)
     except Exception:  # it may be detached from what has a name
-        state, name = "a file", ""
-    return f"{state}{name}: its descriptor and position belong to this process"
+        return "file", None
 
 
-def describe_function(function: types.FunctionType) -> str:
+def function_said(function: types.FunctionType) -> dict[str, Any]:
     code = function.__code__
-    place = f"{code.co_filename}:{code.co_firstlineno}"
-    holds = f" (it holds {', '.join(code.co_freevars)})" if code.co_freevars else ""
-    if function.__name__ == "<lambda>":
-        return f"a lambda defined at {place}{holds}: it has no name that a worker could import"
+    kind = "renamed-function"
     if "<locals>" in function.__qualname__:
-        return f"a function defined inside another, at {place}{holds}: no worker can import it"
-    name = f"{function.__module__}.{function.__qualname__}"
-    return f"a function defined at {place}, which {name} is not, or no longer"
-
-
-def describe_class(kind: type) -> str:
-    name = f"{kind.__module__}.{kind.__qualname__}"
-    if "<locals>" in name:
-        return f"a class defined inside a function, {name}: no worker can import it"
-    return f"a class that is not what {name} is, or no longer"
+        kind = "local-function"
+    if function.__name__ == "<lambda>":
+        kind = "lambda"
+    return {
+        "kind": kind,
+        "name": f"{function.__module__}.{function.__qualname__}",
+        "place": f"{code.co_filename}:{code.co_firstlineno}",
+        "holds": code.co_freevars,
+    }
 
 
 def raised_at(error: Exception) -> str | None:

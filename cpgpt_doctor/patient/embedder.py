@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
+import gc
 import importlib
 import json
 import multiprocessing
@@ -18,14 +19,16 @@ import os
 import random
 import re
 import sys
+import threading
 import types
 import warnings
 from collections.abc import Iterator
-from typing import Any, TextIO
+from contextlib import AbstractContextManager
+from typing import Any
 
 from cpgpt_doctor.patient import upstream
 from cpgpt_doctor.patient.anatomy import dissect
-from cpgpt_doctor.patient.channel import attempt, send
+from cpgpt_doctor.patient.channel import attempt
 
 SPECIES = "homo_sapiens"
 WINDOW = 2000  # bases in a window of CpGPT's default context
@@ -185,6 +188,7 @@ def try_batch(module: types.ModuleType, embedder: Any, genome: str, dna_llm: str
             module.DNALLMEmbedder, "_load_dna_model", lambda *_, **__: (Model(), tokenizer)
         ),
         upstream.replaced(module, "DataLoader", make_loader),
+        no_monitor(module),
     ):
         try:
             embedder.parse_dna_embeddings(
@@ -200,6 +204,14 @@ def try_batch(module: types.ModuleType, embedder: Any, genome: str, dna_llm: str
         except Exception as error:
             trial["error"] = f"{type(error).__name__}: {error}"
     return trial
+
+
+def no_monitor(module: types.ModuleType) -> AbstractContextManager[Any]:
+    """Keep tqdm from starting the thread that watches its bars, which would run on."""
+    bar = getattr(module, "tqdm", None)
+    if not hasattr(bar, "monitor_interval"):
+        return contextlib.nullcontext()
+    return upstream.replaced(bar, "monitor_interval", 0)
 
 
 def cached_tokenizer(dna_llm: str) -> tuple[Any, bool]:
@@ -373,18 +385,40 @@ def distributions_in_use() -> list[str]:
     )
 
 
-def observe(request: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of `facts.Embedder`; works in `request["scratch"]` only."""
+def look(request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """The fields of `facts.Embedder`; works in `request["scratch"]` only.
+
+    The interpreter is spent where CpGPT cannot be imported, and where what was tried has started
+    threads or CUDA: forked workers would inherit what a user's do not. So it is where another
+    embedder is to be pickled, since CpGPT's loggers are numbered and a culprit's path names one.
+    """
     scratch = request["scratch"]
     os.chdir(scratch)  # CpGPT's logger makes a folder where it is
     module, imported = attempt(upstream.import_as_users_do)
+    before = threads()
     in_use = distributions_in_use()
     alone = None
     if module is None:
         module, alone = attempt(upstream.import_alone)
     facts: dict[str, Any] = {"imported": imported, "imported_alone": alone, "in_use": in_use}
     facts["examined"] = examine(module, request) if isinstance(module, types.ModuleType) else None
-    return facts
+    gc.collect()  # closes the files of what was tried
+    spent = alone is not None or request["deep"] or threads() > before or cuda_is_ours()
+    return facts, spent
+
+
+def threads() -> int:
+    """Threads of this process: the libraries', too, where the system counts them, as Linux does."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return threading.active_count()
+
+
+def cuda_is_ours() -> bool:
+    """Whether this process has initialised CUDA, which a process that it forks cannot use then."""
+    torch = sys.modules.get("torch")
+    return torch is not None and bool(torch.cuda.is_initialized())
 
 
 def examine(module: types.ModuleType, request: dict[str, Any]) -> dict[str, Any]:
@@ -433,7 +467,3 @@ def examine(module: types.ModuleType, request: dict[str, Any]) -> dict[str, Any]
         "remote_needs": {name: exists(name) for name in REMOTE_NEEDS},
         "batch": batch,
     }
-
-
-def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
-    send(channel, observe(request))

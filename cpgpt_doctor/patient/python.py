@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
 import multiprocessing
 import os
 import platform
 import sys
-from typing import Any, TextIO
-
-from cpgpt_doctor.patient.channel import send
+from typing import Any
 
 
 def under_rosetta() -> bool:
     """True for an x86-64 process translated by Rosetta 2 (macOS `sysctl.proc_translated`)."""
     if sys.platform != "darwin":
         return False
+    import ctypes
+    import ctypes.util
+
     libc = ctypes.CDLL(ctypes.util.find_library("c"))
     value = ctypes.c_int(0)
     size = ctypes.c_size_t(ctypes.sizeof(value))
@@ -33,6 +32,14 @@ def virtual_environment() -> str | None:
     return "venv" if sys.prefix != sys.base_prefix else None
 
 
+def default_start_method() -> str:
+    """What this interpreter starts processes with; to ask sets it, so it is put back."""
+    before = multiprocessing.get_start_method(allow_none=True)
+    method = multiprocessing.get_start_method()
+    multiprocessing.set_start_method(before, force=True)
+    return method
+
+
 def observe() -> dict[str, Any]:
     """Return the fields of `facts.Python`."""
     return {
@@ -46,9 +53,9 @@ def observe() -> dict[str, Any]:
         "machine": platform.machine(),
         "rosetta": under_rosetta(),
         "start_methods": multiprocessing.get_all_start_methods(),
-        "default_start_method": multiprocessing.get_start_method(),
+        "default_start_method": default_start_method(),
     }
 
 
-def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
-    send(channel, observe())
+def look(request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    return observe(), False

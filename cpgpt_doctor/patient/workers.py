@@ -1,7 +1,7 @@
 """Observe what workers do with a dataset: start them, and see whether forked ones disturb it.
 
-By default the dataset is CpGPT's own, over the user's genome or a made-up one; a user's dataset is
-looked at by the same functions.
+The dataset is CpGPT's own, over the user's genome or a made-up one; `own_dataset.py` looks at a
+user's with the same functions.
 """
 
 from __future__ import annotations
@@ -16,15 +16,14 @@ import re
 import signal
 import sqlite3
 import stat
-import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TextIO
+from typing import Any
 
 from cpgpt_doctor.patient import upstream
 from cpgpt_doctor.patient.anatomy import dissect
-from cpgpt_doctor.patient.channel import attempt, send
+from cpgpt_doctor.patient.channel import attempt
 
 CONTEXT = 2001
 WINDOWS = 4000
@@ -41,10 +40,10 @@ def made_up_genome(folder: str) -> str:
     """Write a FASTA of one random chromosome and return its path."""
     rng = random.Random(0)
     path = os.path.join(folder, "made-up.fa")
-    with open(path, "w", encoding="ascii") as out:
-        out.write(">1\n")
-        bases = "".join(rng.choices("ACGT", k=MADE_UP_BASES))
-        out.writelines(bases[at : at + 60] + "\n" for at in range(0, MADE_UP_BASES, 60))
+    bases = rng.randbytes(MADE_UP_BASES).translate(b"ACGT" * 64)
+    with open(path, "wb") as out:
+        out.write(b">1\n")
+        out.writelines(bases[at : at + 60] + b"\n" for at in range(0, MADE_UP_BASES, 60))
     return path
 
 
@@ -278,23 +277,22 @@ def deep(scratch: str) -> list[dict[str, Any]]:
     return looked
 
 
-def observe(request: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of `facts.Workers`."""
+def look(request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """The fields of `facts.Workers`."""
     scratch = request["scratch"]
     os.chdir(scratch)
     looked = deep(scratch) if request["deep"] else []
     module = upstream.import_as_users_do() if request["deep"] else upstream.import_alone()
     defaults = upstream.call_defaults(module)
     path = request["genome"] or made_up_genome(scratch)
-    # Another probe makes this index too, at its own place; a kept one is used by both.
-    index = request["index"] if request["index_kept"] else os.path.join(scratch, "workers.fai")
+    index = request["index"] if request["genome"] else path + ".fai"
     fasta = partial(module.Fasta, path, indexname=index)
     locations = some_locations(fasta(), WINDOWS)
     dataset = module.GenomicSequenceDataset(locations, fasta(), CONTEXT)
     fresh = module.GenomicSequenceDataset(locations, fasta(), CONTEXT)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return {
+        facts = {
             **moved_by_a_child(partial(read_ends, dataset)),
             "trial": forked_trial(dataset, fresh, TRIAL_ROUNDS),
             "starts": [
@@ -303,32 +301,4 @@ def observe(request: dict[str, Any]) -> dict[str, Any]:
             "collate": look_at_collate(module, request["dna_llm"] or defaults["dna_llm"]),
             "deep": looked,
         }
-
-
-def own_dataset(request: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of `facts.OwnDataset`: a user's `package.module:callable`."""
-    module, _, name = request["dataset"].partition(":")
-    sys.path.insert(0, request["dataset_folder"])
-    dataset, outcome = attempt(lambda: getattr(importlib.import_module(module), name)())
-    facts: dict[str, Any] = {
-        "name": request["dataset"],
-        "outcome": outcome,
-        "anatomy": None,
-        "moved": None,
-        "forked": None,
-        "starts": [],
-    }
-    if dataset is None:
-        if outcome["ok"]:
-            facts["outcome"] = {**outcome, "ok": False, "error": "it returned None"}
-        return facts
-    facts["anatomy"] = dataclasses.asdict(dissect(dataset, "dataset"))
-    facts.update(moved_by_a_child(partial(read_ends, dataset)))
-    facts["starts"] = [
-        start(dataset, method, list) for method in multiprocessing.get_all_start_methods()
-    ]
-    return facts
-
-
-def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
-    send(channel, own_dataset(request) if request.get("dataset") else observe(request))
+    return facts, False

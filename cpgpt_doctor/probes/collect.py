@@ -1,57 +1,31 @@
-"""Run the probes side by side and put what they saw into Facts."""
+"""Examine the patient and this machine side by side, and put what was seen into Facts."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
 import tempfile
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cpgpt_doctor import __version__
 from cpgpt_doctor.errors import DoctorError, InputError
-from cpgpt_doctor.facts import (
-    Accelerator,
-    Embedder,
-    Facts,
-    Host,
-    OwnDataset,
-    Packages,
-    ProbeFailure,
-    Python,
-    Workers,
-    build,
-)
-from cpgpt_doctor.probes import runner
+from cpgpt_doctor.patient import stages
+from cpgpt_doctor.probes import session
+from cpgpt_doctor.probes.runner import GARBLED, KEPT_OUTPUT
+from cpgpt_doctor.probes.task import Task
 
-PATIENT = "cpgpt_doctor.patient"
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts import Facts, ProbeFailure
 
-
-@dataclass(frozen=True)
-class Probe:
-    """heavy: imports torch or CpGPT. host: runs in the doctor's interpreter."""
-
-    module: str
-    kind: type[Any]
-    heavy: bool = False
-    host: bool = False
-
-
-PROBES = {
-    "host": Probe("cpgpt_doctor.probes.host", Host, host=True),
-    "python": Probe(f"{PATIENT}.python", Python),
-    "packages": Probe(f"{PATIENT}.packages", Packages),
-    "accelerator": Probe(f"{PATIENT}.accelerator", Accelerator, heavy=True),
-    "embedder": Probe(f"{PATIENT}.embedder", Embedder, heavy=True),
-    "workers": Probe(f"{PATIENT}.workers", Workers, heavy=True),
-    "own_dataset": Probe(f"{PATIENT}.workers", OwnDataset, heavy=True),
-}
-
-
-QUICK = tuple(name for name, probe in PROBES.items() if probe.heavy)
+# In the order of `facts.Facts`, which is the order in which failures are told.
+PROBES = ("host", "python", "packages", "accelerator", "embedder", "workers", "own_dataset")
+# Those that import torch or CpGPT, or code of the user's.
+HEAVY_PROBES = ("accelerator", "embedder", "workers", "own_dataset")
+SECONDS = 300.0  # for each stage
 
 
 @contextlib.contextmanager
@@ -80,13 +54,13 @@ def collect(
     *,
     folder: str = ".",
     genome: Path | None = None,
-    index: Path | None = None,
     leave_out: tuple[str, ...] = (),
     deep: bool = False,
     dna_llm: str | None = None,
     dataset: str | None = None,
     dataset_folder: str = ".",
-    seconds: float = 300.0,
+    seconds: float = SECONDS,
+    meanwhile: Callable[[], object] = bool,
 ) -> Facts:
     """Observe this machine and the environment of the interpreter `python`.
 
@@ -94,72 +68,105 @@ def collect(
         python: the patient's interpreter.
         folder: the place whose disk matters.
         genome: a FASTA file to build the dataset over; a tiny one is made where it is None.
-        index: where pyfaidx finds or writes the genome's index, so that nothing appears beside
-            the user's file.
         deep: also pickle CpGPT's embedder and its data module's dataset.
         dna_llm: the model whose tokenizer is looked at; CpGPT's default where it is None.
         dataset: a dataset of the user's to examine, "package.module:callable".
         dataset_folder: where its module is imported from, before all that is installed.
-        leave_out: probes that are not run; `QUICK` are those that import torch or CpGPT.
+        leave_out: probes that are not run; `HEAVY_PROBES` are those that import torch or CpGPT.
         seconds: each probe's time limit.
+        meanwhile: what is to be done while the patient is at work, such as imports.
     """
-    chosen = {
-        name: probe
-        for name, probe in PROBES.items()
+    chosen = tuple(
+        name
+        for name in PROBES
         if name not in leave_out and not (name == "own_dataset" and dataset is None)
-    }
-    with (
-        scratch_folder() as scratch,
-        ThreadPoolExecutor(len(chosen)) as pool,
-        runner.stopped_with_us() as stopped,
-    ):
+    )
+    stopped = threading.Event()
+    with scratch_folder() as scratch:
         request = {
             "scratch": scratch,
-            "folder": folder,
             "genome": str(genome.resolve()) if genome else None,
-            "index": str(index) if index else str(Path(scratch) / "index.fai"),
-            "index_kept": index is not None,
             "deep": deep,
             "dna_llm": dna_llm,
-        }
-        requests = dict.fromkeys(chosen, request)
-        requests["own_dataset"] = {
-            **request,
             "dataset": dataset,
             "dataset_folder": dataset_folder,
         }
-        running = {
-            name: pool.submit(
-                runner.run,
-                name,
-                sys.executable if probe.host else python,
-                probe.module,
-                requests[name],
-                seconds,
-                stopped,
-            )
-            for name, probe in chosen.items()
-        }
-        answers = {name: future.result() for name, future in running.items()}
-    failures = [answer for answer in answers.values() if isinstance(answer, ProbeFailure)]
-    failed = {failure.probe: failure for failure in failures}
-    if "python" in failed:
-        raise no_interpreter(python, failed["python"])
-    parts = {
-        name: build(answer, PROBES[name].kind)
-        for name, answer in answers.items()
-        if name not in failed
+        shared = tuple(stage for stage in stages.SHARED if stage in chosen)
+        apart = tuple(stage for stage in stages.APART if stage in chosen)
+        sessions = [
+            Task(partial(session.examine, python, each, request, seconds, stopped))
+            for each in (shared, apart)
+            if each
+        ]
+        host = Task(partial(look_at_host, folder)) if "host" in chosen else None
+        try:
+            meanwhile()
+            answers = [each.result() for each in sessions]
+        except BaseException:
+            stopped.set()
+            raise
+        finally:
+            for each in sessions:
+                each.join()  # it ends the patient's processes
+        seen: session.Answers = {name: found for each in answers for name, found in each.items()}
+        if host is not None:
+            seen["host"] = host_in_time(host, seconds)
+    return facts_of(python, chosen, seen)
+
+
+def look_at_host(folder: str) -> dict[str, Any] | ProbeFailure:
+    """This machine, seen from the doctor's own interpreter, where psutil is."""
+    from cpgpt_doctor.facts import ProbeFailure
+    from cpgpt_doctor.probes import host
+
+    try:
+        return host.observe(folder)
+    except Exception as error:
+        detail = " ".join(f"{type(error).__name__}: {error}".split())
+        return ProbeFailure("host", "exited", detail, traceback.format_exc()[-KEPT_OUTPUT:])
+
+
+def host_in_time(
+    task: Task[dict[str, Any] | ProbeFailure], seconds: float
+) -> dict[str, Any] | ProbeFailure:
+    """What was seen of this machine; a disk that hangs is not waited for any longer."""
+    from cpgpt_doctor.facts import ProbeFailure
+
+    try:
+        return task.result(seconds)
+    except TimeoutError:
+        return ProbeFailure("host", "timeout", f"{seconds:.0f} s", "")
+
+
+def facts_of(python: str, chosen: tuple[str, ...], seen: session.Answers) -> Facts:
+    """Answers as facts. Raises InputError where not even the interpreter itself has answered."""
+    from cpgpt_doctor import facts
+
+    kinds = {
+        "host": facts.Host,
+        "python": facts.Python,
+        "packages": facts.Packages,
+        "accelerator": facts.Accelerator,
+        "embedder": facts.Embedder,
+        "workers": facts.Workers,
+        "own_dataset": facts.OwnDataset,
     }
-    return Facts(
-        schema="cpgpt-doctor/facts/v1",
+    parts: dict[str, Any] = {}
+    failures = []
+    for name in PROBES:
+        found = seen.get(name)
+        if isinstance(found, dict):
+            try:
+                parts[name] = facts.build(found, kinds[name], name)
+            except InputError as error:
+                found = facts.ProbeFailure(name, "garbled", GARBLED, str(error))
+        if isinstance(found, facts.ProbeFailure):
+            if name == "python":
+                raise no_interpreter(python, found)
+            failures.append(found)
+    return facts.Facts(
         doctor_version=__version__,
-        host=parts.get("host"),
-        python=parts.get("python"),
-        packages=parts.get("packages"),
-        accelerator=parts.get("accelerator"),
-        embedder=parts.get("embedder"),
-        workers=parts.get("workers"),
-        own_dataset=parts.get("own_dataset"),
         failures=tuple(failures),
         skipped=tuple(name for name in PROBES if name not in chosen and name != "own_dataset"),
+        **parts,
     )

@@ -1,22 +1,21 @@
-"""Observe the machine. Runs in the doctor's interpreter, where psutil is; imports no torch."""
+"""Observe the machine, from the doctor's interpreter; imports no torch."""
 
 from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
+import sys
 from pathlib import Path
-from typing import Any, TextIO
-
-import psutil
-
-from cpgpt_doctor.patient.channel import send
+from typing import Any
 
 # Where Linux names the memory limit of this process's control group (cgroup v2, then v1).
 MEMORY_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
+MEMORY = Path("/proc/meminfo")
 MIB = 1 << 20
 
 
@@ -45,7 +44,10 @@ def container() -> str | None:
 
 def nvidia() -> tuple[list[dict[str, Any]], str | None]:
     """GPUs and driver version as nvidia-smi names them; nothing where it is not there."""
-    query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version"]
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return [], None
+    query = [command, "--query-gpu=name,memory.total,driver_version"]
     try:
         answer = subprocess.run(
             [*query, "--format=csv,noheader,nounits"], capture_output=True, text=True, timeout=20
@@ -70,14 +72,38 @@ def open_files() -> tuple[int | None, int | None]:
     return (None if soft == infinity else soft), (None if hard == infinity else hard)
 
 
+def memory() -> tuple[int, int]:
+    """Bytes of memory, and how many of them a process could have now."""
+    if sys.platform == "linux":  # psutil takes longer to import than all else here
+        lines = MEMORY.read_text(encoding="ascii", errors="replace").splitlines()
+        sizes = {name: rest.split() for name, _, rest in (line.partition(":") for line in lines)}
+        if "MemAvailable" in sizes:  # from Linux 3.14 on
+            return int(sizes["MemTotal"][0]) * 1024, int(sizes["MemAvailable"][0]) * 1024
+    import psutil
+
+    seen = psutil.virtual_memory()
+    return seen.total, seen.available
+
+
+def cpus() -> int:
+    """Those that this process may use, where the system limits it."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    import psutil
+
+    if hasattr(psutil.Process, "cpu_affinity"):  # Windows
+        return len(psutil.Process().cpu_affinity())
+    return psutil.cpu_count() or 1
+
+
 def disk(path: str) -> dict[str, Any]:
-    usage = psutil.disk_usage(path)
+    usage = shutil.disk_usage(path)
     return {"path": path, "total": usage.total, "free": usage.free}
 
 
 def observe(folder: str) -> dict[str, Any]:
     """Return the fields of `facts.Host`; `folder` is the place whose disk matters."""
-    memory = psutil.virtual_memory()
+    total, available = memory()
     soft, hard = open_files()
     gpus, driver = nvidia()
     return {
@@ -85,12 +111,10 @@ def observe(folder: str) -> dict[str, Any]:
         "release": platform.release(),
         "description": platform.platform(),
         "machine": platform.machine(),
-        "cpus": len(psutil.Process().cpu_affinity())
-        if hasattr(psutil.Process, "cpu_affinity")
-        else psutil.cpu_count() or 1,
-        "memory_total": memory.total,
-        "memory_available": memory.available,
-        "memory_limit": memory_limit(memory.total),
+        "cpus": cpus(),
+        "memory_total": total,
+        "memory_available": available,
+        "memory_limit": memory_limit(total),
         "disk": disk(folder),
         "shared_memory": disk("/dev/shm") if Path("/dev/shm").is_dir() else None,
         "open_files_soft": soft,
@@ -99,7 +123,3 @@ def observe(folder: str) -> dict[str, Any]:
         "gpus": gpus,
         "driver": driver,
     }
-
-
-def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
-    send(channel, observe(request["folder"]))

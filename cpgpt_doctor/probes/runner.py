@@ -1,8 +1,8 @@
-"""Run one probe in an interpreter of its own, with a time limit; a crash is a result.
+"""Run code in the patient's interpreter, with a time limit; a crash is a result.
 
-What a probe imports may start processes: a dataset of the user's starts Ray or Dask, whose daemons
-outlive it and hold its pipes. So the answer is a line, not all that comes until the pipe closes,
-and after the answer, the end or the limit everything that the probe started is killed.
+What it imports may start processes: a dataset of the user's starts Ray or Dask, whose daemons
+outlive it and hold its pipes. So an answer is a line, not all that comes until the pipe closes, and
+in the end everything that it started is killed.
 """
 
 from __future__ import annotations
@@ -10,22 +10,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
-
-import psutil
+from typing import IO, TYPE_CHECKING, Any
 
 from cpgpt_doctor.errors import InputError
-from cpgpt_doctor.facts import ProbeFailure
 from cpgpt_doctor.patient import boot
-from cpgpt_doctor.probes.ending import ending
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts import ProbeFailure
 
 BOOT = str(Path(boot.__file__).resolve())
 KEPT_OUTPUT = 2000  # characters of a failed probe's output that go into the facts
@@ -39,6 +38,15 @@ GRACE = 10.0
 SETTLE = 1.0
 POLL = 0.01
 ROUNDS = 3  # of looking for what a probe has started, since it may go on starting
+GARBLED = "its answer is not JSON"
+
+
+class NoLine(Exception):
+    """The next line did not come in time, or will not come."""
+
+
+class Late(NoLine):
+    """It did not come in time."""
 
 
 def command(python: str, module: str) -> list[str]:
@@ -46,126 +54,196 @@ def command(python: str, module: str) -> list[str]:
     return [python, BOOT, module]
 
 
-class Reader(threading.Thread):
-    """Reads a pipe: to the end of its first line, or to its end, of which the last bytes are kept.
+class Lines(threading.Thread):
+    """Reads a pipe's lines into a queue, with None at its end or where a line is too long.
 
     The end comes when nobody holds the other side any more, which may be never.
     """
 
-    def __init__(self, pipe: IO[bytes], *, line: bool, kept: int) -> None:
+    def __init__(self, pipe: IO[bytes]) -> None:
         super().__init__(daemon=True)
-        self.pipe, self.line, self.kept = pipe, line, kept
-        self.data = bytearray()
-        self.done = False
+        self.pipe = pipe
+        self.queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self.rest = b""
         self.start()
 
     def run(self) -> None:
+        parts: list[bytes] = []
+        length = 0
         try:
             while chunk := os.read(self.pipe.fileno(), 2**16):
-                self.data += chunk
-                if self.line and (b"\n" in chunk or len(self.data) > self.kept):
+                *ended, last = chunk.split(b"\n")
+                for line in ended:
+                    self.queue.put(b"".join((*parts, line)))
+                    parts, length = [], 0
+                parts.append(last)
+                length += len(last)
+                if length > LARGEST_ANSWER:
                     break
-                if not self.line:
-                    del self.data[: -self.kept]
         finally:
-            self.done = True
+            self.rest = b"".join(parts)
+            self.queue.put(None)
+
+
+class Tail(threading.Thread):
+    """Reads a pipe to its end, of which the last bytes are kept."""
+
+    def __init__(self, pipe: IO[bytes], kept: int) -> None:
+        super().__init__(daemon=True)
+        self.pipe, self.kept = pipe, kept
+        self.data = bytearray()
+        self.start()
+
+    def run(self) -> None:
+        while chunk := os.read(self.pipe.fileno(), 2**16):
+            self.data += chunk
+            del self.data[: -self.kept]
+
+
+class Running:
+    """A patient-side module in an interpreter of its own. To be ended by `end`."""
+
+    def __init__(
+        self,
+        python: str,
+        module: str,
+        request: dict[str, Any],
+        stopped: threading.Event | None = None,
+    ) -> None:
+        """Start `module` in `python` and hand it `request`.
+
+        Raises InputError where `python` cannot be started at all. stopped: ends every wait at once,
+        from another thread.
+        """
+        # CpGPT imports matplotlib, which would write its list of fonts into the home folder.
+        fonts = {"MPLCONFIGDIR": request["scratch"]} if "scratch" in request else {}
+        self.stopped = stopped
+        self.mark = os.urandom(16).hex()
+        self.by_itself = False
+        try:
+            self.process = subprocess.Popen(
+                command(python, module),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={
+                    **os.environ,
+                    **fonts,
+                    "PYTHONUNBUFFERED": "1",
+                    "HF_HUB_OFFLINE": "1",  # an examination downloads nothing
+                    MARK: self.mark,
+                },
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
+        except OSError as error:
+            raise InputError(f"--python {python}: cannot be started: {error.strerror}") from error
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        self.has_ended = watched(self.process)
+        self.said = Lines(self.process.stdout)
+        self.printed = Tail(self.process.stderr, 4 * KEPT_OUTPUT)
+        hand_over(self.process.stdin, request)
+
+    def line(self, seconds: float) -> bytes:
+        """The next line, without its end. Raises Late after `seconds`, NoLine where none comes."""
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                line = self.said.queue.get(timeout=POLL)
+            except queue.Empty:
+                if self.has_ended():  # and others hold the pipe: what it has said is in it
+                    line = self.last_line()
+                elif time.monotonic() > until or (self.stopped and self.stopped.is_set()):
+                    raise Late(f"{seconds:.0f} s") from None
+                else:
+                    continue
+            if line is None:
+                self.wait_for_end()
+                raise NoLine
+            return line
+
+    def last_line(self) -> bytes | None:
+        with contextlib.suppress(queue.Empty):
+            return self.said.queue.get(timeout=SETTLE)
+        return None
+
+    def wait_for_end(self, seconds: float | None = None) -> None:
+        """Let it end by itself, for a while."""
+        until = time.monotonic() + (GRACE if seconds is None else seconds)
+        while not self.has_ended() and time.monotonic() < until:
+            if self.stopped is not None and self.stopped.is_set():
+                return
+            time.sleep(POLL)
+
+    def end(self) -> None:
+        """Kill it and everything that it has started."""
+        self.by_itself = self.has_ended()
+        if self.by_itself:
+            self.printed.join(SETTLE)
+        end(self.process, self.mark)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # SIGKILL waits for a disk that hangs
+            self.process.wait(GRACE)
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        for reader in (self.said, self.printed):
+            reader.join(SETTLE)
+            if not reader.is_alive():
+                reader.pipe.close()
+
+    def failure(
+        self, probe: str, missing: NoLine | None, part: Callable[[bytes], bytes] = bytes
+    ) -> ProbeFailure:
+        """Why there is no answer, after the end; missing is None for one that cannot be read.
+
+        part: gives the part of what was printed that tells of it.
+        """
+        printed = part(bytes(self.printed.data))
+        if isinstance(missing, Late):
+            return failure(probe, "timeout", str(missing), printed)
+        if missing is not None and self.by_itself and self.process.returncode != 0:
+            from cpgpt_doctor.probes.ending import ending
+
+            ended = ending(self.process.returncode)
+            return failure(probe, ended.kind, ended.detail, printed)
+        return failure(probe, "garbled", GARBLED, printed + self.said.rest)
+
+
+@contextlib.contextmanager
+def running(
+    python: str, module: str, request: dict[str, Any], stopped: threading.Event | None = None
+) -> Iterator[Running]:
+    """A module that runs, and of which nothing is left afterwards."""
+    patient = Running(python, module, request, stopped)
+    try:
+        yield patient
+    finally:
+        patient.end()
 
 
 def run(
-    probe: str,
-    python: str,
-    module: str,
-    request: dict[str, Any],
-    seconds: float,
-    stopped: threading.Event | None = None,
+    probe: str, python: str, module: str, request: dict[str, Any], seconds: float
 ) -> dict[str, Any] | ProbeFailure:
     """Start `module` in `python`, hand it `request`, and return the object that it sends.
 
     Everything that it started is gone afterwards. Raises InputError where `python` cannot be
-    started at all.
-
-    Args:
-        seconds: how long the answer may take.
-        stopped: ends the probe at once, from another thread.
+    started at all. seconds: how long the answer may take.
     """
-    # CpGPT imports matplotlib, which would write its list of fonts into the home folder.
-    fonts = {"MPLCONFIGDIR": request["scratch"]} if "scratch" in request else {}
-    mark = str(uuid.uuid4())
-    try:
-        process = subprocess.Popen(
-            command(python, module),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={
-                **os.environ,
-                **fonts,
-                "PYTHONUNBUFFERED": "1",
-                "HF_HUB_OFFLINE": "1",  # an examination downloads nothing
-                MARK: mark,
-            },
-            start_new_session=True,
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-        )
-    except OSError as error:
-        raise InputError(f"--python {python}: cannot be started: {error.strerror}") from error
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    has_ended = watched(process)
-
-    def wait(condition: Callable[[], bool], limit: float) -> bool:
-        until = time.monotonic() + limit
-        while not (holds := condition()) and time.monotonic() < until:
-            if stopped is not None and stopped.is_set():
-                break
-            time.sleep(POLL)
-        return holds
-
-    said = Reader(process.stdout, line=True, kept=LARGEST_ANSWER)
-    printed = Reader(process.stderr, line=False, kept=4 * KEPT_OUTPUT)
-    try:
-        hand_over(process.stdin, request)
-        in_time = wait(lambda: said.done or has_ended(), seconds)
-        if in_time:
-            wait(has_ended, GRACE)
-        by_itself = has_ended()
-        if by_itself:
-            wait(lambda: said.done and printed.done, SETTLE)
-    finally:
-        end(process, mark)
-        with contextlib.suppress(subprocess.TimeoutExpired):  # SIGKILL waits for a disk that hangs
-            process.wait(GRACE)
-        with contextlib.suppress(OSError):
-            process.stdin.close()
-    for reader in (said, printed):
-        reader.join(SETTLE)
-        if reader.done:
-            reader.pipe.close()
-    with contextlib.suppress(ValueError, RecursionError):
-        if b"\n" in said.data:
-            answer: dict[str, Any] = json.loads(said.data)
+    missing = None
+    with running(python, module, request) as patient:
+        try:
+            line = patient.line(seconds)
+        except NoLine as error:
+            missing = error
+        else:
+            patient.wait_for_end()
+    if missing is None:
+        with contextlib.suppress(ValueError, RecursionError):
+            answer: dict[str, Any] = json.loads(line)
             return answer
-    if not in_time:
-        return failure(probe, "timeout", f"{seconds:.0f} s", printed.data)
-    if by_itself and process.returncode != 0:
-        ended = ending(process.returncode)
-        return failure(probe, ended.kind, ended.detail, printed.data)
-    return failure(probe, "garbled", "its answer is not JSON", printed.data + said.data)
-
-
-@contextlib.contextmanager
-def stopped_with_us() -> Iterator[threading.Event]:
-    """For probes in threads: what raises here, such as Ctrl-C, ends them.
-
-    They are in sessions of their own, where a terminal's Ctrl-C does not come.
-    """
-    stopped = threading.Event()
-    try:
-        yield stopped
-    except BaseException:
-        stopped.set()
-        raise
+    return patient.failure(probe, missing)
 
 
 def hand_over(pipe: IO[bytes], request: dict[str, Any]) -> None:
@@ -185,18 +263,31 @@ def watched(process: subprocess.Popen[bytes]) -> Callable[[], bool]:
     """
     if sys.platform == "win32":  # no groups, and nobody gets the number while we hold it open
         return lambda: process.poll() is not None
-    leader = psutil.Process(process.pid)
+    if not hasattr(os, "waitid"):  # macOS, up to Python 3.12
+        import psutil
+
+        leader = psutil.Process(process.pid)
+
+        def is_zombie() -> bool:
+            try:
+                return leader.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+            except psutil.NoSuchProcess:
+                return True
+
+        return is_zombie
 
     def has_ended() -> bool:
-        try:
-            return leader.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-        except psutil.NoSuchProcess:
+        if process.returncode is not None:
             return True
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, process.pid, flags) is not None
 
     return has_ended
 
 
-def failure(probe: str, kind: Any, detail: str, printed: bytearray) -> ProbeFailure:
+def failure(probe: str, kind: Any, detail: str, printed: bytes) -> ProbeFailure:
+    from cpgpt_doctor.facts import ProbeFailure
+
     return ProbeFailure(probe, kind, detail, printed.decode(errors="replace")[-KEPT_OUTPUT:])
 
 
@@ -206,13 +297,11 @@ def end(process: subprocess.Popen[bytes], mark: str | None = None) -> None:
     That is its family, its group (who is left of it when the process has ended) and, where there
     is a mark, all that have inherited it. To be called before the process is waited for.
     """
-    with contextlib.suppress(psutil.NoSuchProcess):
-        family = psutil.Process(process.pid).children(recursive=True)
-        if sys.platform != "win32" and process.returncode is None:
-            # PermissionError: macOS, of a group in which all have ended
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-        kill(family)
+    kill(family(process))
+    if sys.platform != "win32" and process.returncode is None:
+        # PermissionError: macOS, of a group in which all have ended
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     for _ in range(ROUNDS):
         left = [] if mark is None else marked(mark)
@@ -221,17 +310,43 @@ def end(process: subprocess.Popen[bytes], mark: str | None = None) -> None:
         kill(left)
 
 
-def marked(mark: str) -> list[psutil.Process]:
+def family(process: subprocess.Popen[bytes]) -> list[int]:
+    """Children of a process, and theirs; none where it has ended, since others adopted them."""
+    if watched(process)():
+        return []
+    import psutil
+
+    try:
+        return [each.pid for each in psutil.Process(process.pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def marked(mark: str) -> list[int]:
     """Running processes of ours that have inherited the mark."""
+    if sys.platform == "linux":  # psutil takes as long to import as this to look
+        ours = f"{MARK}={mark}".encode()
+        running = (each for each in Path("/proc").iterdir() if each.name.isdigit())
+        return [int(each.name) for each in running if ours in environment(each)]
+    import psutil
+
     found = []
     for each in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if each.environ().get(MARK) == mark and each.status() != psutil.STATUS_ZOMBIE:
-                found.append(each)
+                found.append(each.pid)
     return found
 
 
-def kill(processes: list[psutil.Process]) -> None:
-    for each in processes:
-        with contextlib.suppress(psutil.Error):
-            each.kill()
+def environment(process: Path) -> list[bytes]:
+    """The variables of a process, on Linux; none of a zombie and of another user's."""
+    try:
+        return (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def kill(processes: list[int]) -> None:
+    for number in processes:
+        with contextlib.suppress(OSError):
+            os.kill(number, getattr(signal, "SIGKILL", signal.SIGTERM))

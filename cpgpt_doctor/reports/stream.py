@@ -10,15 +10,14 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TextIO, cast
-
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.segment import Segment
-from rich.text import Text
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, TextIO, cast
 
 from cpgpt_doctor.errors import DoctorError, InputError
-from cpgpt_doctor.words import Language
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.reports.console import Clean
+    from cpgpt_doctor.words import Language
 
 NARROWEST = 20  # columns; in fewer no report can be read
 WIDTH = 80
@@ -186,8 +185,10 @@ def write_bytes(data: bytes) -> None:
     output.write_bytes(data)
 
 
-def console(stream: TextIO, language: Language, *, ascii_only: bool = False) -> Console:
+def console(stream: TextIO, language: Language, *, ascii_only: bool = False) -> Clean:
     """A console on the stream; raises InputError for Chinese where only ASCII can be shown."""
+    from cpgpt_doctor.reports.console import Clean  # rich: not before there is something to show
+
     plain = ascii_only or not can_show(stream, "✓✗·→│─❌")
     if plain and language == "zh" and not can_show(stream, "中文"):
         raise InputError(
@@ -228,22 +229,6 @@ def json_text(data: object) -> str:
     """
     text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
     return re.sub(r"[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-class Clean(Console):
-    """A console whose control characters are its own, never those of a text that it shows.
-
-    An error's text may hold what clears a screen, or sets the title of a window.
-    """
-
-    def render(
-        self, renderable: RenderableType, options: ConsoleOptions | None = None
-    ) -> Iterable[Segment]:
-        if isinstance(renderable, Text):  # before it is wrapped: the replacement takes a column
-            renderable = renderable.copy()
-            renderable.plain = visible(renderable.plain)
-        for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=visible(segment.text))
 
 
 class Marks(Plain):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from rich.cells import cell_len
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
@@ -172,9 +172,9 @@ def remedy_parts(remedy: Remedy, labels: Labels) -> Iterator[RenderableType]:
     if remedy.warning:
         yield labelled("", Text(f"! {remedy.warning}", "red"))
     if remedy.before:
-        yield labelled(f"  {labels['before']}", code(remedy.before))
+        yield labelled(f"  {labels['before']}", Code(remedy.before))
     if remedy.after:
-        yield labelled(f"  {labels['after']}", code(remedy.after))
+        yield labelled(f"  {labels['after']}", Code(remedy.after))
     for index, command in enumerate(remedy.commands):
         yield labelled("" if index else f"  {labels['run']}", shell(command))
 
@@ -187,8 +187,19 @@ def labelled(label: str, content: RenderableType) -> RenderableType:
     return table
 
 
-def code(text: str) -> RenderableType:
-    return Syntax(text, "python", background_color="default", word_wrap=True)
+@dataclass(frozen=True)
+class Code:
+    """Python code, in colours where there are any: what colours it takes long to import."""
+
+    text: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if console.color_system is None or console.no_color:
+            yield Text(self.text)
+        else:
+            from rich.syntax import Syntax
+
+            yield Syntax(self.text, "python", background_color="default", word_wrap=True)
 
 
 def shell(text: str) -> RenderableType:

@@ -61,7 +61,6 @@ class Finding:
     """`page`: the parts of its page by name, as Markdown."""
 
     code: str
-    name: str
     severity: Severity
     kind: str
     title: str
@@ -79,6 +78,10 @@ class Finding:
     page: Mapping[str, str]
 
     @property
+    def name(self) -> str:
+        return catalogue.name(self.code)
+
+    @property
     def preferred(self) -> Remedy | None:
         """The first recommended remedy."""
         return next((each for each in self.remedies if each.advice == "recommended"), None)
@@ -89,10 +92,13 @@ class Check:
     """What a rule says."""
 
     code: str
-    name: str
     status: Status
     summary: str
     findings: tuple[Finding, ...]
+
+    @property
+    def name(self) -> str:
+        return catalogue.name(self.code)
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,6 @@ def of(report: Report, language: Language) -> View:
     checks = tuple(
         Check(
             each.code,
-            catalogue.name(each.code),
             each.check.status,
             each.check.summary.say(language),
             tuple(finding(one, language) for one in each.check.findings),
@@ -159,14 +164,13 @@ def finding(value: findings.Finding, language: Language) -> Finding:
     cost = pages.cost(value.code, language)
     return Finding(
         value.code,
-        catalogue.name(value.code),
         value.severity,
         Labels(language)[f"{value.severity.name} severity"],
         value.title.say(language),
         tuple(cause.say(language) for cause in value.causes),
         evidence.error,
         tuple(
-            Culprit(each.path, each.type, each.error, culprits.about(each.about).say(language))
+            Culprit(each.path, each.type, each.error, culprits.about(each).say(language))
             for each in evidence.culprits
         ),
         tuple(

@@ -356,7 +356,12 @@ FAILURES: tuple[FailureRule, ...] = (
             "CpGPT ",
         ),
         (
-            Sign(pattern(rf"couldn't connect to 'https://{HOSTS}'")),
+            Sign(
+                pattern(
+                    rf"couldn't connect to 'https://{HOSTS}'"
+                    r"(?:.*looks like (?P<repository>\S{1,200}) is not the path)?"
+                )
+            ),
             Sign(
                 pattern(
                     r"(?<!\S)(?P<repository>\S{1,200}) is not a local folder"
@@ -503,6 +508,19 @@ FAILURES: tuple[FailureRule, ...] = (
                 r" [^\"']{0,400}"
             ),
             pattern(r"Error processing sequence at index \d+: (?P<reason>[^\"}]{1,120})"),
+        ),
+    ),
+    FailureRule(
+        "CPG718",
+        ("directory is missing: ",),
+        (
+            Sign(
+                pattern(
+                    r"(?:DNA embeddings|Species|DNA language model) directory is missing:"
+                    r" (?P<folder>\S.{0,400}\bdna_embeddings\b.{0,400})"
+                ),
+                shown=by(CPGPT),
+            ),
         ),
     ),
 )

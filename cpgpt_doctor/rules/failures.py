@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from cpgpt_doctor import logs
-from cpgpt_doctor.findings import Evidence, Finding, Location, Severity
+from cpgpt_doctor import logs, pages
+from cpgpt_doctor.findings import Evidence, Finding, Location, Remedy, Severity, Values
 from cpgpt_doctor.logs import Failure, Log, Noted, Raised
 from cpgpt_doctor.rules.failure_signs import FAILURES, IN_WORKER, WATCH, Chain, Sign
-from cpgpt_doctor.rules.failure_words import LABELS, TOLD, expected, preferred
 from cpgpt_doctor.rules.frames import CPGPT, through, users_line
 from cpgpt_doctor.words import Words, same
 
@@ -59,6 +58,35 @@ WRAPPERS = re.compile(
 NO_ERRORS = ("KeyboardInterrupt", "SystemExit", "GeneratorExit")
 # The other end of a broken start of a worker.
 OTHER_END = re.compile(r"EOFError|BrokenPipeError|UnpicklingError: pickle data was truncated")
+
+MODEL = re.compile(r"dna_llm|DNA LLM|DNA language model|nucleotide-|NTv3|DNABERT|hyenadna")
+
+# What the named groups of a sign tell.
+LABELS: dict[str, Words] = {
+    "object": Words("object", "对象"),
+    "objects": Words("object", "对象"),
+    "older": Words("object", "对象"),
+    "oldest": Words("object", "对象"),
+    "local": Words("object", "对象"),
+    "named": Words("object", "对象"),
+    "signal": Words("signal", "信号"),
+    "asked": Words("asked for", "请求大小"),
+    "limit": Words("limit", "上限"),
+    "card": Words("memory of the card", "显存总量"),
+    "older_card": Words("memory of the card", "显存总量"),
+    "command": Words("command", "命令"),
+    "repository": Words("asked for", "请求的名字"),
+    "file": Words("file", "文件"),
+    "folder": Words("folder", "目录"),
+    "species": Words("species", "物种"),
+    "model": Words("model", "模型"),
+    "key": Words("name", "名字"),
+    "name": Words("name", "函数名 / 类名"),
+    "gpu": Words("GPU", "显卡（GPU）"),
+    "capability": Words("capability", "计算能力"),
+    "sequence": Words("names", "序列名"),
+    "reason": Words("reason", "原因"),
+}
 
 
 def matched(sign: Sign, raised: Raised, chain: Chain) -> re.Match[str] | None:
@@ -221,7 +249,6 @@ def finding(code: str, seen: list[Sighting]) -> tuple[int, Finding]:
     # write at once, single lines are garbled).
     shown = max(seen, key=lambda each: (each.location is not None, not each.weak, each.times))
     times = sum(each.times for each in seen)
-    told = TOLD[code]
     details: dict[Words, dict[str, None]] = {}
     for each in seen:
         for name, value in each.groups:
@@ -229,9 +256,9 @@ def finding(code: str, seen: list[Sighting]) -> tuple[int, Finding]:
     return seen[0].at_line, Finding(
         code,
         Severity.error,
-        told.title,
-        told.causes,
-        preferred(code, shown.error, through_cpgpt=shown.through_cpgpt),
+        pages.title(code),
+        pages.causes(code),
+        remedies(shown),
         Evidence(
             error=shown.error,
             seen=(
@@ -241,9 +268,62 @@ def finding(code: str, seen: list[Sighting]) -> tuple[int, Finding]:
             ),
         ),
         shown.location,
-        verify=told.verify,
-        expected=expected(code),
     )
+
+
+def remedies(shown: Sighting) -> tuple[Remedy, ...]:
+    """All remedies of the page, with the one first that fits this error best."""
+    values = seen_values(shown)
+    known = [Remedy(name, values=values) for name in pages.remedies(shown.code, "en")]
+    if shown.code == "CPG712" and "CpGPT dependencies for" in shown.error:
+        return (Remedy("download", page="CPG718"), *known)
+    first = fits_best(shown)
+    if first is None:
+        return tuple(known)
+    others = (remedy for remedy in known if remedy.id != first)
+    return (Remedy(first, values=values, advice="recommended"), *others)
+
+
+def fits_best(shown: Sighting) -> str | None:
+    """The remedy for this error, where it is not the one that the page has first."""
+    match shown.code:
+        case "CPG701" if not shown.through_cpgpt:
+            return "named-in-module"  # a DataLoader of the user's own
+        case "CPG702" if not shown.through_cpgpt:
+            return "only-with-workers"
+        case "CPG712" if re.search(r"gated|\b40[13]\b", shown.error):
+            return "log-in"
+        case "CPG714" if MODEL.search(shown.error):
+            return "learn-model" if shown.error.startswith("KeyError") else "model-name"
+        case "CPG718" if re.search(r"[\\/](?:human|mammalian)[\\/]dna_embeddings", shown.error):
+            return "download"  # the embedder has the right folder, and nothing is in it
+    return None
+
+
+def seen_values(shown: Sighting) -> Values:
+    """What is filled in in remedies. They are pasted into shells: nothing but plain names."""
+    groups = dict(shown.groups)
+    values: dict[str, str] = {}
+    call = (shown.location and shown.location.call) or ""
+    if workers := re.search(r"\bnum_workers=([1-9]\d{0,3})\b", call):
+        values["workers"] = workers[1]
+    batch = re.search(r"\bbatch_size=([1-9]\d{0,5})\b", call)
+    if batch and int(batch[1]) > 1:
+        values["batch"] = batch[1]
+        values["smaller"] = str(int(batch[1]) // 2)
+    if shown.code == "CPG712":
+        repository = groups.get("repository", "")
+        if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", repository, re.ASCII):
+            values["model"] = repository
+    elif shown.code == "CPG714" and fits_best(shown) == "learn-model":
+        values["model"] = groups["key"]
+    elif shown.code == "CPG718":
+        folder = re.fullmatch(
+            r"([\w./~][\w./~-]*?)(?:/(?:human|mammalian))?/dna_embeddings\b.*", groups["folder"]
+        )
+        if folder:
+            values["folder"] = folder[1]
+    return tuple((name, same(value)) for name, value in values.items())
 
 
 def printed(times: int) -> Words:

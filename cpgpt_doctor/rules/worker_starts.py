@@ -8,14 +8,12 @@ from cpgpt_doctor.findings import (
     Evidence,
     Finding,
     Location,
+    Remedy,
     Severity,
     found,
     ok,
     skipped,
     unknown,
-)
-from cpgpt_doctor.findings import (
-    InlineRemedy as Remedy,
 )
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.rule import Rule, ending, examined, severity
@@ -23,12 +21,13 @@ from cpgpt_doctor.rules.workers import (
     PICKLING,
     UNKNOWN,
     falls_back,
-    main_process,
     moved_positions,
+    no_workers,
     no_workers_crashes,
     proves_nothing,
+    workers_asked,
 )
-from cpgpt_doctor.words import Words
+from cpgpt_doctor.words import Words, same
 
 
 def deep_objects(facts: Facts, call: Call) -> Check:
@@ -86,28 +85,8 @@ def deep_objects(facts: Facts, call: Call) -> Check:
                     "该数据集持有一个嵌入器，两者都持有一个向已打开的流写日志的 logger。",
                 ),
             ),
-            (
-                Remedy(
-                    "recommended",
-                    Words(
-                        "Give the data module num_workers=0 where workers are new processes",
-                        "凡是工作进程属于新进程的地方，给数据模块设 num_workers=0",
-                    ),
-                    Words(
-                        "That is macOS, Windows, and Python 3.14 on Linux.",
-                        "即 macOS、Windows，以及 Linux 上的 Python 3.14。",
-                    ),
-                    after="CpGPTDataModule(..., num_workers=0)",
-                    gains=(
-                        Words(
-                            "One argument; nothing is pickled.",
-                            "只改一个参数，不再发生 pickle。",
-                        ),
-                    ),
-                ),
-            ),
+            (Remedy("data-module"),),
             Evidence(error=culprits[0].error, culprits=culprits),
-            verify=("cpgpt-doctor check --deep",),
         )
     )
 
@@ -219,9 +198,8 @@ def collate_pickles(facts: Facts, call: Call) -> Check:
                     "DataLoader 会把它和数据集一起发送给每个工作进程。",
                 ),
             ),
-            (main_process(no_workers_crashes(examined(facts)), call.num_workers),),
+            (no_workers(call, no_workers_crashes(examined(facts))),),
             Evidence(error=collate.anatomy.culprits[0].error, culprits=collate.anatomy.culprits),
-            verify=("cpgpt-doctor check --num-workers 0",),
             treated=call.treated,
         )
     )
@@ -301,9 +279,8 @@ def workers_start(facts: Facts, call: Call) -> Check:
                     f"{failed.outcome.seconds:.0f} 秒后出现此错误。",
                 ),
             ),
-            (main_process(no_workers_crashes(seen), call.num_workers),),
+            (no_workers(call, no_workers_crashes(seen)),),
             Evidence(error=f"{failed.outcome.error_type}: {failed.outcome.error}"),
-            verify=("cpgpt-doctor check --num-workers 0",),
             treated=call.treated,
         )
     )
@@ -361,17 +338,7 @@ def tokenizer_threads(facts: Facts, call: Call) -> Check:
                     "tokenizers 库的线程在 fork 之后的进程里无法使用。",
                 ),
             ),
-            (
-                Remedy(
-                    "possible",
-                    Words("Say it yourself", "自己明确设置"),
-                    Words(
-                        "The warning goes; the tokens are the same.",
-                        "警告消失，得到的 token 不变。",
-                    ),
-                    commands=("export TOKENIZERS_PARALLELISM=false",),
-                ),
-            ),
+            (Remedy("say-it"),),
             treated=call.treated,
         )
     )
@@ -396,60 +363,39 @@ def own_dataset(facts: Facts, call: Call) -> Check:
             )
         )
     if not own.outcome.ok or own.anatomy is None:
-        return found(gives_no_dataset(own))
+        return found(gives_no_dataset(own, call))
     if items_raise(own):
-        return found(has_no_items(own))
+        return found(has_no_items(own, call))
     findings = []
     culprits = own.anatomy.culprits
     failed = start_problem(own.starts, call.start_method)
     error = f"{failed.outcome.error_type}: {failed.outcome.error}" if failed else None
     if call.num_workers and call.start_method in PICKLING and (culprits or failed):
         findings.append(
-            Finding(
-                "CPG210",
-                Severity.error,
+            fault(
+                own,
+                call,
                 Words(
-                    f"{own.name}: workers cannot be given this dataset with {call.start_method}",
-                    f"{own.name}：用 {call.start_method} 无法把这个数据集交给工作进程",
+                    f"workers cannot be given this dataset with {call.start_method}",
+                    f"用 {call.start_method} 无法把这个数据集交给工作进程",
                 ),
-                (
-                    Words(
-                        "DataLoader pickles it for each worker, and each worker loads it again.",
-                        "DataLoader 为每个工作进程 pickle 它，每个工作进程再把它加载出来。",
-                    ),
-                ),
-                (
-                    Remedy(
-                        "recommended",
-                        Words(
-                            "num_workers=0, or open in each worker what cannot travel",
-                            "设 num_workers=0，或在每个工作进程里各自打开无法传送的东西",
-                        ),
-                        Words(
-                            "Keep paths in the dataset, and open files on first use.",
-                            "数据集里只保存路径，首次使用时再打开文件。",
-                        ),
-                    ),
+                Words(
+                    "DataLoader pickles it for each worker, and each worker loads it again.",
+                    "DataLoader 为每个工作进程 pickle 它，每个工作进程再把它加载出来。",
                 ),
                 Evidence(error=error or culprits[0].error, culprits=culprits),
-                Location(own.name),
+                "open-in-each-worker",
             )
         )
     elif call.num_workers and failed:
-        problem = do_not_start(call.start_method)
         findings.append(
-            Finding(
-                "CPG210",
-                Severity.error,
-                Words(f"{own.name}: {problem.en}", f"{own.name}：{problem.zh}"),
-                (
-                    Words(
-                        "They were started, and this happened.",
-                        "试着启动工作进程时出现此错误。",
-                    ),
-                ),
-                evidence=Evidence(error=error),
-                location=Location(own.name),
+            fault(
+                own,
+                call,
+                do_not_start(call.start_method),
+                Words("They were started, and this happened.", "试着启动工作进程时出现此错误。"),
+                Evidence(error=error),
+                "without-workers",
             )
         )
     if call.num_workers and call.start_method == "fork" and own.moved:
@@ -515,95 +461,73 @@ def items_raise(own: OwnDataset) -> bool:
     )
 
 
-def has_no_items(own: OwnDataset) -> Finding:
+def fault(
+    own: OwnDataset,
+    call: Call,
+    title: Words,
+    cause: Words,
+    evidence: Evidence,
+    remedy: str,
+    level: Severity = Severity.error,
+) -> Finding:
+    """CPG210: what is wrong with the user's dataset."""
+    workers = workers_asked(call) if call.num_workers else ()
     return Finding(
         "CPG210",
-        Severity.error,
-        Words(f"{own.name}: reading its items raises", f"{own.name}：读取其中的项时抛出异常"),
-        (
-            Words(
-                "Its first, middle and last item were asked for, and workers were started on it;"
-                " each time it raised.",
-                "试着读取它的首项、中间项和末项，并在它上面启动工作进程，每次都抛出异常。",
-            ),
-        ),
-        (
-            Remedy(
-                "recommended",
-                Words("Mend the dataset's __getitem__", "修复数据集的 __getitem__"),
-                Words(
-                    "It fails without workers, too.",
-                    "不用工作进程时同样会失败。",
-                ),
-            ),
-        ),
-        Evidence(error=own.forked.detail if own.forked else None),
+        level,
+        Words(f"{own.name}: {title.en}", f"{own.name}：{title.zh}"),
+        (cause,),
+        (Remedy(remedy),),
+        evidence,
         Location(own.name),
+        values=(("dataset", same(own.name)), *workers),
     )
 
 
-def gives_no_dataset(own: OwnDataset) -> Finding:
-    return Finding(
-        "CPG210",
-        Severity.error,
-        Words(f"{own.name} gives no dataset", f"{own.name} 没有给出数据集"),
-        (
-            Words(
-                "It was imported and called without arguments.",
-                "已导入它，并不带参数地调用。",
-            ),
+def has_no_items(own: OwnDataset, call: Call) -> Finding:
+    return fault(
+        own,
+        call,
+        Words("reading its items raises", "读取其中的项时抛出异常"),
+        Words(
+            "Its first, middle and last item were asked for, and workers were started on it;"
+            " each time it raised.",
+            "试着读取它的首项、中间项和末项，并在它上面启动工作进程，每次都抛出异常。",
         ),
-        (
-            Remedy(
-                "recommended",
-                Words(
-                    "Name a callable that returns the dataset",
-                    "指定一个返回数据集的可调用对象",
-                ),
-                Words(
-                    "It is imported from the current folder or the environment.",
-                    "它会从当前文件夹或环境中导入。",
-                ),
-                commands=("cpgpt-doctor check --dataset package.module:callable",),
-            ),
-        ),
+        Evidence(error=own.forked.detail if own.forked else None),
+        "mend-items",
+    )
+
+
+def gives_no_dataset(own: OwnDataset, call: Call) -> Finding:
+    return fault(
+        own,
+        call,
+        Words("it gives no dataset", "没有给出数据集"),
+        Words("It was imported and called without arguments.", "已导入它，并不带参数地调用。"),
         Evidence(error=f"{own.outcome.error_type}: {own.outcome.error}"),
-        Location(own.name),
+        "callable",
     )
 
 
 def shares_positions(own: OwnDataset, call: Call) -> Finding:
     """Forked workers move each other's positions in this dataset's files; one alone does not."""
-    return Finding(
-        "CPG210",
-        Severity.note if call.num_workers == 1 else Severity.error,
+    return fault(
+        own,
+        call,
         Words(
-            f"{own.name}: forked workers share the position of an open file",
-            f"{own.name}：fork 出的工作进程共用一个已打开文件的读取位置",
+            "forked workers share the position of an open file",
+            "fork 出的工作进程共用一个已打开文件的读取位置",
         ),
-        (
-            Words(
-                "After a child's read, this process's own position in the file had moved, so"
-                " workers that read at once get each other's bytes.",
-                "子进程读取之后，本进程在该文件中的位置也移动了；因此同时读取的工作进程会拿到"
-                "彼此的字节。",
-            ),
-        ),
-        (
-            Remedy(
-                "recommended",
-                Words(
-                    "num_workers=0, or open the file in each worker",
-                    "设 num_workers=0，或在每个工作进程里各自打开文件",
-                ),
-                Words(
-                    "os.pread, which takes the position from the caller, is safe too.",
-                    "os.pread 由调用者给出读取位置，同样安全。",
-                ),
-            ),
+        Words(
+            "After a child's read, this process's own position in the file had moved, so"
+            " workers that read at once get each other's bytes.",
+            "子进程读取之后，本进程在该文件中的位置也移动了；因此同时读取的工作进程会拿到"
+            "彼此的字节。",
         ),
         Evidence(seen=moved_positions(own.moved or ())),
-        Location(own.name),
+        "open-in-each-worker",
+        Severity.note if call.num_workers == 1 else Severity.error,
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from cpgpt_doctor.facts import (
     BatchTrial,
     CallTrial,
@@ -17,36 +15,22 @@ from cpgpt_doctor.findings import (
     Evidence,
     Finding,
     Location,
+    Remedy,
     Severity,
+    Values,
     found,
     ok,
     skipped,
     unknown,
 )
-from cpgpt_doctor.findings import (
-    InlineRemedy as Remedy,
-)
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.releases import GUARDED, OTHER_ROWS, PREFETCH_ERROR, known_release
-from cpgpt_doctor.rules.rule import Rule, examined, severity, well
+from cpgpt_doctor.rules.releases import GUARDED, PREFETCH_ERROR, known_release
+from cpgpt_doctor.rules.rule import Rule, examined, severity
 from cpgpt_doctor.words import Words, same
 
 PICKLING = ("spawn", "forkserver")
 # The start method where the interpreter did not say its own (intent.resolve).
 UNKNOWN = "unknown"
-
-# benchmarks/worker_settings.py and benchmarks/loading.md: CpGPT 0.0.13's own dataset and tokenizer,
-# windows of 2,000 bases, Nucleotide Transformer v2 tokens, 2 CPU cores, Python 3.11.
-COST = Words(
-    "Measured on 2 CPU cores (benchmarks/worker_settings.py): CpGPT's own code prepared 616 windows"
-    " a second without workers, and at batch_size=1, its default, 507 to 581 with 2 to 8: there,"
-    " workers cost more than they gave. At batch_size=8 it was 667 without and 1,063 to 1,155 with."
-    " cpgpt-doctor bench measures it on your machine.",
-    "在 2 个 CPU 核心上实测（benchmarks/worker_settings.py）：在默认的 batch_size=1 下，CpGPT 自己"
-    "的代码不用工作进程时每秒准备 616 个窗口，用 2 到 8 个工作进程时是 507 到 581 个，反而更慢。"
-    "batch_size=8 时，不用是 667 个，用则是 1,063 到 1,155 个。在你的机器上可以用"
-    " cpgpt-doctor bench 实测。",
-)
 
 
 def trial(facts: EmbedderExamined, method: str | None, workers: bool) -> CallTrial | None:
@@ -64,6 +48,10 @@ def trial(facts: EmbedderExamined, method: str | None, workers: bool) -> CallTri
 def place(facts: EmbedderExamined, setting: str, call: str) -> Location:
     line = facts.lines.get(setting, facts.lines.get("DataLoader"))
     return Location(facts.file, line, call=call)
+
+
+def workers_place(facts: EmbedderExamined, call: Call, setting: str = "num_workers") -> Location:
+    return place(facts, setting, f"DataLoader(dataset, num_workers={call.num_workers})")
 
 
 def effective_trial(facts: EmbedderExamined, call: Call) -> CallTrial | None:
@@ -89,160 +77,33 @@ def no_workers_crashes(facts: EmbedderExamined) -> str | None:
 
 
 NO_WORKERS = "embedder.parse_dna_embeddings(locations, species, num_workers=0)"
-NO_WORKERS_WITHOUT_PREFETCH = f"""\
-import cpgpt.data.components.dna_llm_embedder as module
-
-loader = module.DataLoader
-module.DataLoader = lambda *args, **settings: loader(
-    *args, **{{**settings, "prefetch_factor": None}}
-)
-{NO_WORKERS}"""
 RUN_EMBED = "cpgpt-doctor run-embed --dependencies-dir DIR --locations FILE"
 
 
-def remedies(crash: str | None, workers: int) -> tuple[Remedy, ...]:
-    """The three remedies of the fix document, corrected by what was seen here.
+def workers_asked(call: Call) -> Values:
+    return (("workers", same(str(call.num_workers))),)
 
-    crash: the error that num_workers=0 meets in this release, None where it works.
+
+def no_workers(call: Call, crash: str | None, own: str = "main-process") -> Remedy:
+    """num_workers=0, with what this release needs beside it.
+
+    crash: the error that num_workers=0 meets in this release, None where it works. own: the remedy
+    of the finding's own page, where it works.
     """
-    return main_process(crash, workers), start_with_fork(workers), MAKE_PICKLABLE
-
-
-EVERYWHERE = Words(
-    "Works on every platform and start method.",
-    "适用于所有平台和启动方式。",
-)
-NO_SHARED_POSITION = Words(
-    "Also removes the shared file position of forked workers (CPG202).",
-    "同时消除了 fork 工作进程共享文件位置的隐患（CPG202）。",
-)
-SLOWER_IN_BATCHES = Words(
-    "At batch_size=8, 8 workers prepared 1,155 windows a second, and no workers 667"
-    " (benchmarks/worker_settings.py).",
-    "batch_size=8 时，8 个工作进程每秒准备 1,155 个窗口，不用工作进程则是 667 个"
-    "（benchmarks/worker_settings.py）。",
-)
-WRAPPED = (
-    Words(
-        "It has to stand in every program that embeds, before the call.",
-        "每个做嵌入的程序都要写上这段代码，并且要放在调用之前。",
-    ),
-    Words(
-        "check still reports CPG203: it looks at the installed CpGPT, not at your program.",
-        "check 仍会报告 CPG203：它检查的是已安装的 CpGPT，而不是你的程序。",
-    ),
-)
-
-
-def main_process(crash: str | None, workers: int) -> Remedy:
-    """num_workers=0, with what this release needs beside it."""
-    before = with_workers(workers)
+    values = workers_asked(call)
     if crash is None:
-        return Remedy(
-            "recommended",
-            Words(
-                "Load in the main process: num_workers=0",
-                "在主进程中加载：num_workers=0",
-            ),
-            Words(
-                "Nothing is sent to another process, so nothing has to be pickled.",
-                "不需要向别的进程发送任何东西，自然也就不需要 pickle。",
-            ),
-            before=before,
-            after=NO_WORKERS,
-            commands=(RUN_EMBED,),
-            gains=(EVERYWHERE, NO_SHARED_POSITION),
-            drawbacks=(SLOWER_IN_BATCHES,),
-        )
-    return Remedy(
-        "recommended",
-        Words(
-            "Load in the main process: num_workers=0, and take prefetch_factor away",
-            "在主进程中加载：num_workers=0，并去掉 prefetch_factor",
-        ),
-        Words(
-            f"num_workers=0 alone is not enough with this CpGPT: it then ends with {crash}"
-            " (CPG203). CpGPT 0.0.8 and later need only num_workers=0, and compute other rows;"
-            " run-embed does both for every release.",
-            f"对这个版本的 CpGPT，只设 num_workers=0 还不够：它接着会报 {crash}（CPG203）。"
-            "CpGPT 0.0.8 及以后的版本只需 num_workers=0，但算出的嵌入不同；run-embed 对所有版本都会"
-            "一并处理。",
-        ),
-        before=before,
-        after=NO_WORKERS_WITHOUT_PREFETCH,
-        commands=(RUN_EMBED,),
-        gains=(EVERYWHERE, NO_SHARED_POSITION),
-        drawbacks=(*WRAPPED, SLOWER_IN_BATCHES),
+        return Remedy(own, values=values)
+    values = (*values, ("error", same(crash)))
+    return Remedy("main-process-without-prefetch", "CPG201", values)
+
+
+def remedies(call: Call, crash: str | None) -> tuple[Remedy, ...]:
+    """Those of the fix document, as they are right here."""
+    return (
+        no_workers(call, crash),
+        Remedy("start-with-fork", values=workers_asked(call)),
+        Remedy("make-picklable"),
     )
-
-
-def with_workers(workers: int) -> str:
-    return f"embedder.parse_dna_embeddings(locations, species, num_workers={workers})"
-
-
-def start_with_fork(workers: int) -> Remedy:
-    return Remedy(
-        "not-recommended",
-        Words("Start workers with fork", "用 fork 启动工作进程"),
-        Words(
-            "It trades a crash for wrong rows.",
-            "这是拿“崩溃”换“结果出错”。",
-        ),
-        before=with_workers(workers),
-        after="import multiprocessing\n\n"
-        'multiprocessing.set_start_method("fork", force=True)\n'
-        f"{with_workers(workers)}",
-        gains=(Words("The error goes.", "报错消失。"),),
-        drawbacks=(Words("Windows has no fork.", "Windows 没有 fork。"),),
-        warning=Words(
-            "Forked workers share one position in the genome file: with CpGPT's own dataset, 3 to"
-            " 34 of 2,100 windows were read wrong with 2 to 8 workers, without an error"
-            " (benchmarks/loading.md, CPG202). On macOS, forking a process that has used system"
-            " libraries can also crash it.",
-            "fork 出的工作进程共用基因组文件的同一个读取位置：用 CpGPT 自己的数据集实测，2 到 8 个"
-            "工作进程时，2,100 个窗口中有 3 到 34 个读错，而且没有任何报错"
-            "（benchmarks/loading.md，CPG202）。在 macOS 上，fork 一个已经用过系统库的进程还可能"
-            "导致崩溃。",
-        ),
-    )
-
-
-MAKE_PICKLABLE = Remedy(
-    "possible",
-    Words("Make the genome picklable", "让基因组对象可以被 pickle"),
-    Words(
-        "A reducer that opens the genome again from its path replaces every culprit. It is more"
-        " code than num_workers=0, and at CpGPT's batch_size=1 workers gain nothing.",
-        "用一个 reducer 按路径重新打开基因组，就能一次替换掉所有问题对象。但代码比 num_workers=0"
-        " 多，而在 CpGPT 默认的 batch_size=1 下，工作进程并不会更快。",
-    ),
-    before='def __getstate__(self):\n    return {**self.__dict__, "file": None}',
-    after="import copyreg\n\nimport pyfaidx\n\n"
-    "copyreg.pickle(\n    pyfaidx.Fasta,\n"
-    "    lambda genome: (pyfaidx.Fasta, (genome.filename,)),\n)",
-    gains=(
-        Words(
-            "Workers start, each with a genome of its own, and CpGPT's source stays as it is.",
-            "工作进程能够启动，各自打开自己的基因组，且无需改动 CpGPT 源码。",
-        ),
-    ),
-    drawbacks=(
-        Words(
-            "Dropping the open file alone, as is often advised, is not enough: the lambdas and"
-            " the lock stay, and every culprit has to go.",
-            "网上常见的“只去掉打开的文件”并不够：lambda 和锁还在，必须把所有问题对象都去掉。",
-        ),
-        Words(
-            "Under fork nothing is pickled, so this changes nothing there: the position is still"
-            " shared.",
-            "fork 下不发生 pickle，所以这个办法在那里不起作用，读取位置仍然是共享的。",
-        ),
-        Words(
-            "From 0.0.8, CpGPT still falls back to no workers on macOS, and where it sees spawn.",
-            "从 0.0.8 起，CpGPT 在 macOS 上以及检测到 spawn 时，仍会退回到不使用工作进程。",
-        ),
-    ),
-)
 
 
 NOT_PICKLED = Words(
@@ -325,10 +186,7 @@ def dataset_untried(facts: Facts, call: Call) -> Check | None:
                 ),
                 outcome,
             ),
-            remedies(None if guarded else PREFETCH_ERROR, call.num_workers),
-            verify=("cpgpt-doctor check --num-workers 0",),
-            expected=well("CPG201"),
-            cost=COST,
+            remedies(call, None if guarded else PREFETCH_ERROR),
             treated=call.treated,
         )
     )
@@ -408,7 +266,7 @@ def dataset_pickles(facts: Facts, call: Call) -> Check:
                 ),
                 outcome,
             ),
-            remedies(no_workers_crashes(seen), call.num_workers),
+            remedies(call, no_workers_crashes(seen)),
             Evidence(
                 error=anatomy.culprits[0].error,
                 culprits=anatomy.culprits,
@@ -418,14 +276,7 @@ def dataset_pickles(facts: Facts, call: Call) -> Check:
                     *(() if anatomy.complete else (out_of_time,)),
                 ),
             ),
-            place(seen, "num_workers", f"DataLoader(dataset, num_workers={call.num_workers})"),
-            verify=("cpgpt-doctor check --num-workers 0",),
-            expected=Words(
-                "CPG201 is in the list of what is well, and a run no longer prints"
-                " “cannot pickle”.",
-                "CPG201 出现在“正常”列表中，并且运行时不再打印“cannot pickle”。",
-            ),
-            cost=COST,
+            workers_place(seen, call),
             treated=call.treated,
         )
     )
@@ -494,22 +345,11 @@ def call_raises(seen: EmbedderExamined, call: Call, tried: CallTrial) -> Finding
                 "在这里试过，它没有进行到 DataLoader 这一步。",
             ),
         ),
-        (
-            Remedy(
-                "recommended",
-                Words("Begin with the error", "先处理这个报错"),
-                Words(
-                    "prefetch_factor is not what it is about.",
-                    "它与 prefetch_factor 无关。",
-                ),
-                commands=("cpgpt-doctor explain --log FILE",),
-            ),
-        ),
+        (Remedy("another-error"),),
         Evidence(error=tried.error),
-        place(seen, "DataLoader", f"DataLoader(dataset, num_workers={call.num_workers})"),
-        verify=(f"cpgpt-doctor check --num-workers {call.num_workers}",),
-        expected=well("CPG203"),
+        workers_place(seen, call, "DataLoader"),
         treated=call.treated and reached,
+        values=workers_asked(call),
     )
 
 
@@ -562,79 +402,9 @@ def always_prefetches(
                 "你的调用暂时不会遇到；改用 num_workers=0（CPG201 的解决方案）后就会出现。",
             ),
         ),
-        (
-            Remedy(
-                "recommended",
-                Words("Let run-embed do it", "交给 run-embed 处理"),
-                Words(
-                    "It sets workers, prefetch_factor and persistent_workers together, with any"
-                    " release.",
-                    "对任何版本，它都会把工作进程数、prefetch_factor 和 persistent_workers"
-                    " 一并设好。",
-                ),
-                commands=(RUN_EMBED,),
-                gains=(
-                    Words(
-                        "Neither CpGPT nor your packages change, so rows are those of the"
-                        " store that you have.",
-                        "CpGPT 和已安装的包都不用变，算出的嵌入与已有的嵌入文件一致。",
-                    ),
-                ),
-            ),
-            Remedy(
-                "possible",
-                Words(
-                    "Take prefetch_factor away before the call",
-                    "在调用之前去掉 prefetch_factor",
-                ),
-                Words(
-                    "DataLoader is a module-level name in every release, so it can be wrapped"
-                    " without changing CpGPT's files.",
-                    "在每个版本里 DataLoader 都是模块级的名字，所以不改 CpGPT 的文件就能"
-                    "把它包装起来。",
-                ),
-                before=NO_WORKERS,
-                after=NO_WORKERS_WITHOUT_PREFETCH,
-                gains=(
-                    Words(
-                        "CpGPT's files stay as they are: the name is replaced in the running"
-                        " program only.",
-                        "不改动 CpGPT 的文件，只在运行中的程序里替换一个名字。",
-                    ),
-                ),
-                drawbacks=WRAPPED,
-            ),
-            Remedy(
-                "possible",
-                Words(
-                    "Take a CpGPT that sets it only with workers, 0.0.8 or later",
-                    "换用只在有工作进程时才设置它的 CpGPT，即 0.0.8 或更高版本",
-                ),
-                Words(
-                    "Tried on 0.0.8 and 0.0.13: num_workers=0 is accepted.",
-                    "已在 0.0.8 和 0.0.13 上试过：可以设 num_workers=0。",
-                ),
-                commands=("pip install --upgrade 'CpGPT>=0.0.8'",),
-                gains=(
-                    Words(
-                        "num_workers=0 is then all that your code has to say.",
-                        "之后你的代码只需要写 num_workers=0。",
-                    ),
-                ),
-                drawbacks=(
-                    OTHER_ROWS,
-                    Words(
-                        "pip may change torch with it: CpGPT 0.0.11 to 0.0.13 ask for 2.13 or"
-                        " later.",
-                        "pip 可能连带更换 torch：CpGPT 0.0.11 到 0.0.13 要求 2.13 或更高版本。",
-                    ),
-                ),
-            ),
-        ),
+        (Remedy("run-embed"), Remedy("without-prefetch"), Remedy("newer-cpgpt")),
         evidence,
         location,
-        verify=("cpgpt-doctor check --num-workers 0",),
-        expected=well("CPG203"),
         treated=call.treated,
     )
 
@@ -685,16 +455,7 @@ def pin_memory(facts: Facts, call: Call) -> Check:
                     "设置，有些版本还会发出警告。",
                 ),
             ),
-            (
-                Remedy(
-                    "possible",
-                    Words("Nothing needs to be done", "无需处理"),
-                    Words(
-                        "The rows are the same with and without. run-embed sets it for CUDA only.",
-                        "设与不设，得到的行都一样。run-embed 只在使用 CUDA 时设置它。",
-                    ),
-                ),
-            ),
+            (Remedy("nothing"),),
             location=place(seen, "pin_memory", "DataLoader(dataset, pin_memory=True)"),
             treated=call.treated,
         )
@@ -783,30 +544,15 @@ def guard(facts: Facts, call: Call) -> Check:
                     f"在 {method} 下，工作进程需要 pickle 过的数据集，而这会失败（CPG201）。",
                 ),
             ),
-            (
-                Remedy(
-                    "recommended",
-                    Words("Say num_workers=0 yourself", "自己明确写上 num_workers=0"),
-                    Words(
-                        "Then nothing depends on the guard.",
-                        "这样就不再依赖这个防护。",
-                    ),
-                    before=with_workers(call.num_workers),
-                    after=NO_WORKERS,
-                    commands=(RUN_EMBED,),
-                    gains=(EVERYWHERE, NO_SHARED_POSITION),
-                    drawbacks=(SLOWER_IN_BATCHES,),
-                ),
-            ),
+            (Remedy("say-it", values=workers_asked(call)),),
             Evidence(
                 error=seen.dataset.culprits[0].error
                 if seen.dataset and seen.dataset.culprits
                 else None
             ),
             place(seen, "guard", "mp.get_start_method(allow_none=True)"),
-            verify=("cpgpt-doctor check --num-workers 0",),
-            expected=well("CPG206"),
             treated=call.treated,
+            values=(("method", same(method)),),
         )
     )
 
@@ -969,60 +715,12 @@ def shared_offset(facts: Facts, call: Call) -> Check:
                 else Words("No trial was made.", "没有做试验。"),
             ),
             (
-                one_reader(seen, call.num_workers),
-                Remedy(
-                    "recommended",
-                    Words(
-                        "Keep the workers, and let run-embed read the genome by position",
-                        "保留工作进程，由 run-embed 按位置读取基因组",
-                    ),
-                    Words(
-                        "Its reader has no shared position: in its test, 100,000 windows with 8"
-                        " forked workers were all right.",
-                        "它的读取方式没有共享的位置：在它的测试中，8 个 fork 出的工作进程读取的"
-                        " 100,000 个窗口全部正确。",
-                    ),
-                    commands=(f"{RUN_EMBED} --num-workers {call.num_workers}",),
-                    gains=(
-                        Words(
-                            "Works with every start method: the genome travels as its path.",
-                            "适用于所有启动方式：传给工作进程的只是基因组的路径。",
-                        ),
-                    ),
-                ),
-                Remedy(
-                    "not-recommended",
-                    Words(
-                        "Four workers on Linux, as is often advised",
-                        "Linux 上用四个工作进程（常见的建议）",
-                    ),
-                    Words(
-                        "The advice is right for datasets that open their file in each worker; for"
-                        " this one it is 0 on every platform.",
-                        "对那些在每个工作进程里各自打开文件的数据集，这个建议是对的；对这个数据集，"
-                        "在每个平台上都应是 0。",
-                    ),
-                    before="num_workers = 0 if platform.system() == 'Darwin' else 4",
-                    after="num_workers = 0",
-                    gains=(
-                        Words(
-                            "It avoids the pickling error on macOS.",
-                            "能避开 macOS 上的 pickle 报错。",
-                        ),
-                    ),
-                    warning=Words(
-                        "With CpGPT's own dataset, 4 forked workers read 8 to 22 of 2,100 windows"
-                        " wrong, without an error (benchmarks/loading.md).",
-                        "用 CpGPT 自己的数据集实测，4 个 fork 出的工作进程把 2,100 个窗口中的"
-                        " 8 到 22 个读错，而且没有任何报错（benchmarks/loading.md）。",
-                    ),
-                ),
+                one_reader(seen, call),
+                Remedy("by-position", values=workers_asked(call)),
+                Remedy("four-on-linux"),
             ),
             Evidence(seen=(*moved_positions(moved), (Words("trial", "试验"), wrong))),
-            place(seen, "num_workers", f"DataLoader(dataset, num_workers={call.num_workers})"),
-            verify=("cpgpt-doctor check --num-workers 0",),
-            expected=well("CPG202"),
-            cost=COST,
+            workers_place(seen, call),
             treated=call.treated,
         )
     )
@@ -1050,29 +748,15 @@ def one_worker(seen: EmbedderExamined, call: Call, moved: tuple[MovedOffset, ...
                 "从 num_workers=2 起，工作进程会互相移动读取位置，窗口会读错，而且没有任何报错。",
             ),
         ),
-        (one_reader(seen, call.num_workers),),
+        (one_reader(seen, call),),
         Evidence(seen=moved_positions(moved)),
-        place(seen, "num_workers", f"DataLoader(dataset, num_workers={call.num_workers})"),
-        verify=("cpgpt-doctor check --num-workers 0",),
-        expected=well("CPG202"),
+        workers_place(seen, call),
         treated=call.treated,
     )
 
 
-def one_reader(facts: EmbedderExamined, workers: int) -> Remedy:
-    """num_workers=0 as the remedy of a shared position."""
-    first = main_process(no_workers_crashes(facts), workers)
-    why = Words(
-        "One process reads the genome, so nobody moves its position.",
-        "只有一个进程读取基因组，没有谁会移动它的读取位置。",
-    )
-    if no_workers_crashes(facts) is not None:
-        why = Words(f"{why.en} {first.why.en}", f"{why.zh}{first.why.zh}")
-    gain = Words(
-        "Also right where workers cannot be started at all (CPG201).",
-        "在工作进程根本无法启动的平台上同样适用（CPG201）。",
-    )
-    return replace(first, why=why, gains=(EVERYWHERE, gain))
+def one_reader(seen: EmbedderExamined, call: Call) -> Remedy:
+    return no_workers(call, no_workers_crashes(seen), "one-reader")
 
 
 def alone_in_its_batch(facts: Facts, call: Call) -> Check | None:
@@ -1148,6 +832,7 @@ WINDOW_KINDS = {
 
 
 def changed_by_neighbours(call: Call, seen: EmbedderExamined, batch: BatchTrial) -> Finding:
+    batch_size = (("batch_size", same(str(call.batch_size))),)
     of_the_model = Words(f"{batch.tokenizer}, from the cache", f"{batch.tokenizer}，来自缓存")
     stand_in = Words(
         f"a stand-in ({batch.tokenizer}): the model's own is not cached",
@@ -1178,35 +863,7 @@ def changed_by_neighbours(call: Call, seen: EmbedderExamined, batch: BatchTrial)
                 "这样的嵌入照常写入，没有任何报错，却与该窗口单独计算的结果不同。",
             ),
         ),
-        (
-            Remedy(
-                "recommended",
-                Words("Use batch_size=1, CpGPT's default", "使用 batch_size=1，即 CpGPT 的默认值"),
-                Words(
-                    "A window alone is padded to no other.",
-                    "单独一个窗口不会被填充到别的窗口的长度。",
-                ),
-                before=f"embedder.parse_dna_embeddings(locations, species,"
-                f" batch_size={call.batch_size})",
-                after="embedder.parse_dna_embeddings(locations, species, batch_size=1)",
-                drawbacks=(
-                    Words(
-                        "On a GPU it is slower than batches.",
-                        "在显卡（GPU）上比成批计算慢。",
-                    ),
-                ),
-            ),
-            Remedy(
-                "recommended",
-                Words("Let run-embed make the batches", "交给 run-embed 组成批次"),
-                Words(
-                    "It puts only windows of equal token count together, and measures before the"
-                    " run that their rows stay the same.",
-                    "它只把 token 数相同的窗口放在一起，并在运行前实测它们的嵌入不变。",
-                ),
-                commands=(f"{RUN_EMBED} --batch-size {call.batch_size}",),
-            ),
-        ),
+        (Remedy("one-at-a-time", values=batch_size), Remedy("run-embed", values=batch_size)),
         Evidence(
             seen=(
                 *(
@@ -1228,8 +885,6 @@ def changed_by_neighbours(call: Call, seen: EmbedderExamined, batch: BatchTrial)
             )
         ),
         place(seen, "DataLoader", f"DataLoader(dataset, batch_size={call.batch_size})"),
-        verify=("cpgpt-doctor check --batch-size 1",),
-        expected=well("CPG514"),
         treated=call.treated,
     )
 

@@ -72,6 +72,29 @@ def refused_run(world: World, folder: Path, content: str | bytes = "1:5\n", *mor
     return refused(world, "run-embed", "--dependencies-dir", folder, "--locations", path, *more)
 
 
+def found(
+    world: World, folder: Path, content: str | bytes = "1:5\n", *more: object, **options: object
+) -> list[dict[str, Any]]:
+    """Run it; it must refuse by findings, as it should. Return those that are errors."""
+    path = given(world, content)
+    before = listing(world.folder)
+    ran = world.doctor(
+        "run-embed", "--dependencies-dir", folder, "--locations", path, "--format", "json", *more,
+        cwd=world.folder, **options,
+    )  # fmt: skip
+    assert listing(world.folder) == before
+    assert ran.returncode == 2, ran.stderr
+    assert ran.stderr.splitlines() == [NOTE]
+    data = json.loads(ran.stdout)
+    assert data["exit_code"] == 2
+    return [each for each in data["findings"] if each["severity"] == "error"]
+
+
+def one(world: World, folder: Path, *arguments: Any) -> dict[str, Any]:
+    (finding,) = found(world, folder, *arguments)
+    return finding
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -133,12 +156,9 @@ def test_an_unknown_species_is_refused_with_a_near_name(world: World, dependenci
         (b"\x00\x01\x02" * 1000, "zero byte"),
         (os.urandom(16).join([b"\xff\xfe", b"\xff"]), "is not UTF-8"),
         (gzip.compress(b"1:5\n", mtime=0), "gzip -dc"),
-        ("1:5\n1:1_000\n", ":2: '1:1_000' is not a location"),
-        ("1:5\n\x1b[2J1:7\n", r":2: '\x1b[2J1:7' is not a location"),
-        ("probe,CpG_chrm,CpG_beg\ncg1,1,5\ncg2,NA,NA\n", ":3: 'NA:NA' is not a location"),
         ("probe,gene\ncg1,TP53\n", ":1: has neither"),
     ],
-    ids=["empty", "zeros", "binary", "gzip", "underscore", "escape code", "NA", "header"],
+    ids=["empty", "zeros", "binary", "gzip", "header"],
 )
 def test_a_wrong_file_of_locations_is_named(
     world: World, dependencies: Path, content: str | bytes, said: str
@@ -146,6 +166,26 @@ def test_a_wrong_file_of_locations_is_named(
     line = refused_run(world, dependencies, content)
     assert line.startswith(str(world.folder / "given.txt"))
     assert said in line
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "shown"),
+    [
+        ("1:5\n1:1_000\n", 2, "1:1_000"),
+        ("1:5\n\x1b[2J1:7\n", 2, r"\x1b[2J1:7"),
+        ("probe,CpG_chrm,CpG_beg\ncg1,1,5\ncg2,NA,NA\n", 3, "NA:NA"),
+    ],
+    ids=["underscore", "escape code", "NA"],
+)
+def test_a_line_that_is_no_location_is_a_finding_at_that_line(
+    world: World, dependencies: Path, content: str, line: int, shown: str
+) -> None:
+    finding = one(world, dependencies, content)
+    assert finding["code"] == "CPG503"
+    assert finding["location"]["path"] == str(world.folder / "given.txt")
+    assert finding["location"]["line"] == line
+    (seen,) = finding["evidence"]["seen"].values()
+    assert seen.startswith(f"'{shown}': is not chromosome:position")
 
 
 def test_a_missing_file_of_locations_is_named(world: World, dependencies: Path) -> None:
@@ -157,7 +197,9 @@ def test_a_missing_file_of_locations_is_named(world: World, dependencies: Path) 
 def test_standard_input_is_named_as_a_file_is(world: World, dependencies: Path) -> None:
     call = "run-embed", "--dependencies-dir", dependencies, "--locations", "-"
     assert refused(world, *call, input="") == "standard input: holds no location"
-    assert refused(world, *call, input="1:5\nchr1\n").startswith("standard input:2: 'chr1' is not")
+    ran = world.doctor(*call, input="1:5\nchr1\n")
+    assert ran.returncode == 2
+    assert "line 2: 'chr1': is not chromosome:position" in ran.stdout
     closed = refused(world, *call, preexec_fn=lambda: os.close(0))
     assert closed == "--locations -: standard input is closed"
 
@@ -165,31 +207,35 @@ def test_standard_input_is_named_as_a_file_is(world: World, dependencies: Path) 
 def test_locations_that_the_genome_does_not_have_are_counted_with_examples(
     world: World, dependencies: Path
 ) -> None:
-    line = refused_run(world, dependencies, "1:5\nchr1:7\nchr2:8\nchrX:9\nchrX:10\n1:48502\n")
-    assert "of 6 locations, 4 name a sequence that the genome does not have" in line
-    assert "(it has '1' for 'chr1')" in line
-    assert "1 are past the end of their sequence" in line
-    for example in ("chr1:7 (line 2)", "chr2:8 (line 3)", "chrX:9 (line 4)", "1:48502 (line 6)"):
-        assert example in line
-    assert "chrX:10" not in line
-    assert "homo_sapiens.Lambda.dna.toplevel.fa" in line
+    content = "1:5\nchr1:7\nchr2:8\nchrX:9\nchrX:10\n1:48502\n"
+    names, outside = found(world, dependencies, content)
+    assert names["code"] == "CPG502"
+    assert names["title"].startswith("4 of 6 locations name a sequence that the genome does not")
+    seen = names["evidence"]["seen"]
+    assert seen["chr1"] == "the genome has '1'"
+    for example, line in (("chr1:7", 2), ("chr2:8", 3), ("chrX:9", 4)):
+        assert seen[example] == f"line {line}"
+    assert "chrX:10" not in seen
+    assert outside["code"] == "CPG503"
+    assert outside["title"] == "1 of 6 locations are past the end of their sequence"
+    assert outside["evidence"]["seen"] == {"1:48502": "line 6"}
 
 
 def test_the_last_position_of_a_sequence_is_not_past_its_end(
     world: World, dependencies: Path
 ) -> None:
-    line = refused_run(world, dependencies, "1:48501\n1:48502\n2:1" + "0" * 17 + "\n")
-    assert "of 3 locations, 2 are past the end" in line
+    finding = one(world, dependencies, "1:48501\n1:48502\n2:1" + "0" * 17 + "\n")
+    assert finding["title"] == "2 of 3 locations are past the end of their sequence"
 
 
 @pytest.mark.parametrize(
     ("names", "location", "hint"),
     [
-        (["chr1", "chrM"], "1:5", "it has 'chr1' for '1'"),
-        (["1", "MT"], "chrM:5", "it has 'MT' for 'chrM'"),
-        (["1", "MT"], "M:5", "it has 'MT' for 'M'"),
-        (["chr1", "chrM"], "MT:5", "it has 'chrM' for 'MT'"),
-        (["NC_1", "NC_2", "NC_3", "NC_4"], "1:5", "it has NC_1, NC_2, NC_3, ..."),
+        (["chr1", "chrM"], "1:5", "the genome has 'chr1'"),
+        (["1", "MT"], "chrM:5", "the genome has 'MT'"),
+        (["1", "MT"], "M:5", "the genome has 'MT'"),
+        (["chr1", "chrM"], "MT:5", "the genome has 'chrM'"),
+        (["NC_1", "NC_2", "NC_3", "NC_4"], "1:5", "NC_1, NC_2, NC_3, …"),
     ],
 )
 def test_a_name_that_would_fit_otherwise_written_is_hinted_at(
@@ -197,16 +243,19 @@ def test_a_name_that_would_fit_otherwise_written_is_hinted_at(
 ) -> None:
     genome = world.folder / "other.fa"
     genome.write_text("".join(f">{name}\nACGTACGTACGT\n" for name in names))
-    line = refused_run(world, dependencies, location + "\n", "--genome", genome)
-    assert hint in line
+    finding = one(world, dependencies, location + "\n", "--genome", genome)
+    assert hint in finding["evidence"]["seen"].values()
 
 
 def test_windows_of_nothing_but_n_are_refused_unless_allowed_by_name(
     world: World, dependencies: Path
 ) -> None:
-    line = refused_run(world, dependencies, "1:5\n2:4500\n2:4501\n", "--context-len", 201)
-    assert "the windows of 2 locations are nothing but N, such as 2:4500 (line 2)" in line
-    assert "--allow-all-n" in line
+    finding = one(world, dependencies, "1:5\n2:4500\n2:4501\n", "--context-len", 201)
+    assert finding["code"] == "CPG507"
+    assert finding["title"] == "the windows of 2 locations are nothing but N"
+    assert finding["location"]["line"] == 2
+    commands = [line for each in finding["remedies"] for line in each["commands"]]
+    assert any(line.endswith("--allow-all-n") for line in commands)
 
 
 def test_a_folder_that_is_none_is_named(world: World, dependencies: Path) -> None:
@@ -245,11 +294,10 @@ def test_a_folder_that_cannot_be_written_to_is_refused_at_once(
         (b"1:5\n", ":1: not FASTA"),
         (b">1\nACGT\nAC\nACGT\n", ":3: shorter than the other lines"),
         (b">1\nACGT\n>1\nACGT\n", ":3: the name '1' stands twice"),
-        (gzip.compress(b">1\nACGT\n", mtime=0), "gzip -dk"),
         (b">1\nAC\0GT\n", ":2: holds a zero byte"),
         (b">1\rACGT\r", ":1: a line ends in CR without LF"),
     ],
-    ids=["empty", "not FASTA", "ragged", "twice", "gzip", "zero", "CR"],
+    ids=["empty", "not FASTA", "ragged", "twice", "zero", "CR"],
 )
 def test_a_wrong_genome_is_named_with_the_line(
     world: World, dependencies: Path, content: bytes, said: str
@@ -259,6 +307,16 @@ def test_a_wrong_genome_is_named_with_the_line(
     line = refused_run(world, dependencies, "1:5\n", "--genome", genome)
     assert line.startswith(str(genome))
     assert said in line
+
+
+def test_a_compressed_genome_is_a_finding_with_the_command(
+    world: World, dependencies: Path
+) -> None:
+    genome = world.folder / "other.fa"
+    genome.write_bytes(gzip.compress(b">1\nACGT\n", mtime=0))
+    finding = one(world, dependencies, "1:5\n", "--genome", genome)
+    assert (finding["code"], finding["location"]["path"]) == ("CPG518", str(genome))
+    assert f"gzip -dc {genome} > genome.fa" in finding["remedies"][0]["commands"]
 
 
 @pytest.mark.parametrize("kind", ["FIFO", "folder", "device"])
@@ -285,12 +343,11 @@ def test_locations_one_base_off_are_refused_with_the_option_that_mends_them(
     bases = "".join(world.genome.read_text().split(">")[1].split("\n")[1:])
     starts = [at for at in range(len(bases)) if bases[at : at + 2] == "CG"][:50]
     content = "CHR,MAPINFO\n" + "".join(f"1,{at + 1}\n" for at in starts)
-    line = refused_run(world, dependencies, content)
-    assert line.startswith(f"{world.folder / 'given.txt'}: the genome says CG at ")
-    assert "--positions 1-based" in line
-    assert "one base to the left at 100.0%" in refused_run(
-        world, dependencies, content.replace("CHR,MAPINFO", "chrom,position")
-    )
+    for text in (content, content.replace("CHR,MAPINFO", "chrom,position")):
+        finding = one(world, dependencies, text)
+        assert finding["code"] == "CPG517"
+        assert finding["evidence"]["seen"]["CG one base to the left"] == "100.0%"
+        assert finding["remedies"][0]["commands"][0].endswith("--positions 1-based")
 
 
 def test_a_missing_genome_is_named(world: World, dependencies: Path) -> None:
@@ -300,10 +357,11 @@ def test_a_missing_genome_is_named(world: World, dependencies: Path) -> None:
     )
     path = dependencies / "genomes" / "homo_sapiens.Lambda.dna.toplevel.fa"
     path.unlink()
-    line = refused_run(world, dependencies)
-    assert line.startswith(f"{path}: the genome is missing")
+    finding = one(world, dependencies)
+    assert (finding["code"], finding["title"]) == ("CPG501", "the genome is missing")
+    assert finding["location"]["path"] == str(path)
     path.with_name(path.name + ".gz").write_bytes(gzip.compress(b">1\nACGT\n"))
-    assert f"gzip -dk {path}.gz" in refused_run(world, dependencies)
+    assert f"gzip -dk {path}.gz" in one(world, dependencies)["remedies"][0]["commands"]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not JSON", b"\xff\xfe", b'{"a": 1}', b"[1]"])
@@ -321,8 +379,8 @@ def test_wrong_species_metadata_is_named(
 def test_a_database_that_is_none_is_named(world: World, dependencies: Path, content: bytes) -> None:
     path = dependencies / "ensembl_metadata.db"
     path.write_bytes(content)
-    line = refused_run(world, dependencies)
-    assert line.startswith(f"{path}: cannot be read as CpGPT's metadata")
+    finding = one(world, dependencies)
+    assert (finding["code"], finding["location"]["path"]) == ("CPG509", str(path))
 
 
 @pytest.mark.parametrize("command", ["check", "run-embed"])
@@ -356,7 +414,7 @@ def test_a_python_without_cpgpt_is_a_finding(
         "run-embed", "--dependencies-dir", dependencies, "--locations", path,
         "--python", bare / "bin" / "python", cwd=world.folder,
     )  # fmt: skip
-    assert ran.returncode == 1, ran.stderr
+    assert ran.returncode == 2, ran.stderr
     assert "CPG402" in ran.stdout
     assert "Traceback" not in ran.stdout + ran.stderr
     assert ran.stderr.splitlines() == [NOTE]
@@ -405,7 +463,7 @@ def test_a_check_names_what_it_cannot_read_or_write(world: World) -> None:
 
 
 def test_debug_shows_where_an_error_came_from(world: World, dependencies: Path) -> None:
-    call = "run-embed", "--dependencies-dir", dependencies, "--locations", given(world, "chr1\n")
+    call = "run-embed", "--dependencies-dir", dependencies, "--locations", given(world, "\n")
     ran = world.doctor(*call, "--debug")
     assert ran.returncode == 2
     assert "Traceback (most recent call last)" in ran.stderr
@@ -522,7 +580,7 @@ def test_a_dataset_of_pyproject_lies_in_its_folder_and_one_of_the_call_here(
                 asked["python"],
                 dataset=asked["dataset"],
                 dataset_folder=str(asked["dataset_folder"]),
-                leave_out=tuple(collect.PROBES.keys() - {"python", "own_dataset"}),
+                leave_out=tuple(set(collect.PROBES) - {"python", "own_dataset"}),
             )
         )
         return seen[-1]

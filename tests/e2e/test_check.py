@@ -112,7 +112,7 @@ def test_run_embed_has_no_errors_but_that_the_model_is_not_cached(saved: Any, re
     for method in ("fork", "spawn", "forkserver"):
         data = report("--facts", saved(release), "--via", "run-embed", "--start-method", method)
         assert [each["code"] for each in data["findings"] if each["severity"] == "error"] == [
-            "CPG404"
+            "CPG405"
         ]
         if method != "fork":
             assert findings(data)["CPG201"]["treated"]

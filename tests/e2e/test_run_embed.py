@@ -276,9 +276,11 @@ def test_a_changed_row_is_found_by_the_next_run(world: World, locations: list[st
     with path.open("r+b") as stream:
         stream.seek(100)
         stream.write(b"\x01\x02")
+    before = path.read_bytes()
     ran = embed(world, RELEASE, folder, locations[:12])
-    assert ran.returncode == 1
-    assert "not those that were recorded" in ran.stderr
+    assert ran.returncode == 2
+    assert "error[CPG513]: 12 rows are not those that were recorded" in ran.stdout
+    assert path.read_bytes() == before
 
 
 def fill(path: Path) -> None:
@@ -327,8 +329,9 @@ def test_a_model_that_is_not_cached_is_refused_with_the_command_that_fetches_it(
     before = sorted(folder.rglob("*"))
     ran = embed(world, RELEASE, folder, locations, **{"dna-llm": "hyenadna-tiny-1k-seqlen-d256"})
     assert ran.returncode == 2
-    assert "snapshot_download" in ran.stderr.splitlines()[-1]
-    assert "LongSafari/hyenadna-tiny-1k-seqlen-d256" in ran.stderr
+    assert "error[CPG405]" in ran.stdout
+    assert "snapshot_download" in ran.stdout
+    assert "LongSafari/hyenadna-tiny-1k-seqlen-d256" in ran.stdout
     assert sorted(folder.rglob("*")) == before
 
 

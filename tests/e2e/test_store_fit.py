@@ -87,8 +87,8 @@ def test_a_store_of_the_other_kind_is_refused_and_stays_as_it_was(
     before = snapshot(folder)
     ran = embed(world, "0.0.13", folder, [*locations, "1:12345"])
     assert ran.returncode == 2, ran.stdout
-    assert "CPG524" in ran.stderr
-    assert "CpGPT<0.0.8" in ran.stderr
+    assert "error[CPG524]" in ran.stdout
+    assert "CpGPT<0.0.8" in ran.stdout
     assert snapshot(folder) == before
 
 
@@ -103,8 +103,8 @@ def test_another_genome_is_refused(
     before = snapshot(copy)
     ran = embed(world, "0.0.13", copy, locations[: SOME + 2], genome=other)
     assert ran.returncode == 2, ran.stdout
-    assert "CPG522" in ran.stderr
-    assert "has other bases" in ran.stderr
+    assert "error[CPG522]" in ran.stdout
+    assert "has other bases" in ran.stdout
     assert snapshot(copy) == before
 
 
@@ -122,8 +122,8 @@ def test_other_weights_of_the_same_model_are_refused(
     before = snapshot(copy)
     ran = embed(changed(world, HF_HOME=str(cache)), "0.0.13", copy, locations[: SOME + 2])
     assert ran.returncode == 2, ran.stdout
-    assert "CPG522" in ran.stderr
-    assert "other weights" in ran.stderr
+    assert "error[CPG522]" in ran.stdout
+    assert "other weights" in ran.stdout
     assert snapshot(copy) == before
 
 
@@ -137,8 +137,8 @@ def test_rows_shifted_by_one_are_found_where_no_record_covers_them(
     before = snapshot(copy)
     ran = embed(world, "0.0.13", copy, locations[:SOME])
     assert ran.returncode == 2, ran.stdout
-    assert "are not what their locations give here" in ran.stderr
-    assert "verified" not in ran.stdout
+    assert "error[CPG513]: 12 of 12 stored rows are not what their locations" in ran.stdout
+    assert "verified:" not in ran.stdout
     assert snapshot(copy) == before
 
 

@@ -10,16 +10,16 @@ import json
 import re
 import time
 import tracemalloc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from cpgpt_doctor import logs, pages
-from cpgpt_doctor.findings import Remedy, Severity
+from cpgpt_doctor.findings import Finding, Severity
+from cpgpt_doctor.reports import view
 from cpgpt_doctor.rules import failures
-from cpgpt_doctor.rules.failure_words import TOLD, preferred
-from cpgpt_doctor.rules.failures import FAILURES, WATCH, Explained, recognise
+from cpgpt_doctor.rules.failures import FAILURES, WATCH, Explained, Sighting, recognise
 from cpgpt_doctor.words import Language
 from tests.unit.test_pages import blocks
 
@@ -112,7 +112,7 @@ def test_every_code_is_covered_with_a_source_for_each_log() -> None:
     assert len(KNOWN) >= 30
     assert len(ALIKE) >= 20
     covered = {code for path in KNOWN for code in recorded(path).expected}
-    assert covered == set(CODES) == {f"CPG{number}" for number in range(701, 718)}
+    assert covered == set(CODES) == {f"CPG{number}" for number in range(701, 719)}
     for path in KNOWN + ALIKE:
         source = recorded(path).headers["source"]
         assert re.match(r"printed by a run: \S|https://github\.com/\S+/(?:issues|pull)/\d+", source)
@@ -359,70 +359,165 @@ def test_the_error_texts_of_a_page_are_recognised(code: str) -> None:
             assert recognise(block.text) == code, block.text
 
 
-# What is said of a failure agrees with its page.
+# What is said of a failure is what its page says.
+
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
+HEADING = {
+    "en": re.compile(r"^### Remedy (\d+): (.*) \((.*)\)$", re.M),
+    "zh": re.compile(r"^### 方案 (\d+)：(.*)（(.*)）$", re.M),
+}
+ADVICE = {"recommended": "推荐", "possible": "可行", "not recommended": "不推荐"}
 
 
-def plain(text: str) -> str:
-    return text.replace("`", "")
+def bare(text: str) -> str:
+    """A page's text as one line without marks: white space and backticks do not count."""
+    return re.sub(r"[`\s]", "", text)
 
 
-def remedies_of_page(code: str, language: Language) -> list[tuple[str, str]]:
-    heading = {
-        "en": r"^### Remedy \d+: (.*) \((.*)\)$",
-        "zh": r"^### 方案 \d+：(.*)（(.*)）$",
-    }[language]
-    text = plain(pages.read(code, language).text)
-    return re.findall(heading, text, re.M)
+def found(code: str) -> Finding:
+    """A finding of the code, from a log; its remedies show what the page shows as a document."""
+    path = next(path for path in KNOWN if code in recorded(path).expected)
+    value = next(each for each in explain(recorded(path).text).findings if each.code == code)
+    return replace(value, remedies=tuple(replace(each, values=()) for each in value.remedies))
 
 
-def same_title(title: str, written: str) -> bool:
-    return title.lower() == written.lower()
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", CODES)
+def test_a_findings_texts_are_its_pages(code: str, language: Language) -> None:
+    shown = view.finding(found(code), language)
+    page = pages.read(code, language)
+    assert shown.title == page.title.replace("`", "")
+    steps = re.split(r"^\d+\. ", page.parts["cause"], flags=re.M)
+    assert steps[0] == "", "the causes are a numbered list, and nothing else"
+    assert [bare(cause) for cause in shown.causes] == [bare(step) for step in steps[1:]]
+    commands = [block.text for block in blocks(page.parts["verify"]) if block.language == "bash"]
+    assert "\n".join(shown.verify) + "\n" == commands[0]
+    assert shown.expected
+    assert code in shown.expected or code == "CPG715"
+    assert bare(shown.expected) == bare(page.parts["verify"].split("```\n\n")[-1])
 
 
-ADVICE = {"recommended": "推荐", "possible": "可行", "not-recommended": "不推荐"}
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", CODES)
+def test_a_finding_has_every_remedy_of_its_page_whole(code: str, language: Language) -> None:
+    shown = {each.title: each for each in view.finding(found(code), language).remedies}
+    text = pages.read(code, language).text
+    headings = list(HEADING[language].finditer(text))
+    assert {match[2].replace("`", "") for match in headings} == set(shown)
+    assert [match[1] for match in headings] == [str(n + 1) for n in range(len(headings))]
+    ends = [match.start() for match in headings[1:]] + [len(text)]
+    for match, end in zip(headings, ends, strict=True):
+        remedy = shown[match[2].replace("`", "")]
+        advice = remedy.advice.replace("-", " ")
+        assert match[3] == (advice if language == "en" else ADVICE[advice])
+        section = re.split(r"^## ", text[match.end() : end], flags=re.M)[0]
+        for each in blocks(section):
+            known = {
+                "python": (remedy.before, remedy.after),
+                "bash": ("\n".join(remedy.commands),),
+            }[each.language]
+            assert each.text.removesuffix("\n") in known, remedy.title
+        prose = bare(re.sub(r"```.*?```", "", section, flags=re.S))
+        said = (*remedy.gains, *remedy.drawbacks, remedy.warning or "", remedy.why)
+        assert all(bare(each) in prose for each in said), remedy.title
+        left = prose
+        for each in sorted(said, key=len, reverse=True):
+            left = left.replace(bare(each), "", 1)
+        labels = "Before❌|After✅|Run|修改前❌|修改后✅|运行"
+        assert re.fullmatch(rf"(?:{labels}|-✅|-⚠️|-❌)*", left), (remedy.title, left)
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_remedies_are_those_of_the_page_in_its_order(code: str) -> None:
-    english, chinese = remedies_of_page(code, "en"), remedies_of_page(code, "zh")
-    at = -1
-    for remedy in TOLD[code].remedies:
-        position = next(n for n, (t, _) in enumerate(english) if same_title(remedy.title.en, t))
-        assert position > at, remedy.title.en
-        at = position
-        assert english[at][1] == remedy.advice.replace("-", " ")
-        assert same_title(remedy.title.zh, chinese[at][0]), (remedy.title.zh, chinese[at][0])
-        assert chinese[at][1] == ADVICE[remedy.advice]
+def test_remedies_have_the_same_ids_in_both_languages(code: str) -> None:
+    english, chinese = (pages.remedies(code, language) for language in LANGUAGES)
+    assert list(english) == list(chinese)
+    assert len(english) >= 2
+    assert {remedy.id for remedy in found(code).remedies} == set(english)
 
 
-@pytest.mark.parametrize("code", CODES)
-def test_code_and_commands_of_remedies_stand_on_the_page(code: str) -> None:
-    shown = blocks(pages.read(code, "en").text)
-    python = {block.text.strip() for block in shown if block.language == "python"}
-    commands = {
-        line for block in shown if block.language == "bash" for line in block.text.splitlines()
-    }
-    for remedy in TOLD[code].remedies:
-        assert {each for each in (remedy.before, remedy.after) if each} <= python, remedy.title.en
-        assert set(remedy.commands) <= commands, remedy.title.en
-    assert set(TOLD[code].verify) <= commands | {"cpgpt-doctor explain --log FILE"}
+def test_of_the_pages_only_those_of_what_was_seen_are_read_and_each_once() -> None:
+    for function in (pages.source, pages.read, pages.remedies, pages.raw_parts):
+        function.cache_clear()
+    lines = "".join(TRACEBACK.replace("line 12", f"line {12 + n}") for n in range(100))
+    assert len(explain(lines * 20).findings) == 100
+    assert pages.source.cache_info().misses == len(LANGUAGES)
 
 
-@pytest.mark.parametrize("code", CODES)
-def test_the_title_is_the_pages(code: str) -> None:
-    assert TOLD[code].title.en == plain(pages.read(code, "en").title)
-    assert TOLD[code].title.zh == plain(pages.read(code, "zh").title)
+def sighted(code: str, error: str, *, through_cpgpt: bool = True) -> Sighting:
+    return Sighting(code, error, 1, 1, None, (("key", "NTv3_8M_pre"),), through_cpgpt)
 
 
-def first(code: str, error: str, *, through_cpgpt: bool = True) -> Remedy:
-    return preferred(code, error, through_cpgpt=through_cpgpt)[0]
+def first(code: str, error: str, *, through_cpgpt: bool = True) -> str:
+    known = failures.remedies(sighted(code, error, through_cpgpt=through_cpgpt))
+    ordered = [each.id for each in known]
+    of_page = pages.remedies(code, "en")
+    assert (known[0].advice or of_page[ordered[0]].advice) == "recommended"
+    assert ordered[1:] == [each for each in of_page if each != ordered[0]]
+    return ordered[0]
 
 
-def test_the_remedy_that_fits_the_error_comes_first() -> None:
-    login = first("CPG712", "OSError: You are trying to access a gated repo.\n401 Client Error.")
-    assert login.commands == ("hf auth login",)
-    assert first("CPG714", "ValueError: dna_llm must be one of").title.en.startswith("A model")
-    assert first("CPG714", "KeyError: 'NTv3_8M_pre'").title.en.startswith("Let an older folder")
-    assert first("CPG714", "KeyError: 'human'").title.en.startswith("Ensembl's name")
-    own = first("CPG702", "ValueError: prefetch_factor option", through_cpgpt=False)
-    assert own.title.en.startswith("In your own DataLoader")
+def test_the_remedy_that_fits_the_error_comes_first_and_the_others_as_on_the_page() -> None:
+    error = "OSError: You are trying to access a gated repo.\n401 Client Error."
+    assert first("CPG712", error) == "log-in"
+    assert first("CPG712", "OSError: We couldn't connect to") == "fetch-once"
+    assert first("CPG714", "ValueError: dna_llm must be one of") == "model-name"
+    assert first("CPG714", "KeyError: 'NTv3_8M_pre'") == "learn-model"
+    assert first("CPG714", "KeyError: 'human'") == "species-name"
+    assert first("CPG702", "ValueError: prefetch_factor option", through_cpgpt=False) == (
+        "only-with-workers"
+    )
+    assert first("CPG701", "TypeError: cannot pickle", through_cpgpt=False) == "named-in-module"
+    assert first("CPG701", "TypeError: cannot pickle") == "main-process"
+
+
+def shown_remedies(text: str) -> dict[str, view.Remedy]:
+    (finding,) = explain(text).findings
+    return {each.id: each for each in view.finding(finding, "en").remedies}
+
+
+def test_what_is_missing_from_the_download_is_downloaded_first() -> None:
+    missing = (
+        "FileNotFoundError: CpGPT dependencies for 'human' are not available from Hugging Face"
+    )
+    shown = shown_remedies(missing)
+    assert next(iter(shown)) == "CPG718.download"
+    assert {each.partition(".")[0] for each in list(shown)[1:]} == {"CPG712"}
+    folder = "/data/deps/human/dna_embeddings/homo_sapiens"
+    shown = shown_remedies(f"FileNotFoundError: Species directory is missing: {folder}")
+    assert next(iter(shown)) == "CPG718.download"
+    assert 'local_dir="/data/deps")' in (shown["CPG718.download"].after or "")
+
+
+def test_remedies_hold_what_was_seen() -> None:
+    call = "embedder.parse_dna_embeddings(locations, species, batch_size=12, num_workers=6)"
+    memory = TRACEBACK.replace("embedder.parse_dna_embeddings(locations, species)", call)
+    smaller = shown_remedies(memory)["CPG709.smaller-batch"]
+    assert "batch_size=12," in (smaller.before or "")
+    assert "batch_size=6," in (smaller.after or "")
+    assert smaller.commands[0].endswith("--batch-size 6")
+    killed = memory.replace(
+        ERROR, "RuntimeError: DataLoader worker (pid 7) is killed by signal: Killed. "
+    )
+    assert "num_workers=6)" in (shown_remedies(killed)["CPG704.main-process"].before or "")
+    other = (
+        "OSError: InstaDeepAI/NTv3_8M_pre is not a local folder and is not a valid model identifier"
+    )
+    (fetch,) = shown_remedies(other)["CPG712.fetch-once"].commands
+    assert fetch.endswith("get('InstaDeepAI/NTv3_8M_pre')\"")
+    species = "FileNotFoundError: Species directory is missing: deps/dna_embeddings/homo_sapiens"
+    given = shown_remedies(species)["CPG718.folder-of-download"]
+    assert (given.before, given.after) == (
+        'embedder = DNALLMEmbedder("deps")',
+        'embedder = DNALLMEmbedder("deps/human")',
+    )
+
+
+def test_a_log_puts_no_code_into_remedies() -> None:
+    hostile = "x/y');__import__('os').system('id')#"
+    bad = f"OSError: {hostile} is not a local folder and is not a valid model identifier"
+    (fetch,) = shown_remedies(bad)["CPG712.fetch-once"].commands
+    assert fetch.endswith("get('InstaDeepAI/nucleotide-transformer-v2-500m-multi-species')\"")
+    for folder in ('a";id;"', "$(id)", "`id`", "-rf a", "a b"):
+        text = f"FileNotFoundError: Species directory is missing: {folder}/dna_embeddings/x"
+        for remedy in shown_remedies(text).values():
+            assert folder not in str(remedy), remedy

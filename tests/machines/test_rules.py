@@ -26,6 +26,7 @@ from cpgpt_doctor.facts import (
 )
 from cpgpt_doctor.findings import Check, Finding, Severity
 from cpgpt_doctor.intent import DNA_LLM, Intent
+from cpgpt_doctor.reports import view
 from cpgpt_doctor.rules import registry
 from cpgpt_doctor.rules.registry import RULES, judge, selected
 from tests.machines import recorded
@@ -45,6 +46,11 @@ def finding(facts: Facts, code: str, **intent: object) -> Finding:
     result = check(facts, code, **intent)
     assert result.status == "finding", result.summary.en
     return result.findings[0]
+
+
+def remedies(found: Finding) -> tuple[view.Remedy, ...]:
+    """Its remedies with the texts of their pages, in English."""
+    return view.finding(found, "en").remedies
 
 
 def test_codes_are_unique_and_in_order() -> None:
@@ -95,13 +101,13 @@ def test_201_is_the_fix_documents_case_on_its_machine() -> None:
     assert found.severity is Severity.error
     assert found.evidence.error == FIX_DOCUMENT_ERROR
     assert {culprit.path for culprit in found.evidence.culprits} == CULPRITS
-    assert [remedy.advice for remedy in found.remedies] == [
+    assert [remedy.advice for remedy in remedies(found)] == [
         "recommended",
         "not-recommended",
         "possible",
     ]
-    assert "num_workers=0 alone is not enough" in found.remedies[0].why.en
-    assert "prefetch_factor option could only be specified" in found.remedies[0].why.en
+    assert "num_workers=0 alone is not enough" in remedies(found)[0].why
+    assert "prefetch_factor option could only be specified" in remedies(found)[0].why
 
 
 def test_201_names_the_line_of_the_call() -> None:
@@ -344,7 +350,7 @@ def test_201_under_quick_is_decided_by_the_release(method: str) -> None:
     assert found.severity is (Severity.warning if method == "spawn" else Severity.error)
     assert (
         "num_workers=0 alone is not enough"
-        in finding(old, "CPG201", start_method=method).remedies[0].why.en
+        in remedies(finding(old, "CPG201", start_method=method))[0].why
     )
     for facts in (old, new):
         assert check(facts, "CPG201", start_method=method, num_workers=0).status == "ok"
@@ -486,7 +492,7 @@ def test_every_finding_of_the_recorded_machines_says_what_to_do() -> None:
                 assert found.causes
                 if found.severity is Severity.error:
                     assert found.remedies
-                    assert found.remedies[0].advice == "recommended"
+                    assert remedies(found)[0].advice == "recommended"
 
 
 # Workers as they were really started (CPG202, 205, 207 to 210)
@@ -591,7 +597,7 @@ def test_202_is_a_treated_note_for_run_embed() -> None:
 
 
 def test_202_corrects_the_fix_documents_linux_advice() -> None:
-    advice = finding(recorded.linux_new(), "CPG202").remedies[-1]
+    advice = remedies(finding(recorded.linux_new(), "CPG202"))[-1]
     assert advice.advice == "not-recommended"
     assert advice.before
     assert "else 4" in advice.before
@@ -776,11 +782,11 @@ def test_203_a_call_that_raises_something_else_is_an_error_with_that_error(
     found = finding(facts, "CPG203", num_workers=workers)
     assert found.severity is Severity.error
     assert found.evidence.error == error
-    assert all("prefetch_factor" not in str(each.commands) for each in found.remedies)
+    assert all("prefetch_factor" not in str(each.commands) for each in remedies(found))
     assert finding(facts, "CPG203", num_workers=workers, via="run-embed").severity is Severity.error
     assert check(facts, "CPG204").status == "unknown"
     for each in check(facts, "CPG201", num_workers=4, start_method="forkserver").findings:
-        assert all("take prefetch_factor away" not in remedy.title.en for remedy in each.remedies)
+        assert all("prefetch_factor" not in remedy.title for remedy in remedies(each))
 
 
 def test_203_a_loader_that_refuses_the_call_with_workers_is_an_error() -> None:

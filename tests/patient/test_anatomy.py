@@ -12,6 +12,7 @@ import itertools
 import multiprocessing
 import os
 import pickle
+import re
 import sys
 import threading
 import time
@@ -22,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from cpgpt_doctor.patient.anatomy import Anatomy, dissect
+from cpgpt_doctor.patient.anatomy import KINDS, Anatomy, Culprit, dissect
 from tests import zoo
 
 
@@ -187,7 +188,7 @@ def zoo_type(obj: Any) -> str:
 def test_every_culprit_is_described(visit: Visit) -> None:
     for culprit in visit.anatomy.culprits:
         assert culprit.type
-        assert culprit.about
+        assert culprit.kind in KINDS
 
 
 def test_mending_every_culprit_mends_the_whole(visit: Visit) -> None:
@@ -198,44 +199,63 @@ def test_mending_every_culprit_mends_the_whole(visit: Visit) -> None:
     assert isinstance(pickled(visit.obj), int)
 
 
-# What a report says
+# What it is
 
 
-def about(obj: Any) -> str:
+def only(obj: Any) -> Culprit:
     (culprit,) = dissect(obj, "x").culprits
-    return culprit.about
+    return culprit
 
 
 def test_a_file_is_named() -> None:
-    assert __file__ in about(zoo.Box(file=open(__file__)))  # noqa: PTH123, SIM115
+    culprit = only(zoo.Box(file=open(__file__)))  # noqa: PTH123, SIM115
+    assert (culprit.kind, culprit.name) == ("open-file", __file__)
 
 
 def test_a_function_is_placed_and_its_variables_named() -> None:
-    words = about(zoo.closure())
-    assert "zoo.py:" in words
-    assert "lock" in words
+    culprit = only(zoo.closure())
+    assert culprit.place
+    assert re.fullmatch(r".*zoo\.py:\d+", culprit.place)
+    assert culprit.holds == ("lock",)
 
 
 def test_where_a_reducer_raises_is_said() -> None:
-    assert "zoo.py:" in about(zoo.reduce_raises())
+    assert "zoo.py:" in str(only(zoo.reduce_raises()).place)
+
+
+def test_a_function_in_a_cache_is_said_to_be_in_one() -> None:
+    culprit = only(zoo.cached_local())
+    assert (culprit.kind, culprit.cached) == ("local-function", True)
 
 
 @pytest.mark.parametrize(
-    ("made", "words"),
+    ("made", "kind"),
     [
         (zoo.generator, "generator"),
-        (zoo.memory_map, "memory map"),
-        (zoo.local_instance, "class defined inside a function"),
+        (zoo.memory_map, "memory-map"),
+        (zoo.local_instance, "local-class"),
         (zoo.a_lambda, "lambda"),
         (zoo.module, "module"),
-        (zoo.weak_reference, "weak reference"),
-        (zoo.ctypes_pointer, "address"),
-        (zoo.closed_file, "closed file"),
-        (zoo.deeper, "too deep"),
+        (zoo.weak_reference, "weak-reference"),
+        (zoo.ctypes_pointer, "ctypes-object"),
+        (zoo.closed_file, "closed-file"),
+        (zoo.deeper, "too-deep"),
+        (zoo.reduce_raises, "pickling-raises"),
     ],
 )
-def test_what_it_is_is_said_in_words(made: Any, words: str) -> None:
-    assert words in about(made())
+def test_its_kind_is_named(made: Any, kind: str) -> None:
+    assert only(made()).kind == kind
+
+
+def test_the_zoo_has_every_kind() -> None:
+    makers = [
+        each.make
+        for each in zoo.SPECIMENS
+        if each.culprits and each.is_here and each.make is not zoo.many_objects  # slow: one lock
+    ]
+    found = {culprit.kind for make in makers for culprit in dissect(make(), "x").culprits}
+    unless_told = set() if zoo.FORK_IS_TOLD else {"fork-only-lock"}
+    assert found | unless_told == KINDS
 
 
 # Against workers that are really started

@@ -312,7 +312,13 @@ def test_json_is_valid_and_its_keys_are_the_same_in_both_languages(report: Repor
 
 
 def test_json_speaks_the_language() -> None:
-    data = json.loads(json_report.render(shown(reported(MACHINES["mac"]), "zh")))
+    report = reported(MACHINES["mac"])
+    lock = Culprit("dataset.lock", "_thread.lock", "TypeError: no", kind="thread-lock")
+    (judged,) = (each for each in report.judged if each.code == "CPG201")
+    evidence = replace(judged.check.findings[0].evidence, culprits=(lock,))
+    check = replace(judged.check, findings=(replace(judged.check.findings[0], evidence=evidence),))
+    report = replace(report, judged=(replace(judged, check=check),))
+    data = json.loads(json_report.render(shown(report, "zh")))
     finding = next(each for each in data["findings"] if each["code"] == "CPG201")
     said = [finding["title"], *finding["causes"], *(r["why"] for r in finding["remedies"])]
     said += [culprit["about"] for culprit in finding["evidence"]["culprits"]]

@@ -91,12 +91,12 @@ def test_of_run_embed_only_the_environment_is_spoken_for() -> None:
 
 def test_a_model_that_run_embed_would_have_to_download_is_an_error() -> None:
     facts = recorded.linux_new()
-    found = finding(facts, "CPG404", via="run-embed")
+    found = finding(facts, "CPG405", via="run-embed")
     assert found.severity is Severity.error
-    (command,) = found.remedies[0].commands
-    assert f"get('InstaDeepAI/{report(facts).call.dna_llm}')" in command
+    repository = dict(found.remedies[0].values)["repo"].en
+    assert repository == f"InstaDeepAI/{report(facts).call.dna_llm}"
     assert not claims(report(facts, via="run-embed"))
-    assert next(each for each in report(facts).judged if each.code == "CPG404").check.status == "ok"
+    assert next(each for each in report(facts).judged if each.code == "CPG405").check.status == "ok"
 
 
 @pytest.mark.parametrize("names", [("Fasta",), ("DataLoader", "Fasta")])

@@ -171,7 +171,7 @@ def test_it_is_filled_with_what_was_seen_on_this_machine() -> None:
 def test_the_checklist_has_what_to_do_and_what_is_well() -> None:
     text = markdown.render(in_english(recorded.mac(recorded.linux_old())))
     checklist = text.partition("## 📋 Checklist\n")[2].partition("\n## ")[0]
-    assert "- [ ] CPG201: Load in the main process: num_workers=0" in checklist
+    assert "- [ ] CPG201: load in the main process, with num_workers=0" in checklist
     assert "- [ ] CPG201: verified with `cpgpt-doctor check --num-workers 0`" in checklist
     assert "- [x] CPG202: " in checklist
     assert "- [x] CPG201" not in checklist

@@ -112,7 +112,7 @@ def test_positions_one_too_small_are_refused_with_what_they_are(
     genome: Genome, tmp_path: Path
 ) -> None:
     finding = refused(genome, tmp_path, off(-1))
-    assert "one too small: add one" in said(finding)
+    assert "too small by 1: add 1" in said(finding)
     assert finding.remedies[0].id == "add-one"
     finding = refused(genome, tmp_path, off(0), asked="1-based")
     assert "count from 0 as they are given" in said(finding)

@@ -108,7 +108,7 @@ def test_select_and_ignore_choose_rules_by_their_prefix() -> None:
 
 
 def test_quiet_shows_nothing_where_nothing_fails() -> None:
-    fine = check("--facts", FACTS, "--quiet", "--via", "run-embed", "--ignore", "CPG404")
+    fine = check("--facts", FACTS, "--quiet", "--via", "run-embed", "--ignore", "CPG405")
     assert (fine.returncode, fine.stdout, fine.stderr) == (0, "", "")
     assert "CPG201" in check("--facts", FACTS, "--quiet", "--start-method", "spawn").stdout
 

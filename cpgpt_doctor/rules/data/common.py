@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from cpgpt_doctor import pages
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Remedy, Severity, Values
 from cpgpt_doctor.intent import Call
@@ -38,10 +39,22 @@ def values(facts: Facts) -> Values:
     return tuple(known)
 
 
-def ways(facts: Facts, *ids: str, **more: Words) -> tuple[Remedy, ...]:
-    """Remedies of the finding's own page, with the paths of this run in their commands."""
-    known = (*values(facts), *more.items())
-    return tuple(Remedy(each, values=known) for each in ids)
+def ways(facts: Facts, code: str, *ids: str, **more: Words) -> tuple[Remedy, ...]:
+    """Remedies of a page, with the paths of this run and `more` in their places."""
+    known = {**dict(values(facts)), **more}
+    texts = pages.remedies(code, "en")
+    return tuple(Remedy(each, values=placed(known, repr(texts[each]))) for each in ids)
+
+
+def verified(facts: Facts, code: str, **more: Words) -> Values:
+    """What a page's own verification takes of these."""
+    commands = pages.verification(code, "en").commands
+    return placed({**dict(values(facts)), **more}, repr(commands))
+
+
+def placed(known: dict[str, Words], text: str) -> Values:
+    places = pages.placeholders(text)
+    return tuple((name, words) for name, words in known.items() if name in places)
 
 
 def counted(count: int, one: str, more: str, chinese: str) -> Words:

@@ -6,7 +6,7 @@ from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.genome import GenomeFacts
 from cpgpt_doctor.findings import Check, Evidence, Finding, Location, Severity, found, ok
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.data.common import line, quoted, values, ways
+from cpgpt_doctor.rules.data.common import line, quoted, verified, ways
 from cpgpt_doctor.rules.rule import Rule
 from cpgpt_doctor.words import Words, same
 
@@ -50,10 +50,10 @@ def is_there(facts: Facts, call: Call) -> Check:
             Severity.error if call.treated else Severity.warning,
             Words("the genome is missing", "缺少基因组文件"),
             (cause,),
-            ways(facts, *first, "name-it", **packed),
+            ways(facts, "CPG501", *first, "name-it", **packed),
             Evidence(seen=(compressed,) if compressed else ()),
             Location(genome.path),
-            values=values(facts),
+            values=verified(facts, "CPG501"),
         )
     )
 
@@ -85,14 +85,14 @@ def is_readable(facts: Facts, call: Call) -> Check:
                         "CpGPT 会照常计算这样的窗口，不会报错。",
                     ),
                 ),
-                ways(facts, "fetch-again"),
+                ways(facts, "CPG518", "fetch-again"),
                 Evidence(
                     seen=tuple(
                         (same(place.location), line(place.line)) for place in held.foreign.examples
                     )
                 ),
                 Location(genome.path),
-                values=values(facts),
+                values=verified(facts, "CPG518"),
             )
         )
     if problems:
@@ -118,9 +118,9 @@ def compressed_genome(facts: Facts) -> Finding:
                 "窗口按位置读取，gzip 文件做不到这一点。",
             ),
         ),
-        ways(facts, "decompress"),
+        ways(facts, "CPG518", "decompress"),
         location=Location(genome.path),
-        values=values(facts),
+        values=verified(facts, "CPG518"),
     )
 
 

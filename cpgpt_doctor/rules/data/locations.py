@@ -12,7 +12,7 @@ from cpgpt_doctor.rules.data.common import (
     line,
     share,
     unless_allowed,
-    values,
+    verified,
     ways,
 )
 from cpgpt_doctor.rules.rule import Rule
@@ -114,10 +114,10 @@ def names_fit(facts: Facts, call: Call) -> Check:
                 f"{locations.total} 个位点中有 {held.unknown.count} 个的序列名不在基因组里",
             ),
             tuple(causes),
-            ways(facts, *remedies, edit=same(edit)),
+            ways(facts, "CPG502", *remedies, edit=same(edit)),
             Evidence(seen=evidence),
             place(facts, held.unknown.examples[0].line),
-            values=values(facts),
+            values=verified(facts, "CPG502"),
         )
     )
 
@@ -166,10 +166,10 @@ def malformed(facts: Facts) -> Finding:
                 "其中一些会被 CpGPT 当成别的位点，另一些会变成全是 N 的窗口。",
             ),
         ),
-        ways(facts, "correct-lines"),
+        ways(facts, "CPG503", "correct-lines"),
         Evidence(seen=tuple(shown(each) for each in locations.bad_lines)),
         place(facts, locations.bad_lines[0].number) if locations.bad_lines else None,
-        values=values(facts),
+        values=verified(facts, "CPG503"),
     )
 
 
@@ -197,10 +197,10 @@ def out_of_range(facts: Facts, held: InGenome) -> Finding:
                 "CpGPT 会为空窗口也存下一行嵌入。",
             ),
         ),
-        ways(facts, "right-genome", "correct-lines"),
+        ways(facts, "CPG503", "right-genome", "correct-lines"),
         Evidence(seen=examples(held.outside)),
         place(facts, held.outside.examples[0].line),
-        values=values(facts),
+        values=verified(facts, "CPG503"),
     )
 
 
@@ -222,9 +222,9 @@ def repeated(facts: Facts, call: Call) -> Finding:
                 "在 CpGPT 里，重复的位点会让后面位点的嵌入错行；run-embed 只计算一次。",
             ),
         ),
-        ways(facts, "run-embed", "take-repeats-out"),
+        ways(facts, "CPG503", "run-embed", "take-repeats-out"),
         treated=call.treated,
-        values=values(facts),
+        values=verified(facts, "CPG503"),
     )
 
 
@@ -276,7 +276,7 @@ def are_cpgs(facts: Facts, call: Call) -> Check:
             level,
             title,
             causes,
-            ways(facts, *remedies),
+            ways(facts, "CPG517", *remedies),
             Evidence(
                 seen=(
                     (Words("CG at the position", "位置处为 CG"), same(cg)),
@@ -288,7 +288,7 @@ def are_cpgs(facts: Facts, call: Call) -> Check:
                 )
             ),
             place(facts),
-            values=values(facts),
+            values=verified(facts, "CPG517"),
         )
     )
 
@@ -320,18 +320,18 @@ def why_not_cpgs(
         return (
             Words(
                 "They count from 0 as they are given; one was subtracted from each.",
-                "它们原本就从 0 开始计，却被各减了 1。",
+                "它们原本就从 0 开始计，却都被减去了一。",
             ),
             ("zero-based", "as-they-are"),
         )
     if held.right >= half:
         return (
-            Words("They are one too small: add one to each.", "它们都小了 1：请给每个位置加 1。"),
+            Words("They are too small by 1: add 1 to each.", "它们都小了 1：请给每个位置加 1。"),
             ("add-one", "as-they-are"),
         )
     return (
         Words(
-            "They are of another assembly than the genome, or no CpGs.",
+            "They are of another assembly than the genome, or are no CpG sites.",
             "它们属于另一个基因组版本，或者不是 CpG。",
         ),
         ("other-genome", "as-they-are"),

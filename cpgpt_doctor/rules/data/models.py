@@ -5,7 +5,7 @@ from __future__ import annotations
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Check, Evidence, Finding, Severity, found, ok, skipped
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.data.common import values, ways
+from cpgpt_doctor.rules.data.common import quoted, verified, ways
 from cpgpt_doctor.rules.rule import Rule, examined
 from cpgpt_doctor.words import Words, same
 
@@ -43,10 +43,15 @@ def is_cached(facts: Facts, call: Call) -> Check:
                 ),
             ),
             ways(
-                facts, "fetch", "other-cache", python=same(executable), repo=same(code.repository)
+                facts,
+                "CPG405",
+                "fetch",
+                "other-cache",
+                python=quoted(executable),
+                repo=same(code.repository),
             ),
             Evidence(seen=((Words("repository", "仓库"), same(code.repository)),)),
-            values=(*values(facts), ("model", same(model))),
+            values=verified(facts, "CPG405"),
         )
     )
 

@@ -21,7 +21,7 @@ from cpgpt_doctor.rules.data.common import (
     line,
     quoted,
     unless_allowed,
-    values,
+    verified,
     ways,
 )
 from cpgpt_doctor.rules.rule import Rule
@@ -64,11 +64,11 @@ def finding(
         level,
         title,
         causes,
-        ways(facts, *remedies, **more),
+        ways(facts, code, *remedies, **more),
         Evidence(seen=seen),
         Location(path or store_of(facts).rows),
         treated=treated,
-        values=(*values(facts), *more.items()),
+        values=verified(facts, code, **more),
     )
 
 
@@ -293,7 +293,7 @@ def no_row_of_nothing(facts: Facts, call: Call) -> Check:
                         "它们会得到同一行嵌入，与所在位置无关。",
                     ),
                 ),
-                ways(facts, "leave-out", "allow-all-n"),
+                ways(facts, "CPG507", "leave-out", "allow-all-n"),
                 Evidence(
                     seen=tuple(
                         (same(each.location), line(each.line)) for each in held.all_n.examples
@@ -302,7 +302,7 @@ def no_row_of_nothing(facts: Facts, call: Call) -> Check:
                 None
                 if source == "standard input"
                 else Location(source, held.all_n.examples[0].line),
-                values=values(facts),
+                values=verified(facts, "CPG507"),
             )
         )
     audit = facts.store.audit if facts.store else None
@@ -529,8 +529,9 @@ def stretches(first_row: int, rows: int) -> tuple[tuple[Words, Words], ...]:
 
 
 def sample_seen(one: Sampled) -> tuple[tuple[Words, Words], ...]:
+    example = ((Words("such as", "例如"), same(one.example)),) if one.example else ()
     return (
-        (Words("such as", "例如"), same(one.example or "")),
+        *example,
         (
             Words("largest difference", "最大差异"),
             Words(
@@ -928,7 +929,7 @@ def one_kind_of_rows(facts: Facts, call: Call) -> Check:
                 (Words("windows of the stored rows", "存下的行的窗口"), were),
                 (Words("windows of this run", "这次运行的窗口"), now),
             ),
-            release=same(release or ""),
+            release=same(release or "CpGPT"),
         )
     )
 

@@ -1,0 +1,157 @@
+"""What the rules over a genome, locations and a store are tried with: each finding of theirs once.
+
+The figures are those of the pages, whose errors are the titles of these findings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, get_args
+
+from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.facts.genome import GenomeFacts
+from cpgpt_doctor.facts.locations import BadLine, InGenome, LocationFacts, Place, Problem, Some
+from cpgpt_doctor.facts.store import (
+    Apart,
+    Audit,
+    ChangedRows,
+    Damage,
+    DamageKind,
+    GenomeDifference,
+    HardLinked,
+    InCache,
+    IndexSeen,
+    ModelDifference,
+    Room,
+    Sampled,
+    Scanned,
+    StoreFacts,
+    Unfinished,
+    Unnamed,
+)
+from cpgpt_doctor.intent import DNA_LLM
+
+GENOME = GenomeFacts("deps/genomes/human.fa", "deps", sequences=25, names=("1", "2", "3"))
+CPG = InGenome("human.fa", ("1", "2", "3"), total=300, cg=300)
+LOCATIONS = LocationFacts("probes.txt", total=300, in_genome=CPG)
+FOLDER = f"deps/dna_embeddings/homo_sapiens/{DNA_LLM}"
+STORE = StoreFacts(
+    dependencies="deps",
+    species="homo_sapiens",
+    dna_llm=DNA_LLM,
+    context_len=2001,
+    rows=f"{FOLDER}/2001bp_dna_embeddings.mmap",
+    database="deps/ensembl_metadata.db",
+    width=1024,
+    index=IndexSeen(300),
+    size=300 * 4096,
+)
+AUDIT = Audit("0.0.13", 128, 128)
+ONE = (Place("1:5", 2),)
+OTHER_WEIGHTS = (ModelDifference("weights", "a", "b"),)
+RIGHT = Sampled(32, 0, None, 1e-7, 1e-5)
+WRONG = Sampled(32, 32, "1:220", 0.3, 1e-5, 1, 0.4)
+OF_THE_OTHER_KIND = replace(WRONG, largest_as_other=0.0)
+PROBLEMS: tuple[Problem, ...] = get_args(Problem)
+DAMAGES: tuple[DamageKind, ...] = get_args(DamageKind)
+
+
+def located(**changes: Any) -> Facts:
+    """Facts of locations that are otherwise in order; a change is of the file or in the genome."""
+    held = {name: changes.pop(name) for name in list(changes) if hasattr(CPG, name)}
+    total = held.get("total", LOCATIONS.total)
+    given = replace(LOCATIONS, in_genome=replace(CPG, **held), **{"total": total, **changes})
+    return Facts(genome=GENOME, locations=given)
+
+
+def stored(**changes: Any) -> Facts:
+    return Facts(genome=GENOME, locations=LOCATIONS, store=replace(STORE, **changes))
+
+
+def audited(**changes: Any) -> Facts:
+    return stored(audit=replace(AUDIT, **changes))
+
+
+# Where nothing is wrong.
+WELL = (
+    Facts(genome=GENOME, locations=LOCATIONS, store=STORE),
+    stored(index=None, size=None),
+    stored(width=None, room=Room("deps", 5, 4)),
+    audited(),
+    audited(
+        scanned=Scanned(300),
+        samples=(RIGHT,),
+        model=OTHER_WEIGHTS,
+        model_sample=replace(RIGHT, largest=0.0),
+    ),
+    Facts(locations=replace(LOCATIONS, in_genome=None)),
+)
+# Where something is, by code.
+WRONG_ONES: tuple[tuple[str, Facts], ...] = (
+    ("CPG107", stored(room=Room("deps", 512_000_000, 4_096_000_000))),
+    ("CPG501", Facts(genome=replace(GENOME, found="missing"))),
+    ("CPG501", Facts(genome=replace(GENOME, found="missing", packed="deps/genomes/human.fa.gz"))),
+    (
+        "CPG502",
+        located(total=6, cg=6, unknown=Some(4, (Place("chr1:7", 2),)), meant=(("chr1", "1"),)),
+    ),
+    ("CPG502", located(unknown=Some(1, (Place("1:7", 2),)), meant=(("1", "chr1"),))),
+    ("CPG502", located(unknown=Some(1, (Place("x:7", 2),)))),
+    ("CPG503", located(malformed=3, bad_lines=tuple(BadLine(4, each, "x") for each in PROBLEMS))),
+    ("CPG503", located(malformed=1, bad_lines=(BadLine(4),), source="standard input")),
+    ("CPG503", located(outside=Some(1, ONE))),
+    ("CPG503", located(duplicates=5)),
+    ("CPG505", stored(unfinished=Unfinished("x.mmap.tmp", 9), size=None, index=IndexSeen())),
+    ("CPG505", stored(unfinished=Unfinished("x.mmap.tmp", 9, beside=True), size=8)),
+    ("CPG506", stored(size=24 * 4096 + 7)),
+    ("CPG506", stored(index=IndexSeen(300, 2, 1))),
+    ("CPG507", located(all_n=Some(2, ONE))),
+    ("CPG507", located(all_n=Some(2, ONE), source="standard input")),
+    ("CPG507", audited(scanned=Scanned(60, 50, "1:2000"))),
+    ("CPG507", audited(scanned=Scanned(60, 0, None, 1, "1:5", 1, ("chr7:1", "chr2:9000")))),
+    *(("CPG509", stored(damage=Damage(each, "x"), index=None)) for each in DAMAGES),
+    ("CPG510", stored(checkpoint="x.mmap.checkpoint.json")),
+    ("CPG513", audited(samples=(WRONG,))),
+    ("CPG513", stored(changed=(ChangedRows("file", 0, 64),))),
+    ("CPG515", stored(unfinished=Unfinished("x.mmap.tmp", 9, beside=True))),
+    ("CPG517", located(total=40, cg=0, left=40, right=2)),
+    ("CPG517", located(total=40, cg=0, left=40, column="pos")),
+    ("CPG517", located(total=40, cg=0, right=40)),
+    ("CPG517", located(total=40, cg=0, right=40, converted="asked")),
+    ("CPG517", located(total=150, cg=10, left=11, right=10)),
+    ("CPG517", located(total=5, cg=0)),
+    ("CPG518", Facts(genome=replace(GENOME, path="human.fa.gz", found="compressed"))),
+    ("CPG518", located(foreign=Some(4, ONE), letter="*")),
+    ("CPG519", stored(apart=(Apart("rows", "a", "b", "c", "deps/human"),))),
+    ("CPG519", stored(apart=(Apart("index", "a", "b", "c", "deps/human"),))),
+    ("CPG519", stored(changed=(ChangedRows("index", 0, 64),))),
+    ("CPG520", stored(unnamed=Unnamed(300, 0, 0), index=None)),
+    ("CPG520", stored(unnamed=Unnamed(5, 7, 9, "deps/human"), lost=5)),
+    ("CPG521", stored(in_cache=(InCache("a", "hub/blobs", "hub/snapshots/x"),))),
+    ("CPG521", stored(hard_linked=(HardLinked("deps/ensembl_metadata.db", 2),))),
+    (
+        "CPG522",
+        stored(
+            other_genome=(
+                GenomeDifference("no-sequence", "1"),
+                GenomeDifference("length", "2", 5, 6),
+                GenomeDifference("bases", "3"),
+            )
+        ),
+    ),
+    ("CPG522", stored(other_genome=(GenomeDifference("windows", "", 64, 3),))),
+    ("CPG522", audited(samples=(Sampled(),))),
+    ("CPG522", audited(model=(ModelDifference("precision", "float32", "bfloat16"),))),
+    ("CPG522", audited(model=OTHER_WEIGHTS, model_sample=replace(RIGHT, largest=1e-7))),
+    ("CPG522", audited(model=OTHER_WEIGHTS, model_sample=Sampled())),
+    (
+        "CPG522",
+        audited(model=(ModelDifference("files", "", "config.json"),), model_sample=WRONG),
+    ),
+    ("CPG523", stored(lost=5)),
+    ("CPG524", audited(recorded_padding=1)),
+    ("CPG524", audited(recorded_padding=64)),
+    ("CPG524", audited(recorded_padding=None, samples=(OF_THE_OTHER_KIND,))),
+)
+ALLOWED = (("all-n", "non-cpg", "unnamed"), ())
+EVERY = (*WELL, *(facts for _, facts in WRONG_ONES))
