@@ -37,6 +37,7 @@ def compare(
     numbers = array.array("q")
     for row, location in common:
         numbers.extend((row, there[location]))
+    progress.expect(len(common))
     (work / "pairs").write_bytes(numbers.tobytes())
     answer = worker.ask(
         {

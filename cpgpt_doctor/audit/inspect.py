@@ -40,6 +40,7 @@ SIDES: dict[Verdict, int] = {"one-left": -1, "one-right": 1}
 
 class Progress(Protocol):
     def phase(self, text: str) -> None: ...
+    def expect(self, total: int) -> None: ...
     def advance(self, done: int) -> None: ...
 
 
@@ -143,6 +144,7 @@ class Inspection:
     def compute(self, locations: Sequence[str]) -> None:
         """Hold each stored row against its own, as the kind first that most were of so far."""
         expected, done = self.rows.padding, 0
+        self.progress.expect(len(locations))
         for start in range(0, len(locations), CHUNK):
             chunk = locations[start : start + CHUNK]
             matched, rest = self.held(chunk, expected)

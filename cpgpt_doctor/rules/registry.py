@@ -8,13 +8,13 @@ from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Check, Judged, skipped, unknown
 from cpgpt_doctor.intent import Call, Intent, resolve
 from cpgpt_doctor.rules import accelerators, host_python, packages, worker_starts, workers
-from cpgpt_doctor.rules.data import genome, locations, models, stores
+from cpgpt_doctor.rules.data import audit, genome, locations, models, stores
 from cpgpt_doctor.rules.rule import Rule, ending
 from cpgpt_doctor.words import Words
 
 AREAS = (
     *(host_python, workers, worker_starts, accelerators, packages),
-    *(genome, locations, models, stores),
+    *(genome, locations, models, stores, audit),
 )
 RULES: tuple[Rule, ...] = tuple(
     sorted((rule for area in AREAS for rule in area.RULES), key=lambda rule: rule.code)
@@ -32,7 +32,7 @@ PROBE_OF = {
     "workers": "workers",
 }
 # Parts that are looked at where a user names them; "data" is any of them.
-DATA = ("genome", "locations", "store")
+DATA = ("genome", "locations", "store", "audit")
 ANY_DATA = "data"
 
 

@@ -93,6 +93,9 @@ class Silent:
     def phase(self, text: str) -> None:
         pass
 
+    def expect(self, total: int) -> None:
+        pass
+
     def advance(self, done: int) -> None:
         pass
 

@@ -1,0 +1,46 @@
+"""`verify`: audit a store, and judge what was seen of it. The store is not written to."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from cpgpt_doctor import __version__
+from cpgpt_doctor.audit import run
+from cpgpt_doctor.audit.inspect import Progress
+from cpgpt_doctor.audit.run import Asked
+from cpgpt_doctor.embed import metadata, observe
+from cpgpt_doctor.embed.store import StorePaths
+from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.findings import Severity
+from cpgpt_doctor.intent import DNA_LLM, Intent, resolve
+from cpgpt_doctor.reports.report import Report, exit_code
+from cpgpt_doctor.rules.registry import is_of_data, judge
+
+
+def report(asked: Asked, progress: Progress) -> Report:
+    """The report on a store; 1 is its exit code where there is an error.
+
+    Raises InputError where nothing can be judged.
+    """
+    try:
+        paths = run.find_store(asked.dependencies, asked.species, asked.dna_llm, asked.context_len)
+        audited = run.audit(asked, paths, progress)
+    except metadata.MetadataWrong as wrong:
+        length = asked.context_len or run.CONTEXT_LEN
+        paths = StorePaths(asked.dependencies, asked.species, asked.dna_llm or DNA_LLM, length)
+        return judged(Facts(store=observe.damaged(paths, wrong.damage)))
+    seen = observe.look(audited.paths)
+    return judged(Facts(genome=audited.genome, store=seen.facts, audit=audited.facts))
+
+
+def judged(facts: Facts) -> Report:
+    """What the rules over stores and audits say; rules that nothing was seen for are left out."""
+    facts = dataclasses.replace(facts, doctor_version=__version__)
+    intent = Intent()
+    results = tuple(
+        each
+        for each in judge(facts, intent)
+        if is_of_data(each.code) and each.check.status != "skipped"
+    )
+    code = exit_code(results, Severity.error)
+    return Report(facts, intent, resolve(intent, facts), results, code)
