@@ -24,6 +24,7 @@ TABLE: dict[str, Words] = {
     "patient": Words("Environment", "环境"),
     "python": Words("Interpreter", "解释器"),
     "judged": Words("Judged call", "检查的调用"),
+    "judged rows": Words("Judged rows", "检查的行"),
     "result": Words("Result", "结论"),
     "doctor": same("cpgpt-doctor"),
     "contents": Words("Contents", "目录"),

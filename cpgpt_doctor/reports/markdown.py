@@ -54,7 +54,7 @@ def head(view: View, date: str | None) -> str:
         ("date", text(date) if date else None),
         ("patient", text(view.patient)),
         ("python", code(facts.python.executable) if facts.python else None),
-        ("judged", text(view.judged_call)),
+        ("judged rows" if facts.audit else "judged", text(view.judged_call)),
         ("doctor", text(facts.doctor_version)),
         ("result", text(view.next_step)),
     )

@@ -32,7 +32,7 @@ PROBE_OF = {
     "workers": "workers",
 }
 # Parts that are looked at where a user names them; "data" is any of them.
-DATA = ("genome", "locations", "store", "audit")
+DATA = ("genome", "locations", "store")
 ANY_DATA = "data"
 
 

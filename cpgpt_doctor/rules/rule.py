@@ -19,8 +19,7 @@ class Rule:
 
     needs: parts of the facts without which nothing can be said: "host", "python", "packages",
     "accelerator", "torch" (it imports and answers), "embedder", "examined" (CpGPT's embedder
-    could be imported and tried), "genome", "locations", "store", "audit", or "data" (any of
-    these four).
+    could be imported and tried), "genome", "locations", "store", or "data" (any of these three).
     untried: what the call and the installed versions say where `check --quick` tried nothing; None
     where they say nothing. Where a trial failed, only that all is well with the call is taken.
     asked_by: the option without which this is not looked at.

@@ -1,4 +1,4 @@
-"""`verify` on stores that unmodified CpGPT made, in ways that leave wrong rows, and on healthy ones.
+"""`verify` on stores that unmodified CpGPT made, in ways that leave wrong rows, and healthy ones.
 
 The stores are small, and every row of them is judged, unless a test says so.
 """
