@@ -21,44 +21,6 @@ FAMILIES = {
     "5": Words("genome, locations and the store", "基因组、位点与嵌入文件"),
     "7": Words("failures recognised in logs", "日志中识别的故障"),
 }
-# Until their pages have them.
-NAMES = {
-    "CPG101": "unsupported-python",
-    "CPG102": "start-method",
-    "CPG103": "python-314-forkserver",
-    "CPG107": "disk-too-small",
-    #
-    "CPG301": "torch-without-cuda",
-    "CPG302": "no-usable-driver",
-    "CPG303": "mps-not-used",
-    "CPG304": "mps-not-available",
-    #
-    "CPG401": "torch-broken",
-    "CPG402": "cpgpt-not-importable",
-    "CPG403": "unmet-requirements",
-    "CPG404": "transformers-misfit",
-    "CPG405": "model-not-cached",
-    #
-    "CPG501": "genome-missing",
-    "CPG502": "sequence-names-misfit",
-    "CPG503": "wrong-locations",
-    "CPG505": "unfinished-rows",
-    "CPG506": "index-misfit",
-    "CPG507": "impossible-rows",
-    "CPG509": "unreadable-metadata",
-    "CPG510": "stale-checkpoint",
-    "CPG513": "wrong-rows",
-    "CPG514": "padded-batch",
-    "CPG515": "half-made-copy",
-    "CPG517": "positions-not-cpg",
-    "CPG518": "genome-unreadable",
-    "CPG519": "foreign-index",
-    "CPG520": "unnamed-rows",
-    "CPG521": "store-in-shared-cache",
-    "CPG522": "store-provenance-misfit",
-    "CPG523": "recorded-rows-unnamed",
-    "CPG524": "other-kind-of-rows",
-}
 
 
 @dataclass(frozen=True)
@@ -80,7 +42,7 @@ def entries() -> dict[str, Entry]:
 
 
 def name(code: str) -> str:
-    return pages.name(code) or NAMES[code]
+    return pages.name(code)
 
 
 def code_of(text: str) -> str | None:

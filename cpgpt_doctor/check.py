@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.probes.collect import HEAVY_PROBES, collect
 
 if TYPE_CHECKING:
-    from cpgpt_doctor.facts import Facts
+    from cpgpt_doctor.facts import DependenciesFacts, Facts
 
 
 def observe(
@@ -23,12 +24,17 @@ def observe(
     dna_llm: str | None = None,
     dataset: str | None = None,
     dataset_folder: Path | None = None,
+    dependencies: Path | None = None,
+    searched: Sequence[Path] = (),
+    every_row: bool = False,
     recorded: Path | None = None,
     meanwhile: Callable[[], object] = bool,
 ) -> Facts:
     """Facts of the environment of `python`, or those of the file `recorded`.
 
     dataset_folder: where the dataset's module lies (default: the current folder).
+    dependencies: the folder that CpGPT is given; searched: folders in which such are looked for;
+    every_row: read all stored rows.
     meanwhile: what is to be done while the patient is at work.
     """
     if recorded is not None:
@@ -49,7 +55,19 @@ def observe(
         open_genome(genome).close()  # refuses what CpGPT could not read by position
     if dataset is not None and not re.fullmatch(r"[\w.]+:\w+", dataset):
         raise InputError(f"--dataset {dataset}: is written package.module:callable")
-    return collect(
+    if every_row and not (dependencies or searched):
+        raise InputError("--full reads stored rows: name their folder with --dependencies-dir")
+    folders: list[DependenciesFacts] = []
+
+    def look_at_folders() -> None:
+        meanwhile()
+        if dependencies or searched:
+            from cpgpt_doctor.probes.dependencies import observe_folders
+
+            given = [dependencies] if dependencies else []
+            folders.extend(observe_folders(given, list(searched), everything=every_row))
+
+    facts = collect(
         python,
         folder=str(Path.cwd()),
         genome=genome,
@@ -58,8 +76,9 @@ def observe(
         dna_llm=dna_llm,
         dataset=dataset,
         dataset_folder=str(dataset_folder or Path.cwd()),
-        meanwhile=meanwhile,
+        meanwhile=look_at_folders,
     )
+    return dataclasses.replace(facts, dependencies=tuple(folders))
 
 
 def save(facts: Facts, path: Path) -> None:

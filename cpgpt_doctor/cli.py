@@ -53,6 +53,9 @@ CHECK_EXAMPLES = """\
 examples:
   cpgpt-doctor check --num-workers 4
   cpgpt-doctor check --start-method spawn           what macOS and Windows meet
+  cpgpt-doctor check --dependencies-dir dependencies --quick
+                                                    what is stored, in seconds
+  cpgpt-doctor check . --quick --select CPG5        every such folder here, and nothing else
   cpgpt-doctor check --save-facts facts.json        to attach to an issue
   cpgpt-doctor check --facts facts.json             judge what another machine saw
   cpgpt-doctor check --format markdown --output report.md
@@ -159,7 +162,8 @@ def add_check(commands: Commands) -> None:
     check = commands.add_parser(
         "check",
         help="examine the environment and the embedder's dataset",
-        description="Examine an environment for CpGPT's embedding. Nothing is changed.",
+        description="Examine an environment for CpGPT's embedding, and stores of embeddings."
+        " Nothing is changed.",
         epilog=CHECK_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -188,6 +192,22 @@ def add_check(commands: Commands) -> None:
     )
     look.add_argument(
         "--dataset", metavar="MODULE:CALLABLE", help="also a dataset of yours, which is imported"
+    )
+    look.add_argument(
+        "--dependencies-dir",
+        type=Path,
+        metavar="DIR",
+        help="also the embeddings, indexes and genomes in the folder that CpGPT is given",
+    )
+    look.add_argument(
+        "paths",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        help="such folders, or folders in which they are looked for",
+    )
+    look.add_argument(
+        "--full", action="store_true", help="read every stored row, of a large file too"
     )
     look.add_argument("--facts", type=Path, metavar="FILE", help="judge facts saved elsewhere")
     look.add_argument("--save-facts", type=new_file, metavar="FILE", help="write what was seen")
@@ -472,8 +492,8 @@ def refuse_beside_facts(option: str, pyproject: Path | None) -> NoReturn:
     """An option that chooses what is looked at, where nothing is; pyproject: where it stands."""
     where = f" (it stands in [tool.cpgpt-doctor] of {pyproject})" if pyproject else ""
     raise InputError(
-        f"--facts: what another machine saw is judged as it is, so --{option} has no effect;"
-        f" leave one of the two out{where}"
+        f"--facts: what another machine saw is judged as it is, so --{option.replace('_', '-')} has"
+        f" no effect; leave one of the two out{where}"
     )
 
 
@@ -507,6 +527,9 @@ def run_check(args: argparse.Namespace) -> int:
         dna_llm=args.dna_llm,
         dataset=args.dataset,
         dataset_folder=args.dataset_folder,
+        dependencies=args.dependencies_dir,
+        searched=args.paths,
+        every_row=args.full,
         recorded=args.facts,
         meanwhile=partial(import_the_rest, args.format),
     )
@@ -671,7 +694,7 @@ def embed(args: argparse.Namespace) -> int:
     from cpgpt_doctor.embed import demo
     from cpgpt_doctor.embed.run import Refused, run
     from cpgpt_doctor.reports import run_terminal
-    from cpgpt_doctor.run_embed import Asked, prepare, with_store
+    from cpgpt_doctor.run_embed import EmbedRequest, prepare, with_store
     from cpgpt_doctor.words import from_locale
 
     language: Language = args.lang or from_locale()
@@ -690,7 +713,7 @@ def embed(args: argparse.Namespace) -> int:
             raise InputError(f"run-embed needs --{option.replace('_', '-')} (or --demo)")
     notes.print("examining the environment, the genome and the locations")
     prepared = prepare(
-        Asked(
+        EmbedRequest(
             dependencies=args.dependencies_dir,
             locations=args.locations,
             species=args.species,
@@ -888,7 +911,11 @@ def command(argv: list[str] | None) -> int:
             if path is not None and args.dataset is not None and said.dataset is None:
                 args.dataset_folder = path.parent
             if args.facts is not None:
-                for each in ("genome", "quick", "deep", "dataset"):
+                if args.paths:
+                    raise InputError(
+                        "--facts: what another machine saw is judged as it is; leave the PATHs out"
+                    )
+                for each in ("genome", "quick", "deep", "dataset", "dependencies_dir", "full"):
                     if getattr(args, each):
                         refuse_beside_facts(each, None if getattr(said, each) else path)
         return int(args.run(args))

@@ -42,21 +42,6 @@ class Remedy:
 
 
 @dataclass(frozen=True)
-class InlineRemedy:
-    """A remedy with its texts, until its page has them."""
-
-    advice: Advice
-    title: Words
-    why: Words
-    before: str | None = None
-    after: str | None = None
-    commands: tuple[str, ...] = ()
-    gains: tuple[Words, ...] = ()
-    drawbacks: tuple[Words, ...] = ()
-    warning: Words | None = None
-
-
-@dataclass(frozen=True)
 class Location:
     """A place in a file; lines and columns count from 1, `cell` is a notebook's."""
 
@@ -94,12 +79,9 @@ class Finding:
     severity: Severity
     title: Words
     causes: tuple[Words, ...]
-    remedies: tuple[Remedy | InlineRemedy, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
     evidence: Evidence = field(default_factory=Evidence)
     location: Location | None = None
-    verify: tuple[str, ...] = ()
-    expected: Words | None = None
-    cost: Words | None = None
     treated: bool = False
     values: Values = ()
 

@@ -11,7 +11,7 @@ from cpgpt_doctor import __version__
 from cpgpt_doctor import facts as recorded_facts
 from cpgpt_doctor.embed import examine, locations, metadata, observe, places, plan
 from cpgpt_doctor.embed.genome import Genome
-from cpgpt_doctor.embed.run import Job, free_bytes, needed_bytes
+from cpgpt_doctor.embed.run import EmbedJob, free_bytes, needed_bytes
 from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
@@ -31,7 +31,7 @@ SMALLEST_CONTEXT = 100  # CpGPT refuses less
 
 
 @dataclass(frozen=True)
-class Asked:
+class EmbedRequest:
     """What the user asked for. None: the default of CpGPT or of the platform."""
 
     dependencies: Path
@@ -69,14 +69,14 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Preflight:
     """What was found, and the job that follows; None where an error does not let it start.
 
     told: what else the user is to know, a sentence each.
     """
 
     report: Report
-    job: Job | None
+    job: EmbedJob | None
     told: tuple[str, ...] = ()
 
 
@@ -84,7 +84,7 @@ class Prepared:
 class Given:
     """What was seen of the user's own input, before the environment is examined.
 
-    inputs: None where there is no genome to work on. told: as in `Prepared`.
+    inputs: None where there is no genome to work on. told: as in `Preflight`.
     """
 
     locations: locations.Locations
@@ -95,7 +95,7 @@ class Given:
     told: tuple[str, ...] = ()
 
 
-def prepare(asked: Asked) -> Prepared:
+def prepare(asked: EmbedRequest) -> Preflight:
     """Observe everything that the run needs, and judge it. Raises InputError; writes nothing.
 
     What takes a second is judged first: where that refuses the run, nothing else is looked at.
@@ -108,12 +108,12 @@ def prepare(asked: Asked) -> Prepared:
     )
     report = judged(facts, asked, of_data=True)
     if report.exit_code or given.inputs is None:
-        return Prepared(report, None)
+        return Preflight(report, None)
     facts = dataclasses.replace(examined(asked), genome=given.genome, locations=given.seen)
     report = judged(facts, asked)
     dna_llm = report.call.dna_llm
     seen = facts.embedder.examined if facts.embedder else None
-    if seen is not None and dna_llm not in seen.models:
+    if seen is not None and seen.models and dna_llm not in seen.models:
         known = ", ".join(sorted(seen.models))
         raise InputError(f"--dna-llm {dna_llm}: this CpGPT has {known}")
     paths = StorePaths(
@@ -121,23 +121,23 @@ def prepare(asked: Asked) -> Prepared:
         asked.species,
         dna_llm,
         asked.context_len,
-        seen.models[dna_llm] if seen else None,
+        seen.models.get(dna_llm) if seen else None,
     )
     places.check_files(paths)
     places.check_writable(paths)
     with contextlib.closing(Genome(given.inputs.genome, given.inputs.sequences)) as genome:
         store = observe.look(paths, genome)
     missing = tuple(each for each in given.locations.places if each not in store.rows)
-    if seen is not None:
+    if paths.width is not None:
         store = with_room(store, paths, len(missing))
     facts = dataclasses.replace(facts, store=store.facts)
     report = judged(facts, asked)
     if report.exit_code:
-        return Prepared(report, None)
-    return Prepared(report, make_job(asked, report, given, paths, store, missing), given.told)
+        return Preflight(report, None)
+    return Preflight(report, make_job(asked, report, given, paths, store, missing), given.told)
 
 
-def look(asked: Asked) -> Given:
+def look(asked: EmbedRequest) -> Given:
     """Look at the locations and the genome. Raises InputError; writes nothing."""
     given = locations.read(asked.locations, asked.positions)
     seen = examine.in_file(given)
@@ -168,7 +168,7 @@ def with_room(store: observe.Store, paths: StorePaths, missing: int) -> observe.
     return dataclasses.replace(store, facts=dataclasses.replace(store.facts, room=room))
 
 
-def examined(asked: Asked) -> Facts:
+def examined(asked: EmbedRequest) -> Facts:
     """Facts of the environment: what --facts holds of torch and CpGPT, or a new examination.
 
     Raises InputError where the saved examination is not of this interpreter, with these packages
@@ -212,7 +212,7 @@ def first_difference(before: object, now: object) -> str:
     return f"{str(before)[:60]} then, {str(now)[:60]} now"
 
 
-def judged(facts: Facts, asked: Asked, *, of_data: bool = False) -> Report:
+def judged(facts: Facts, asked: EmbedRequest, *, of_data: bool = False) -> Report:
     """The report on this run; an error refuses it.
 
     of_data: on the user's own input alone, where the environment was not looked at.
@@ -247,13 +247,13 @@ def public(report: Report) -> Report:
 
 
 def make_job(
-    asked: Asked,
+    asked: EmbedRequest,
     report: Report,
     given: Given,
     paths: StorePaths,
     store: observe.Store,
     missing: tuple[str, ...],
-) -> Job:
+) -> EmbedJob:
     """The job of a run that nothing stands against."""
     facts = report.facts
     assert given.inputs is not None
@@ -261,7 +261,7 @@ def make_job(
     not_cpgs = (each.causes[0].en for each in report.findings if each.code == "CPG517")
     device = plan.choose_device(facts, asked.device)
     seen = store.facts
-    return Job(
+    return EmbedJob(
         python=asked.python,
         inputs=given.inputs,
         paths=paths,

@@ -8,9 +8,12 @@ import random
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 
@@ -37,18 +40,60 @@ LOCATIONS = int(os.environ.get("CPGPT_DOCTOR_TEST_LOCATIONS", "150"))
 CONTEXT = int(os.environ.get("CPGPT_DOCTOR_TEST_CONTEXT", "201"))
 
 
+# The slow ones first, so that little is left at the end for a single process to do.
+SLOW_FIRST = (
+    *("e2e/test_reference_rows", "e2e/test_store_fit", "e2e/test_run_embed", "e2e/test_hostile_st"),
+    *("e2e/test_check", "e2e/test_bench", "e2e/test_demo", "e2e", "patient", ""),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        name = item.path.relative_to(HERE).as_posix()
+        return next(at for at, start in enumerate(SLOW_FIRST) if name.startswith(start))
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session", params=list(PATIENTS))
 def release(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+def once(path: Path, make: Callable[[Path], object]) -> Path:
+    """`path`, which `make` makes on the first call in all processes that run tests side by side."""
+    made = path.with_name(f"{path.name}.made")
+    with filelock.FileLock(path.with_name(f"{path.name}.lock")):
+        if not made.exists():
+            make(path)
+            made.touch()
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes share which run tests side by side: for use with `once`."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @dataclass(frozen=True)
 class World:
-    """A folder with dependencies that CpGPT can use, and a model in a cache."""
+    """A folder of this process with dependencies that CpGPT can use, and a model in a cache.
+
+    shared: what all processes have in common; see `once`.
+    """
 
     folder: Path
     genome: Path
     variables: dict[str, str]
+    shared: Path
+
+    def under(self, **variables: str) -> World:
+        """The same with other variables for what is run in it."""
+        return replace(self, variables={**self.variables, **variables})
 
     def dependencies(self, name: str) -> Path:
         """A fresh dependencies folder over the world's genome."""
@@ -69,27 +114,31 @@ class World:
         (path / "genomes" / "homo_sapiens.Lambda.dna.toplevel.fa").symlink_to(self.genome)
         return path
 
-    def in_patient(self, release: str, script: str, request: dict[str, object]) -> np.ndarray:
+    def in_patient(
+        self, release: str, script: str | Path, request: dict[str, object]
+    ) -> np.ndarray:
         """Run tests/SCRIPT in the release's interpreter; it writes rows, which are returned."""
-        out = self.folder / "rows.npy"
-        path = self.folder / "request.json"
-        path.write_text(json.dumps({**request, "out": str(out)}))
-        subprocess.run(
+        place = Path(tempfile.mkdtemp(prefix="patient-", dir=self.folder))
+        path = place / "request.json"
+        path.write_text(json.dumps({**request, "out": str(place / "rows.npy")}))
+        ran = subprocess.run(
             [PATIENTS[release], HERE / script, path],
-            check=True,
             env=clean_environment(**self.variables),
             capture_output=True,
+            encoding="utf-8",
         )
-        return np.load(out)
+        assert ran.returncode == 0, ran.stderr
+        return np.load(place / "rows.npy")
 
     def facts(self, release: str) -> Path:
-        """An examination of the release's environment, made once for all runs of the tests."""
-        path = self.folder / f"facts-{release}.json"
-        if not path.exists():
-            saved = ("--save-facts", path, "--no-redact", "--fail-on", "never")
-            ran = self.doctor("check", "--via", "run-embed", "--python", PATIENTS[release], *saved)
+        """An examination of the release's environment, made once for all tests."""
+
+        def make(path: Path) -> None:
+            asked = ("check", "--python", PATIENTS[release], "--num-workers", 2)
+            ran = self.doctor(*asked, "--save-facts", path, "--no-redact", "--fail-on", "never")
             assert ran.returncode == 0, ran.stderr
-        return path
+
+        return once(self.shared / f"facts-{release}.json", make)
 
     def doctor(self, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
         """Run cpgpt-doctor as a user does."""
@@ -120,12 +169,15 @@ def write_genome(path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    folder = tmp_path_factory.mktemp("world")
-    write_genome(folder / "genome.fa")
-    demo.write_model(str(folder / "hf"), f"InstaDeepAI/{DNA_LLM}")
-    variables = {"HF_HOME": str(folder / "hf"), "HF_HUB_OFFLINE": "1"}
-    return World(folder, folder / "genome.fa", variables)
+def world(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> World:
+    def make(folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        write_genome(folder / "genome.fa")
+        demo.write_model(str(folder / "hf"), f"InstaDeepAI/{DNA_LLM}")
+
+    made = once(shared / "world", make)
+    variables = {"HF_HOME": str(made / "hf"), "HF_HUB_OFFLINE": "1"}
+    return World(tmp_path_factory.mktemp("world"), made / "genome.fa", variables, shared)
 
 
 @pytest.fixture(scope="session")
@@ -140,23 +192,40 @@ def locations() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def reference(world: World, locations: list[str]):
-    """Reference rows by release, each computed once, by unmodified CpGPT."""
-    computed: dict[str, np.ndarray] = {}
+def made_by_cpgpt(world: World, locations: list[str]) -> Callable[[str], Path]:
+    """Stores by release that unmodified CpGPT made of the locations, each made once.
 
-    def rows(release: str) -> np.ndarray:
-        if release not in computed:
-            computed[release] = world.in_patient(
+    Beside `dependencies` lies what CpGPT reads from it: rows.npy.
+    """
+
+    def store(release: str) -> Path:
+        def make(folder: Path) -> None:
+            folder.mkdir(exist_ok=True)
+            dependencies = world.dependencies(f"reference-{release}")
+            rows = world.in_patient(
                 release,
                 "reference.py",
                 {
-                    "dependencies": str(world.dependencies(f"reference-{release}")),
+                    "dependencies": str(dependencies),
                     "genome": str(world.genome),
                     "locations": locations,
                     "dna_llm": DNA_LLM,
                     "context_len": CONTEXT,
                 },
             )
-        return computed[release]
+            np.save(folder / "rows.npy", rows)
+            dependencies.rename(folder / "dependencies")
+
+        return once(world.shared / f"made-by-cpgpt-{release}", make) / "dependencies"
+
+    return store
+
+
+@pytest.fixture(scope="session")
+def reference(made_by_cpgpt: Callable[[str], Path]) -> Callable[[str], np.ndarray]:
+    """Reference rows by release: what unmodified CpGPT stores for each location."""
+
+    def rows(release: str) -> np.ndarray:
+        return np.load(made_by_cpgpt(release).with_name("rows.npy"))
 
     return rows

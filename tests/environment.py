@@ -24,6 +24,9 @@ KEPT_PREFIXES = (
     *("LD_", "DYLD_", "CUDA_", "NVIDIA_", "NVPL_", "PYENV_", "PIP_", "SSL_CERT_"),
     *("PYTEST_", "CPGPT_DOCTOR_TEST_"),
 )
+# Tests run side by side, a process for each core: PyTorch's threads would wait for each other by
+# computing, and take four times as long.
+THREADS = {"OMP_NUM_THREADS": "1"}
 LOCALE = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
 
 
@@ -33,10 +36,10 @@ def on_disk(name: str) -> str:
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
-    """What the machine needs, a UTF-8 locale, and `extra`, which goes before both."""
+    """What the machine needs, a UTF-8 locale, one thread, and `extra`, which goes before all."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if name in KEPT or name.startswith(KEPT_PREFIXES)
     }
-    return {**kept, "LANG": LOCALE, **extra}
+    return {**kept, "LANG": LOCALE, **THREADS, **extra}

@@ -2,7 +2,7 @@
 
 `python standin.py FOLDER LOCATIONS` is the command line of run-embed from after the examination on.
 What the stand-in does is said by variables: PART_SECONDS, for each part; HANG_IN, a command in
-which it stays; EXAMINE_SECONDS, for the examination.
+which it stays; EXAMINE_SECONDS, for the examination. GRACE_SECONDS: run-embed's own limit.
 """
 
 from __future__ import annotations
@@ -108,28 +108,30 @@ def make_folder(folder: Path) -> Path:
 
 def main(folder: Path, locations: int) -> int:
     from cpgpt_doctor import cli, run_embed
-    from cpgpt_doctor.embed import genome, run
-    from cpgpt_doctor.embed.examine import Inputs, Seen
-    from cpgpt_doctor.embed.store import StorePaths, named_rows
+    from cpgpt_doctor.embed import genome, observe, run, signals
+    from cpgpt_doctor.embed.examine import Inputs
+    from cpgpt_doctor.embed.store import StorePaths
+    from cpgpt_doctor.facts import Facts
 
     def examine() -> None:
         seconds = os.environ.get("EXAMINE_SECONDS")
         if seconds:
             subprocess.run(["sleep", seconds], stdin=subprocess.DEVNULL)
 
-    def prepare(asked: run_embed.Asked) -> run_embed.Prepared:
+    def prepare(asked: run_embed.EmbedRequest) -> run_embed.Preflight:
         with ThreadPoolExecutor(1) as pool:  # as the probes run
             pool.submit(examine).result()
         path = folder / "genomes" / "x.fa"
         inputs = Inputs(folder, SPECIES, path, genome.index(path, folder / ".cpgpt-doctor"))
-        address = StorePaths(folder, SPECIES, DNA_LLM, CONTEXT, WIDTH)
+        paths = StorePaths(folder, SPECIES, DNA_LLM, CONTEXT, WIDTH)
         wanted = tuple(f"1:{at}" for at in range(locations))
-        stored = named_rows(address)
-        job = run.Job(
+        store = observe.look(paths)
+        job = run.EmbedJob(
             python=str(folder / "python"),
             inputs=inputs,
-            address=address,
-            locations=tuple(each for each in wanted if each not in stored),
+            paths=paths,
+            seen=store.facts,
+            locations=tuple(each for each in wanted if each not in store.rows),
             all_locations=wanted,
             batch_size=8,
             num_workers=0,
@@ -139,9 +141,10 @@ def main(folder: Path, locations: int) -> int:
             patient={},
             intent={},
         )
-        seen = Seen(locations, locations, 0, 0, ())
-        return run_embed.Prepared(None, job, seen, ())  # type: ignore[arg-type]
+        report = run_embed.judged(Facts(store=store.facts), asked, of_data=True)
+        return run_embed.Preflight(report, job)
 
+    signals.GRACE_SECONDS = float(os.environ.get("GRACE_SECONDS", signals.GRACE_SECONDS))
     run_embed.prepare = prepare
     return cli.main(["run-embed", "--dependencies-dir", str(folder), "--locations", "-"])
 

@@ -18,13 +18,12 @@ from cpgpt_doctor.audit.inspect import Choice, Progress, Source
 from cpgpt_doctor.audit.patient import Patient
 from cpgpt_doctor.embed import admission, examine, locations, metadata, store
 from cpgpt_doctor.embed.genome import Genome, keep_index
-from cpgpt_doctor.embed.store import StorePaths
+from cpgpt_doctor.embed.store import WIDTHS, StorePaths
 from cpgpt_doctor.embed.supervisor import Worker, WorkerFailed, WorkerLost
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.facts.audit import AuditFacts
 from cpgpt_doctor.facts.genome import GenomeFacts
 from cpgpt_doctor.intent import DNA_LLM
-from cpgpt_doctor.patient.upstream import WIDTHS
 
 CONTEXT_LEN = 2001  # CpGPT's own default
 CHECKED_TOKENS = 64

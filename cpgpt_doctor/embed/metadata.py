@@ -46,6 +46,10 @@ class MetadataWrong(InputError):
         self.damage = Damage(kind, detail)
 
 
+class Locked(InputError):
+    """Another program keeps the database locked."""
+
+
 class ScalarType:
     """Stands for numpy.dtype of an integer or a text while a scalar is rebuilt."""
 
@@ -268,7 +272,7 @@ def connect(path: Path, *, write: bool = False, wait: float = LOCKED_SECONDS) ->
 def unreadable(path: Path, error: sqlite3.Error) -> InputError:
     """What SQLite's error says of a database; one that is only locked is not a damaged one."""
     if "locked" in str(error):
-        return InputError(
+        return Locked(
             f"{path}: another program has locked it for more than {LOCKED_SECONDS:.0f} seconds; end"
             " that program, or wait until it has written, then start again"
         )

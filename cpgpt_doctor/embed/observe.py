@@ -6,6 +6,7 @@ It takes neither torch nor a run: what is seen once a model is loaded is in `adm
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,8 +27,8 @@ class Store:
     known: Earlier = field(default_factory=Earlier)
 
 
-def damaged(paths: StorePaths, damage: Damage) -> StoreFacts:
-    """Facts of a store of which nothing is known but that its index cannot be read, and why."""
+def bare(paths: StorePaths) -> StoreFacts:
+    """Facts of a store of which nothing is known but where it is."""
     return StoreFacts(
         dependencies=str(paths.dependencies),
         species=paths.species,
@@ -36,24 +37,27 @@ def damaged(paths: StorePaths, damage: Damage) -> StoreFacts:
         rows=str(paths.rows),
         database=str(paths.database),
         width=paths.width,
-        damage=damage,
     )
 
 
-def look(paths: StorePaths, genome: Genome | None = None) -> Store:
+def damaged(paths: StorePaths, damage: Damage) -> StoreFacts:
+    """Facts of a store of which nothing is known but that its index cannot be read, and why."""
+    return dataclasses.replace(bare(paths), damage=damage)
+
+
+def look(
+    paths: StorePaths,
+    genome: Genome | None = None,
+    named_rows: Callable[[StorePaths], dict[str, int]] = store.named_rows,
+) -> Store:
     """Look at a store; its record is held against `genome` where one is given.
 
+    named_rows: gives the row of each location, for who has read the index already.
     What takes the width of a row is left out where `paths` has none. Raises InputError for a record
     that is none, links that lead round and round, and a database that stays locked.
     """
-    facts = StoreFacts(
-        dependencies=str(paths.dependencies),
-        species=paths.species,
-        dna_llm=paths.dna_llm,
-        context_len=paths.context_len,
-        rows=str(paths.rows),
-        database=str(paths.database),
-        width=paths.width,
+    facts = dataclasses.replace(
+        bare(paths),
         links=places.links(paths),
         in_cache=places.in_cache(paths),
         hard_linked=places.hard_linked(paths),
@@ -64,7 +68,7 @@ def look(paths: StorePaths, genome: Genome | None = None) -> Store:
     )
     known = record.read(record.record_path(paths))
     try:
-        rows = store.named_rows(paths)
+        rows = named_rows(paths)
     except metadata.MetadataWrong as wrong:
         return Store(dataclasses.replace(facts, damage=wrong.damage), known=known)
     index = store.shape(rows)

@@ -75,7 +75,7 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True)
-class Job:
+class EmbedJob:
     """Everything that a run needs to know; the locations are those not yet in the store.
 
     seen: the store, as it was judged.
@@ -112,7 +112,7 @@ class Result:
     store: StoreFacts | None = None
 
 
-def run(job: Job, progress: Progress, judge: Judge) -> Result:
+def run(job: EmbedJob, progress: Progress, judge: Judge) -> Result:
     """Compute and commit all locations of the job.
 
     Raises Refused where `judge` finds an error in what is seen of the store before anything is
@@ -150,7 +150,7 @@ class Run:
 
     closed = False  # whether the record has been written for the last time
 
-    def __init__(self, job: Job, progress: Progress, judge: Judge) -> None:
+    def __init__(self, job: EmbedJob, progress: Progress, judge: Judge) -> None:
         self.job = job
         self.progress = progress
         self.judge = judge

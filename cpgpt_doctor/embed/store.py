@@ -54,6 +54,20 @@ NOTE_SCHEMA = "cpgpt-doctor/appending/v1"
 LARGEST_NOTE = 64 << 20
 BLOCK = 512  # bytes that reach a disk together, or not at all
 CHUNK = 1 << 20
+# Numbers of a row by model, as CpGPT 0.0.1 to 0.0.13 have them (`llm_embedding_size_dict`).
+WIDTHS = {
+    "NTv3_650M_pre": 1536,
+    "NTv3_100M_pre": 768,
+    "NTv3_8M_pre": 256,
+    "nucleotide-transformer-v2-500m-multi-species": 1024,
+    "nucleotide-transformer-v2-100m-multi-species": 1024,
+    "nucleotide-transformer-v2-50m-multi-species": 512,
+    "DNABERT-2-117M": 768,
+    "hyenadna-large-1m-seqlen-hf": 256,
+    "hyenadna-medium-450k-seqlen-hf": 256,
+    "hyenadna-small-32k-seqlen-hf": 256,
+    "hyenadna-tiny-1k-seqlen-d256": 256,
+}
 
 
 @dataclass(frozen=True)

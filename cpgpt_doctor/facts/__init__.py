@@ -16,6 +16,7 @@ from cpgpt_doctor import json_file
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import form
 from cpgpt_doctor.facts.audit import AuditFacts
+from cpgpt_doctor.facts.dependencies import DependenciesFacts
 from cpgpt_doctor.facts.embedder import (
     BatchTrial,
     CallDefaults,
@@ -61,6 +62,7 @@ __all__ = [
     "CudaDevice",
     "Culprit",
     "DeepLook",
+    "DependenciesFacts",
     "Disk",
     "Embedder",
     "EmbedderExamined",
@@ -116,6 +118,7 @@ class Facts:
     locations: LocationFacts | None = None
     store: StoreFacts | None = None
     audit: AuditFacts | None = None
+    dependencies: tuple[DependenciesFacts, ...] = ()
     failures: tuple[ProbeFailure, ...] = ()
     skipped: tuple[str, ...] = ()
     unknown: tuple[Unknown, ...] = field(default=(), metadata={form.APART: True})

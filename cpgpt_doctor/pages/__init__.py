@@ -73,6 +73,13 @@ class PageRemedy:
     drawbacks: tuple[str, ...]
     warning: str | None
 
+    @property
+    def placeholders(self) -> set[str]:
+        texts = (self.title, self.why, self.before, self.after, self.warning)
+        lists = (self.commands, self.gains, self.drawbacks)
+        every = [*texts, *(text for each in lists for text in each)]
+        return {name for text in every if text for name in placeholders(text)}
+
     def filled(self, values: Mapping[str, str]) -> PageRemedy:
         """With the values in the placeholders of these names, and defaults in the others."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.abc
 import importlib.util
 import shutil
@@ -38,16 +39,17 @@ class Timer(importlib.abc.MetaPathFinder):
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
-        if spec is None or spec.loader is None:
+        run = getattr(spec and spec.loader, "exec_module", None)
+        if spec is None or run is None:
             return spec
-        run = spec.loader.exec_module
 
         def timed_run(module: types.ModuleType) -> None:
             started = time.perf_counter()
             run(module)
             seconds_before.append(time.perf_counter() - started)
 
-        spec.loader.exec_module = timed_run  # type: ignore[method-assign]
+        with contextlib.suppress(AttributeError, TypeError):  # a loader that takes no attribute
+            spec.loader.exec_module = timed_run  # type: ignore[union-attr, method-assign]
         return spec
 
 

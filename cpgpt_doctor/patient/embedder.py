@@ -426,7 +426,12 @@ def examine(module: types.ModuleType, request: dict[str, Any]) -> dict[str, Any]
     scratch = request["scratch"]
     dependencies = os.path.join(scratch, "dependencies")
     upstream.prepare_dependencies(dependencies, SPECIES, "examined")
-    embedder = module.DNALLMEmbedder(dependencies)
+    missing = upstream.missing_seams(module)
+    embedder = None if upstream.EMBEDDER in missing else module.DNALLMEmbedder(dependencies)
+    if embedder is not None and not hasattr(embedder, upstream.WIDTHS.rpartition(".")[2]):
+        missing.append(upstream.WIDTHS)
+    if embedder is None or missing:
+        return {"file": str(module.__file__), "missing_seams": missing}
     models = dict(embedder.llm_embedding_size_dict)
     defaults = upstream.call_defaults(module)
     dna_llm = defaults["dna_llm"]
@@ -456,7 +461,7 @@ def examine(module: types.ModuleType, request: dict[str, Any]) -> dict[str, Any]
     dataset = dissect(passed["dataset"], "dataset") if "dataset" in passed else None
     return {
         "file": str(module.__file__),
-        "missing_seams": [name for name in upstream.SEAMS if not hasattr(module, name)],
+        "missing_seams": [],
         "models": models,
         "defaults": {key: value for key, value in defaults.items() if value is not None},
         "lines": upstream.loader_lines(module),

@@ -1,8 +1,8 @@
 """The one file that knows CpGPT's names.
 
-Everything here was read off CpGPT 0.0.1 to 0.0.13 as published on PyPI. The names in `SEAMS` are
-module-level in all of them, so a setting can be changed for the length of a run without touching
-CpGPT's files.
+Everything here was read off CpGPT 0.0.1 to 0.0.13 as published on PyPI. The names in `SEAMS` are in
+all of them, so a setting can be changed for the length of a run without touching CpGPT's files. A
+release without one of them can be neither tried nor run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ from collections.abc import Iterator
 from typing import Any
 
 MODULE = "cpgpt.data.components.dna_llm_embedder"
-SEAMS = ("DataLoader", "Fasta", "tqdm", "collate_sequences", "GenomicSequenceDataset")
+EMBEDDER = "DNALLMEmbedder"
+CALL = "parse_dna_embeddings"
+SEAMS = (
+    *("DataLoader", "Fasta", "tqdm", "collate_sequences", "GenomicSequenceDataset"),
+    *(EMBEDDER, f"{EMBEDDER}._load_dna_model", f"{EMBEDDER}.{CALL}"),
+)
+WIDTHS = f"{EMBEDDER}.llm_embedding_size_dict"  # which each embedder has
+PARAMETERS = ("dna_context_len", "dna_llm", "batch_size", "num_workers", "genome_file")
 # Packages above MODULE whose own import brings lightning and pandas, which the embedder never uses.
 HEAVY_PARENTS = ("cpgpt.data", "cpgpt.data.components")
 REPOSITORIES = {  # the organisation on the model hub, by the beginning of CpGPT's model name
@@ -27,21 +34,6 @@ REPOSITORIES = {  # the organisation on the model hub, by the beginning of CpGPT
     "NTv3": "InstaDeepAI",
     "hyenadna": "LongSafari",
     "DNABERT-2": "zhihan1996",
-}
-
-# Numbers a row, by CpGPT's model name.
-WIDTHS = {
-    "NTv3_650M_pre": 1536,
-    "NTv3_100M_pre": 768,
-    "NTv3_8M_pre": 256,
-    "nucleotide-transformer-v2-500m-multi-species": 1024,
-    "nucleotide-transformer-v2-100m-multi-species": 1024,
-    "nucleotide-transformer-v2-50m-multi-species": 512,
-    "DNABERT-2-117M": 768,
-    "hyenadna-large-1m-seqlen-hf": 256,
-    "hyenadna-medium-450k-seqlen-hf": 256,
-    "hyenadna-small-32k-seqlen-hf": 256,
-    "hyenadna-tiny-1k-seqlen-d256": 256,
 }
 
 
@@ -79,13 +71,27 @@ def repository(dna_llm: str) -> str | None:
     return None
 
 
+def missing_seams(module: types.ModuleType) -> list[str]:
+    """Names of `SEAMS`, and parameters of the call, that this release does not have."""
+    missing = [name for name in SEAMS if not has(module, name)]
+    if f"{EMBEDDER}.{CALL}" not in missing:
+        known = inspect.signature(module.DNALLMEmbedder.parse_dna_embeddings).parameters
+        missing += [f"{EMBEDDER}.{CALL}({name})" for name in PARAMETERS if name not in known]
+    return missing
+
+
+def has(owner: Any, name: str) -> bool:
+    first, _, rest = name.partition(".")
+    return hasattr(owner, first) and (not rest or has(getattr(owner, first), rest))
+
+
 def call_defaults(module: types.ModuleType) -> dict[str, Any]:
-    """The default arguments of `parse_dna_embeddings`."""
-    signature = inspect.signature(module.DNALLMEmbedder.parse_dna_embeddings)
+    """The default arguments of `parse_dna_embeddings`, those of `PARAMETERS`."""
+    parameters = inspect.signature(module.DNALLMEmbedder.parse_dna_embeddings).parameters
     return {
-        name: parameter.default
-        for name, parameter in signature.parameters.items()
-        if parameter.default is not inspect.Parameter.empty
+        name: parameters[name].default
+        for name in PARAMETERS
+        if parameters[name].default is not inspect.Parameter.empty
     }
 
 

@@ -280,7 +280,10 @@ def watched(process: subprocess.Popen[bytes]) -> Callable[[], bool]:
         if process.returncode is not None:
             return True
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        return os.waitid(os.P_PID, process.pid, flags) is not None
+        try:
+            return os.waitid(os.P_PID, process.pid, flags) is not None
+        except ChildProcessError:  # where our caller ignores SIGCHLD, nobody has to wait for it
+            return True
 
     return has_ended
 

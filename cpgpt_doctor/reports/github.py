@@ -69,7 +69,7 @@ def summary(view: View) -> str:
     if view.findings:
         lines.append(row([labels[column] for column in COLUMNS]))
         lines.append("|---" * len(COLUMNS) + "|")
-        lines += [row(cells(finding)) for finding in view.findings]
+        lines += [row(cells(finding, labels)) for finding in view.findings]
         codes = dict.fromkeys(finding.code for finding in view.findings)
         commands = labels["comma"].join(f"`{explain(code)}`" for code in codes)
         lines += ["", labels.begin("more on each") + commands, ""]
@@ -81,13 +81,13 @@ def summary(view: View) -> str:
     return "\n".join(lines) + "\n"
 
 
-def cells(finding: Finding) -> list[str]:
+def cells(finding: Finding, labels: Labels) -> list[str]:
     return [
         finding.kind,
         finding.code,
         cell(finding.title),
         cell(finding.location.where) if finding.location else "",
-        cell(finding.remedies[0].advised) if finding.remedies else "",
+        cell(labels.advised(finding.remedies[0])) if finding.remedies else "",
     ]
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.reports.plain import explain
 from cpgpt_doctor.reports.report import Report
 from cpgpt_doctor.reports.stream import json_text
-from cpgpt_doctor.reports.view import Culprit, Finding, Remedy, View
+from cpgpt_doctor.reports.view import Culprit, Finding, View
 
 SCHEMA = "cpgpt-doctor/check/v1"
 
@@ -86,7 +87,7 @@ def culprit(value: Culprit) -> dict[str, Any]:
     return dataclasses.asdict(value)
 
 
-def remedy(rank: int, value: Remedy) -> dict[str, Any]:
+def remedy(rank: int, value: PageRemedy) -> dict[str, Any]:
     return {
         "rank": rank,
         "id": value.id,

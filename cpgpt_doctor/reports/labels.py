@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cpgpt_doctor import pages
+from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.words import Language, Words, same
 
 TABLE: dict[str, Words] = {
@@ -100,3 +101,7 @@ class Labels:
     def begin(self, name: str) -> str:
         """The label and a colon."""
         return self[name] + self["colon"]
+
+    def advised(self, remedy: PageRemedy) -> str:
+        """A remedy's title with its advice."""
+        return remedy.title + self.bracketed(self[remedy.advice])

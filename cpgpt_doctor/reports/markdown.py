@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 
 from cpgpt_doctor.findings import Location, Severity
+from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.reports.labels import Labels
 from cpgpt_doctor.reports.stream import visible
-from cpgpt_doctor.reports.view import Finding, Remedy, View
+from cpgpt_doctor.reports.view import Finding, View
 
 MARKS = {Severity.error: "❌", Severity.warning: "⚠️", Severity.note: "ℹ️"}
 # The signs of the fix document's headings, by part.
@@ -136,7 +137,7 @@ def place(where: Location) -> Iterator[str]:
 
 def remedies(finding: Finding, labels: Labels, shown: dict[object, str]) -> Iterator[str]:
     for number, remedy in enumerate(finding.remedies, 1):
-        yield f"#### {labels['remedy']} {number}{labels['colon']}{text(remedy.advised)}"
+        yield f"#### {labels['remedy']} {number}{labels['colon']}{text(labels.advised(remedy))}"
         if remedy in shown:
             yield shown[remedy]
         else:
@@ -145,7 +146,7 @@ def remedies(finding: Finding, labels: Labels, shown: dict[object, str]) -> Iter
             yield from remedy_parts(remedy, labels)
 
 
-def remedy_parts(remedy: Remedy, labels: Labels) -> Iterator[str]:
+def remedy_parts(remedy: PageRemedy, labels: Labels) -> Iterator[str]:
     if remedy.before:
         yield f"{labels['before']} ❌"
         yield fenced(remedy.before, "python")

@@ -23,7 +23,7 @@ def body(finding: Finding, labels: Labels) -> str:
     for each in finding.seen:
         lines.append(f"{labels.begin('seen')}{each.label}{labels['colon']}{each.value}")
     for rank, remedy in enumerate(finding.remedies, 1):
-        lines.append(f"{labels['remedy']} {rank}{labels['colon']}{remedy.advised}")
+        lines.append(f"{labels['remedy']} {rank}{labels['colon']}{labels.advised(remedy)}")
         lines += [f"$ {command}" for command in remedy.commands]
     lines.append(labels.begin("more") + explain(finding.code))
     return "\n".join(lines)

@@ -19,13 +19,13 @@ from rich.table import Table
 from rich.text import Text
 
 from cpgpt_doctor.embed import store
-from cpgpt_doctor.embed.run import Job, Result
-from cpgpt_doctor.run_embed import Prepared
+from cpgpt_doctor.embed.run import EmbedJob, Result
+from cpgpt_doctor.run_embed import Preflight
 
 SHOWN_NUMBERS = 4
 
 
-def show_plan(prepared: Prepared, console: Console) -> None:
+def show_plan(prepared: Preflight, console: Console) -> None:
     """The plan of a job, and what the locations look like."""
     job = prepared.job
     assert job is not None
@@ -99,7 +99,7 @@ class Shown:
         self.bar.update(self.task, completed=done, rate=rate)
 
 
-def show_end(job: Job, result: Result, console: Console, seconds: float) -> None:
+def show_end(job: EmbedJob, result: Result, console: Console, seconds: float) -> None:
     stored = len(job.all_locations) - len(job.locations)
     rate = f", {result.committed / seconds:.1f} a second" if result.committed else ""
     console.print(
@@ -150,7 +150,7 @@ def equality(largest: float) -> str:
     return f"equal up to rounding ({largest:.1e} of a row's norm)"
 
 
-def example_row(job: Job) -> str:
+def example_row(job: EmbedJob) -> str:
     """The first location's row, as it stands in the store."""
     location = job.all_locations[0]
     row = store.named_rows(job.paths)[location]

@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cpgpt_doctor.findings import Location, Severity
+from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.reports.labels import Labels
-from cpgpt_doctor.reports.view import Finding, Remedy, View
+from cpgpt_doctor.reports.view import Finding, View
 
 MARKS = {
     "ok": ("✓", "green"),
@@ -157,12 +158,12 @@ def row(gutter: str, content: RenderableType) -> RenderableType:
     return table
 
 
-def remedy_title(remedy: Remedy, labels: Labels) -> Text:
+def remedy_title(remedy: PageRemedy, labels: Labels) -> Text:
     advice = labels.bracketed(labels[remedy.advice])
     return Text.assemble((remedy.title, "bold"), (advice, ADVICE_STYLE[remedy.advice]))
 
 
-def remedy_parts(remedy: Remedy, labels: Labels) -> Iterator[RenderableType]:
+def remedy_parts(remedy: PageRemedy, labels: Labels) -> Iterator[RenderableType]:
     if remedy.why:
         yield labelled("", Text(remedy.why))
     for gain in remedy.gains:

@@ -6,11 +6,12 @@ Here findings meet the pages that own their remedies, how they are verified, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cpgpt_doctor import catalogue, culprits, findings, pages
 from cpgpt_doctor.facts.audit import AuditFacts
-from cpgpt_doctor.findings import Advice, Location, Severity, Status
+from cpgpt_doctor.findings import Location, Severity, Status
+from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.reports.fingerprint import fingerprint
 from cpgpt_doctor.reports.labels import Labels
 from cpgpt_doctor.reports.report import Report
@@ -18,24 +19,6 @@ from cpgpt_doctor.words import Language, Words
 
 # The rules whose warnings predict that the call fails; other warnings are of calls that end well.
 PREDICTS = ("CPG404",)
-
-
-@dataclass(frozen=True)
-class Remedy:
-    """A remedy of a page, filled in. id: the same in every language and report. advised: its title
-    with the advice."""
-
-    id: str
-    advice: Advice
-    advised: str
-    title: str
-    why: str
-    before: str | None
-    after: str | None
-    commands: tuple[str, ...]
-    gains: tuple[str, ...]
-    drawbacks: tuple[str, ...]
-    warning: str | None
 
 
 @dataclass(frozen=True)
@@ -70,7 +53,7 @@ class Finding:
     culprits: tuple[Culprit, ...]
     seen: tuple[Seen, ...]
     location: Location | None
-    remedies: tuple[Remedy, ...]
+    remedies: tuple[PageRemedy, ...]
     verify: tuple[str, ...]
     expected: str | None
     cost: str | None
@@ -83,7 +66,7 @@ class Finding:
         return catalogue.name(self.code)
 
     @property
-    def preferred(self) -> Remedy | None:
+    def preferred(self) -> PageRemedy | None:
         """The first recommended remedy."""
         return next((each for each in self.remedies if each.advice == "recommended"), None)
 
@@ -179,53 +162,20 @@ def finding(value: findings.Finding, language: Language) -> Finding:
         ),
         value.location,
         tuple(remedy(each, value.code, language) for each in value.remedies),
-        value.verify or tuple(pages.filled(each, values) for each in verify.commands),
-        value.expected.say(language)
-        if value.expected
-        else pages.filled(verify.expected, values) or None,
-        value.cost.say(language)
-        if value.cost
-        else (None if cost is None else pages.filled(cost, values)),
+        tuple(pages.filled(each, values) for each in verify.commands),
+        pages.filled(verify.expected, values) or None,
+        None if cost is None else pages.filled(cost, values),
         value.treated,
         fingerprint(value),
         pages.read(value.code, language).parts,
     )
 
 
-def remedy(value: findings.Remedy | findings.InlineRemedy, code: str, language: Language) -> Remedy:
-    """A remedy with the texts of its page; KeyError where the page has none of this id."""
-    labels = Labels(language)
-    if isinstance(value, findings.InlineRemedy):
-        title = value.title.say(language)
-        return Remedy(
-            f"{code}.inline",
-            value.advice,
-            title + labels.bracketed(labels[value.advice]),
-            title,
-            value.why.say(language),
-            value.before,
-            value.after,
-            value.commands,
-            tuple(each.say(language) for each in value.gains),
-            tuple(each.say(language) for each in value.drawbacks),
-            value.warning.say(language) if value.warning else None,
-        )
+def remedy(value: findings.Remedy, code: str, language: Language) -> PageRemedy:
+    """A remedy filled in, with the page's code in its id; KeyError where the page has none."""
     page = value.page or code
     text = pages.remedies(page, language)[value.id].filled(spoken(value.values, language))
-    advice = value.advice or text.advice
-    return Remedy(
-        f"{page}.{value.id}",
-        advice,
-        text.title + labels.bracketed(labels[advice]),
-        text.title,
-        text.why,
-        text.before,
-        text.after,
-        text.commands,
-        text.gains,
-        text.drawbacks,
-        text.warning,
-    )
+    return replace(text, id=f"{page}.{value.id}", advice=value.advice or text.advice)
 
 
 def spoken(values: findings.Values, language: Language) -> dict[str, str]:

@@ -7,13 +7,11 @@ from cpgpt_doctor.findings import (
     Check,
     Evidence,
     Finding,
+    Remedy,
     Severity,
     found,
     ok,
     skipped,
-)
-from cpgpt_doctor.findings import (
-    InlineRemedy as Remedy,
 )
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.rule import Rule, severity
@@ -75,22 +73,8 @@ def built_without_cuda(facts: Facts, call: Call) -> Check:
                     "于是 CpGPT 的嵌入器在 CPU 上运行，只在日志里留下一行说明。",
                 ),
             ),
-            (
-                Remedy(
-                    "recommended",
-                    Words("Install a CUDA build of torch", "安装带 CUDA 的 torch"),
-                    Words(
-                        "The plain package from PyPI is built for CUDA on Linux; a build for one"
-                        " CUDA version comes from PyTorch's own index.",
-                        "在 Linux 上，PyPI 的普通 torch 包就带 CUDA；要针对某个 CUDA 版本的"
-                        "构建，可从 PyTorch 自己的软件源安装。",
-                    ),
-                    commands=("pip install --force-reinstall torch",),
-                ),
-            ),
+            tuple(map(Remedy, ("cuda-build", "pytorch-index", "stay-on-cpu"))),
             Evidence(seen=((same("GPU"), same(names)), (same("torch"), same(torch.version)))),
-            verify=("python -c 'import torch; print(torch.cuda.is_available())'",),
-            expected=same("True"),
         )
     )
 
@@ -138,18 +122,11 @@ def no_driver(facts: Facts, call: Call) -> Check:
         )
     expected = bool(facts.host.gpus)
     masked = hidden(facts.accelerator.variables)
-    show = Remedy(
-        "recommended",
-        Words("Show a GPU to this process", "让这个进程能看到 GPU"),
-        Words("The GPU is seen, but not by torch.", "系统能看到 GPU，但 torch 看不到。"),
-        commands=("unset CUDA_VISIBLE_DEVICES",),
-    )
-    update = Remedy(
-        "recommended",
-        Words("Update the NVIDIA driver", "更新 NVIDIA 驱动"),
-        Words("The GPU is seen, but not by torch.", "系统能看到 GPU，但 torch 看不到。"),
-        commands=("nvidia-smi",),
-    )
+    ways: tuple[str, ...]
+    if expected:
+        ways = ("show-gpu",) if masked else ("update-driver", "older-build")
+    else:
+        ways = ("container-gpus",) if facts.host.container else ()
     none_found = Words("none found", "未发现")
     return found(
         Finding(
@@ -168,7 +145,7 @@ def no_driver(facts: Facts, call: Call) -> Check:
                 why_no_cuda(facts),
                 Words("CpGPT's embedder runs on the CPU.", "CpGPT 的嵌入器在 CPU 上运行。"),
             ),
-            (show if masked else update,) if expected else (),
+            tuple(map(Remedy, ways)),
             Evidence(
                 seen=(
                     (Words("CUDA build", "构建所用的 CUDA"), same(torch.cuda_build)),
@@ -207,46 +184,7 @@ def mps_unused(facts: Facts, call: Call) -> Check:
                     "换一种设备计算，得到的行与 CPU 的结果在最后几位上可能不同。",
                 ),
             ),
-            (
-                Remedy(
-                    "recommended",
-                    Words("Let run-embed use MPS", "让 run-embed 使用 MPS"),
-                    Words(
-                        "It moves the loaded model to MPS and says so in its plan.",
-                        "它把加载好的模型移到 MPS 上，并在计划中说明。",
-                    ),
-                    commands=(
-                        "cpgpt-doctor run-embed --device mps --dependencies-dir DIR"
-                        " --locations FILE",
-                    ),
-                    gains=(
-                        Words(
-                            "The GPU computes, without a change of CpGPT's files.",
-                            "由 GPU 计算，不改动 CpGPT 的文件。",
-                        ),
-                    ),
-                    drawbacks=(
-                        Words(
-                            "Rows can differ from the CPU's in their last bits; run.json says on"
-                            " which device they were computed.",
-                            "得到的行与 CPU 的结果在最后几位上可能不同；run.json 会记录是在"
-                            "哪种设备上计算的。",
-                        ),
-                    ),
-                ),
-                Remedy(
-                    "possible",
-                    Words("Stay on the CPU", "继续使用 CPU"),
-                    Words("It works, and is the reference.", "能正常工作，而且它就是参照结果。"),
-                    gains=(
-                        Words(
-                            "Nothing to change; rows are CpGPT's own.",
-                            "什么都不用改，得到的就是 CpGPT 自己的行。",
-                        ),
-                    ),
-                    drawbacks=(Words("The GPU stays idle.", "GPU 闲置不用。"),),
-                ),
-            ),
+            (Remedy("use-mps"), Remedy("stay-on-cpu")),
             treated=call.treated,
         )
     )
@@ -265,7 +203,8 @@ def mps_unavailable(facts: Facts, call: Call) -> Check:
     if torch.mps_available:
         return ok(Words("MPS is built in and available", "torch 含有 MPS，并且可用"))
     assert facts.python is not None
-    if facts.python.rosetta or facts.python.machine == "x86_64":
+    intel = facts.python.rosetta or facts.python.machine == "x86_64"
+    if intel:
         why = Words(
             "This Python is an x86-64 one; MPS needs an arm64 Python on Apple silicon.",
             "这个 Python 是 x86-64 版的；MPS 需要在 Apple 芯片上使用 arm64 版的 Python。",
@@ -290,6 +229,7 @@ def mps_unavailable(facts: Facts, call: Call) -> Check:
                     "无论如何，CpGPT 的嵌入器都使用 CPU。",
                 ),
             ),
+            (Remedy("arm64-python" if intel else "newer-macos"),),
         )
     )
 

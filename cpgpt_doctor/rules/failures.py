@@ -273,15 +273,18 @@ def finding(code: str, seen: list[Sighting]) -> tuple[int, Finding]:
 
 def remedies(shown: Sighting) -> tuple[Remedy, ...]:
     """All remedies of the page, with the one first that fits this error best."""
-    values = seen_values(shown)
-    known = [Remedy(name, values=values) for name in pages.remedies(shown.code, "en")]
+    seen = seen_values(shown)
+    known = [
+        Remedy(name, values=tuple(each for each in seen if each[0] in remedy.placeholders))
+        for name, remedy in pages.remedies(shown.code, "en").items()
+    ]
     if shown.code == "CPG712" and "CpGPT dependencies for" in shown.error:
         return (Remedy("download", page="CPG718"), *known)
     first = fits_best(shown)
     if first is None:
         return tuple(known)
-    others = (remedy for remedy in known if remedy.id != first)
-    return (Remedy(first, values=values, advice="recommended"), *others)
+    best = next(replace(remedy, advice="recommended") for remedy in known if remedy.id == first)
+    return (best, *(remedy for remedy in known if remedy.id != first))
 
 
 def fits_best(shown: Sighting) -> str | None:

@@ -9,17 +9,15 @@ from cpgpt_doctor.findings import (
     Check,
     Evidence,
     Finding,
+    Remedy,
     Severity,
     found,
     ok,
     skipped,
     unknown,
 )
-from cpgpt_doctor.findings import (
-    InlineRemedy as Remedy,
-)
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.rule import Rule, read_version, well
+from cpgpt_doctor.rules.rule import Rule, read_version
 from cpgpt_doctor.words import Words, same
 
 PLATFORMS = {"darwin": "macOS", "linux": "Linux", "win32": "Windows"}
@@ -86,31 +84,13 @@ def python_range(facts: Facts, call: Call) -> Check:
                     "版本的 Python 上，pip 会拒绝安装，或者改选更旧的版本。",
                 ),
             ),
-            (
-                Remedy(
-                    "recommended",
-                    Words(
-                        "Make an environment with Python 3.11 for CpGPT",
-                        "为 CpGPT 建一个 Python 3.11 环境",
-                    ),
-                    Words(
-                        "Every CpGPT release up to 0.0.13 admits 3.11.",
-                        "直到 0.0.13，每个 CpGPT 版本都支持 3.11。",
-                    ),
-                    commands=(
-                        "python3.11 -m venv cpgpt-env",
-                        "cpgpt-env/bin/pip install CpGPT cpgpt-doctor",
-                    ),
-                ),
-            ),
+            tuple(map(Remedy, ("python-311", "conda", "ignore-range"))),
             Evidence(
                 seen=(
                     (same("Python"), same(version)),
                     (same("Requires-Python"), same(cpgpt.requires_python)),
                 )
             ),
-            verify=("cpgpt-doctor check --python cpgpt-env/bin/python --quick",),
-            expected=well("CPG101"),
         )
     )
 
@@ -164,15 +144,8 @@ def start_method(facts: Facts, call: Call) -> Check:
                     ),
                 ),
                 (
-                    Remedy(
-                        "recommended",
-                        Words(f"Use {default!r}", f"使用 {default!r}"),
-                        Words(
-                            "set_start_method raises ValueError for a name that the platform"
-                            " lacks.",
-                            "平台不支持的名字，set_start_method 会抛出 ValueError。",
-                        ),
-                    ),
+                    Remedy("no-workers"),
+                    Remedy("other-method", values=(("method", same(default)),)),
                 ),
             )
         )
@@ -225,51 +198,7 @@ def forkserver_default(facts: Facts, call: Call) -> Check:
                     "于是带工作进程的 DataLoader 现在要 pickle 数据集，而以前不需要。",
                 ),
             ),
-            (
-                Remedy(
-                    "recommended",
-                    Words("Call CpGPT with num_workers=0", "调用 CpGPT 时设 num_workers=0"),
-                    Words(
-                        "Nothing is pickled, and the result is the same on every platform.",
-                        "不发生 pickle，而且在每个平台上结果都一样。",
-                    ),
-                    before="embedder.parse_dna_embeddings(locations, species)",
-                    after="embedder.parse_dna_embeddings(locations, species, num_workers=0)",
-                    gains=(
-                        Words(
-                            "One argument; the same code works on every platform.",
-                            "只改一个参数，同一份代码适用于所有平台。",
-                        ),
-                    ),
-                    drawbacks=(
-                        Words(
-                            "CpGPT up to 0.0.7 then stops with a second error, about"
-                            " prefetch_factor (CPG203).",
-                            "CpGPT 0.0.7 及以前的版本接着会报第二个错，与 prefetch_factor"
-                            " 有关（CPG203）。",
-                        ),
-                    ),
-                ),
-                Remedy(
-                    "not-recommended",
-                    Words(
-                        "Set the start method back to fork",
-                        "把启动方式改回 fork",
-                    ),
-                    Words(
-                        "PyTorch's own message suggests it, but it trades a crash for wrong rows.",
-                        "PyTorch 自己的报错信息就这样建议，但这是拿“崩溃”换“结果出错”。",
-                    ),
-                    after='multiprocessing.set_start_method("fork", force=True)',
-                    gains=(Words("Nothing is pickled.", "不发生 pickle。"),),
-                    warning=Words(
-                        "Forked workers share the genome's file position, and CpGPT then stores"
-                        " rows of the wrong windows without an error (CPG202).",
-                        "fork 出的工作进程共用基因组文件的读取位置，CpGPT 会把错误窗口的行"
-                        "存下来，而且没有任何报错（CPG202）。",
-                    ),
-                ),
-            ),
+            (Remedy("no-workers"), Remedy("start-with-fork")),
         )
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, replace
 
 from packaging.markers import UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
@@ -12,69 +13,34 @@ from packaging.version import InvalidVersion
 
 from cpgpt_doctor.facts import Embedder, Facts, Packages, ProbeFailure, RemoteCode, UnreadableFile
 from cpgpt_doctor.findings import (
+    Advice,
     Check,
     Evidence,
     Finding,
     Location,
+    Remedy,
     Severity,
+    Values,
     found,
     ok,
     unknown,
 )
-from cpgpt_doctor.findings import (
-    InlineRemedy as Remedy,
-)
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.releases import IMPORTED
-from cpgpt_doctor.rules.rule import Rule, ending, examined, read_version, well
+from cpgpt_doctor.rules.releases import IMPORTED, LAST
+from cpgpt_doctor.rules.rule import Rule, ending, examined, read_version
 from cpgpt_doctor.words import Words, listed, same
 
 # The remote code of the published Nucleotide Transformer v2 models imports this name; a plain
 # `pip install CpGPT` brings a transformers without it.
 # Source: https://github.com/instadeepai/nucleotide-transformer/issues/149
 NEEDED_BY_NT_V2 = "transformers.pytorch_utils.find_pruneable_heads_and_indices"
-OTHER_ENVIRONMENT = Remedy(
-    "recommended",
-    Words(
-        "Name the environment that runs CpGPT",
-        "指明运行 CpGPT 的那个环境",
-    ),
-    Words(
-        "The doctor need not be installed there.",
-        "cpgpt-doctor 不必装在那个环境里。",
-    ),
-    commands=("cpgpt-doctor check --python /path/to/that/python",),
-)
-INSTALL_TORCH = Remedy(
-    "recommended",
-    Words("Install torch", "安装 torch"),
-    Words("CpGPT requires it.", "CpGPT 依赖它。"),
-    commands=("pip install torch",),
-)
-REINSTALL_TORCH = Remedy(
-    "recommended",
-    Words("Install torch again", "重新安装 torch"),
-    Words(
-        "Its files are missing, mixed from two versions, or not for this machine.",
-        "它的文件有缺失、混有两个版本，或者不适用于这台机器。",
-    ),
-    commands=("pip install --force-reinstall torch",),
-)
 NO_TORCH_NO_CPGPT = Words(
     "CpGPT cannot be imported without torch.",
     "没有 torch，CpGPT 无法导入。",
 )
 NOT_INSTALLED = Words("not among the installed packages", "不在已安装的包中")
-OLD_TRANSFORMERS = Remedy(
-    "recommended",
-    Words("Install a transformers before 5", "安装 5 以前的 transformers"),
-    Words(
-        "Giving the name back is not enough: a model of that age fails further on in"
-        " transformers 5.",
-        "只把这个名字补回去并不够：在 transformers 5 里，那个年代的模型随后还会在别处出错。",
-    ),
-    commands=("pip install 'transformers<5'",),
-)
+REINSTALL_TORCH = Remedy("reinstall-torch")
+OLD_TRANSFORMERS = Remedy("old-transformers")
 
 
 def torch_works(facts: Facts, call: Call) -> Check:
@@ -106,8 +72,6 @@ def torch_works(facts: Facts, call: Call) -> Check:
             (Words("Importing torch raises.", "导入 torch 时抛出异常。"), NO_TORCH_NO_CPGPT),
             (REINSTALL_TORCH,),
             Evidence(error=error, seen=torch_seen(installed)),
-            verify=(TORCH_VERSION,),
-            expected=A_VERSION,
         )
     )
 
@@ -134,14 +98,12 @@ def no_torch(evidence: Evidence, *, elsewhere: bool) -> Finding:
         Severity.error,
         Words("torch is not installed", "未安装 torch"),
         (NO_TORCH_NO_CPGPT,),
-        (OTHER_ENVIRONMENT, INSTALL_TORCH) if elsewhere else (INSTALL_TORCH,),
+        tuple(map(Remedy, (*(["name-environment"] if elsewhere else []), "install-torch"))),
         evidence,
     )
 
 
 NOT_ON_THE_PATH = Evidence(seen=((same("torch"), NOT_INSTALLED),))
-TORCH_VERSION = "python -c 'import torch; print(torch.__version__)'"
-A_VERSION = Words("A version, and nothing else.", "只打印一个版本号。")
 
 
 def torch_seen(installed: str | None) -> tuple[tuple[Words, Words], ...]:
@@ -181,8 +143,6 @@ def torch_did_not_survive(failure: ProbeFailure, installed: str | None) -> Findi
         (stopped if failure.kind == "timeout" else died, NO_TORCH_NO_CPGPT),
         (REINSTALL_TORCH,),
         Evidence(error=last_line(failure.output), seen=torch_seen(installed)),
-        verify=(TORCH_VERSION,),
-        expected=A_VERSION,
     )
 
 
@@ -197,6 +157,12 @@ def torch_failed(facts: Facts) -> bool:
     )
 
 
+def was_tried(facts: Facts) -> bool:
+    """Whether CpGPT's embedder was imported and its call tried."""
+    seen = facts.embedder.examined if facts.embedder else None
+    return seen is not None and not seen.missing_seams
+
+
 def why_cpgpt_cannot_be_tried(facts: Facts) -> Words | None:
     """The reason that CPG401 and CPG402 give, None where they know of none."""
     if facts.packages is not None and facts.packages.cpgpt is None:
@@ -205,6 +171,11 @@ def why_cpgpt_cannot_be_tried(facts: Facts) -> Words | None:
         return Words("torch cannot be imported (CPG401)", "无法导入 torch（CPG401）")
     if facts.embedder is not None and facts.embedder.examined is None:
         return Words("CpGPT cannot be imported (CPG402)", "无法导入 CpGPT（CPG402）")
+    if facts.embedder is not None and not was_tried(facts):
+        return Words(
+            "this CpGPT lacks names by which it is tried (CPG407)",
+            "这个 CpGPT 缺少试运行所需的名字（CPG407）",
+        )
     return None
 
 
@@ -255,9 +226,6 @@ def cpgpt_works(facts: Facts, call: Call) -> Check:
             )
         )
     outcome = facts.embedder.imported
-    lacks = facts.embedder.examined.missing_seams if facts.embedder.examined else ()
-    if outcome.ok and lacks:
-        return lacks_names(version, lacks, call)
     if outcome.ok:
         return ok(
             Words(
@@ -278,59 +246,8 @@ NO_CPGPT = Finding(
             "在这个解释器的搜索路径上没有这个名字的发行包。",
         ),
     ),
-    (
-        OTHER_ENVIRONMENT,
-        Remedy(
-            "possible",
-            Words("Install CpGPT here", "在这里安装 CpGPT"),
-            Words(
-                "On Linux this brings a torch for CUDA, several GB.",
-                "在 Linux 上会一并装上带 CUDA 的 torch，有好几 GB。",
-            ),
-            commands=("pip install CpGPT",),
-        ),
-    ),
+    (Remedy("name-environment"), Remedy("install-cpgpt")),
 )
-
-
-def lacks_names(version: str, lacks: tuple[str, ...], call: Call) -> Check:
-    """Names of CpGPT's embedder by which run-embed treats it, and an examination tries it."""
-    names = listed([same(name) for name in lacks])
-    if not call.treated:
-        return unknown(
-            Words(
-                f"CpGPT {version} imports; its embedder lacks names by which it is tried:"
-                f" {names.en}",
-                f"CpGPT {version} 可以导入，但它的嵌入器缺少试运行所需的名字：{names.zh}",
-            )
-        )
-    return found(
-        Finding(
-            "CPG402",
-            Severity.error,
-            Words(
-                f"run-embed cannot run CpGPT {version}: its embedder lacks {names.en}",
-                f"run-embed 无法运行 CpGPT {version}：它的嵌入器缺少 {names.zh}",
-            ),
-            (
-                Words(
-                    "run-embed replaces these names while it runs. CpGPT 0.0.1 to 0.0.13 have them"
-                    " all.",
-                    "run-embed 在运行期间要替换这些名字。CpGPT 0.0.1 到 0.0.13 都有这些名字。",
-                ),
-            ),
-            (
-                Remedy(
-                    "recommended",
-                    Words("Use a CpGPT up to 0.0.13", "使用 0.0.13 及以前的 CpGPT"),
-                    Words("run-embed is tested with it.", "run-embed 已用它测试过。"),
-                    commands=("pip install 'CpGPT<=0.0.13'",),
-                ),
-            ),
-            verify=("cpgpt-doctor check --via run-embed",),
-            expected=well("CPG402"),
-        )
-    )
 
 
 def import_fails(version: str, embedder: Embedder) -> Finding:
@@ -340,23 +257,13 @@ def import_fails(version: str, embedder: Embedder) -> Finding:
     if missing:
         package = missing.group(1).partition(".")[0]
         cause = Words(f"The package {package} is not installed.", f"未安装 {package} 包。")
-        remedy = Remedy(
-            "recommended",
-            Words(f"Install {package}", f"安装 {package}"),
-            Words("CpGPT imports it.", "CpGPT 会导入它。"),
-            commands=(f"pip install {package}",),
-        )
+        remedy = Remedy("install-missing", values=(("package", same(package)),))
     else:
         cause = Words(
             "Importing CpGPT's embedder raises.",
             "导入 CpGPT 的嵌入器时抛出异常。",
         )
-        remedy = Remedy(
-            "recommended",
-            Words("Install CpGPT's requirements again", "重新安装 CpGPT 的依赖"),
-            Words("One of them does not fit.", "其中有一个不匹配。"),
-            commands=("pip install --force-reinstall CpGPT",),
-        )
+        remedy = Remedy("reinstall-requirements")
     works_alone = Words(
         "The embedder's own file imports without it, so run-embed still works.",
         "嵌入器自己的文件不需要它也能导入，所以 run-embed 仍可使用。",
@@ -372,65 +279,148 @@ def import_fails(version: str, embedder: Embedder) -> Finding:
         (cause, works_alone if alone and alone.ok else fails_alone),
         (remedy,),
         Evidence(error=f"{outcome.error_type}: {outcome.error}"),
-        verify=("cpgpt-doctor check",),
-        expected=well("CPG402"),
     )
 
 
 @dataclass(frozen=True)
 class Unmet:
-    """A requirement of CpGPT that is not met: `version` is None where it is not installed."""
+    """A requirement of CpGPT that is not met, or cannot be compared with what is installed.
 
-    requirement: Requirement
-    version: str | None
-
-    @property
-    def name(self) -> str:
-        return canonicalize_name(self.requirement.name)
-
-    @property
-    def text(self) -> Words:
-        wanted = f"{self.requirement.name}{self.requirement.specifier}"
-        if self.version is None:
-            return Words(f"{wanted}: not installed", f"{wanted}：未安装")
-        return Words(
-            f"{wanted}: {self.version} is installed",
-            f"{wanted}：已安装的是 {self.version}",
-        )
-
-
-def unmet(packages: Packages) -> tuple[list[Unmet], list[Words]]:
-    """CpGPT's requirements that the environment does not meet, its extras left out.
-
-    And those that cannot be compared: lines, markers or versions that `packaging` cannot read.
+    written: as CpGPT's author wrote it, without its marker. found: the version that is installed,
+    or why it cannot be compared.
     """
+
+    written: str
+    name: str
+    found: Words
+    absent: bool = False
+    comparable: bool = True
+
+
+def unmet(packages: Packages) -> list[Unmet]:
+    """CpGPT's requirements that the environment does not meet, its extras left out."""
     assert packages.cpgpt is not None
-    result: list[Unmet] = []
-    unreadable: list[Words] = []
-    for line in packages.cpgpt.requires:
-        try:
-            requirement = Requirement(line)
-            environment = {**packages.markers, "extra": ""}
-            if requirement.marker and not requirement.marker.evaluate(environment):
-                continue
-        except (InvalidRequirement, InvalidVersion, UndefinedEnvironmentName) as error:
-            said = " ".join(str(error).split())
-            unreadable.append(Words(f"{line!r}: {said}", f"{line!r}：{said}"))
-            continue
-        name = canonicalize_name(requirement.name)
-        text = packages.installed.get(name)
-        version = read_version(text)
-        if version is None and (text is not None or name in packages.without_metadata):
-            shown = "?" if text is None else text
-            unreadable.append(
-                Words(
-                    f"{name}: its version {shown!r} cannot be read",
-                    f"{name}：版本号 {shown!r} 无法解析",
-                )
-            )
-        elif version is None or not requirement.specifier.contains(version, prereleases=True):
-            result.append(Unmet(requirement, text))
-    return result, unreadable
+    each = (unmet_requirement(line, packages) for line in packages.cpgpt.requires)
+    return [one for one in each if one is not None]
+
+
+def unmet_requirement(line: str, packages: Packages) -> Unmet | None:
+    """What is wrong with a requirement, None where it is met or not meant for this environment."""
+    written = line.partition(";")[0].strip()
+    try:
+        requirement = Requirement(line)
+        if requirement.marker and not requirement.marker.evaluate(
+            {**packages.markers, "extra": ""}
+        ):
+            return None
+    except (InvalidRequirement, InvalidVersion, UndefinedEnvironmentName) as error:
+        said = same(" ".join(str(error).split()))
+        return Unmet(
+            written, canonicalize_name(re.split(r"[^\w.-]", written)[0]), said, comparable=False
+        )
+    name = canonicalize_name(requirement.name)
+    text = packages.installed.get(name)
+    version = read_version(text)
+    if text is None and name not in packages.without_metadata:
+        return Unmet(written, name, Words("not installed", "未安装"), absent=True)
+    if version is None:
+        said = Words(
+            f"its version {text or '?'!r} cannot be read",
+            f"版本号 {text or '?'!r} 无法解析",
+        )
+        return Unmet(written, name, said, comparable=False)
+    if requirement.specifier.contains(version, prereleases=True):
+        return None
+    return Unmet(written, name, Words(f"{text} is installed", f"已安装的是 {text}"))
+
+
+@dataclass(frozen=True)
+class Consequence:
+    """What an unmet requirement does here: `each` beside it, `title` and `cause` of the finding."""
+
+    severity: Severity
+    title: Words
+    cause: Words
+    each: Words
+
+
+FAILS = Consequence(
+    Severity.error,
+    Words(
+        "CpGPT's import fails for a requirement that is not met",
+        "有一项依赖未满足，CpGPT 因此无法导入",
+    ),
+    Words(
+        "The import was tried, and its error names the package.",
+        "已尝试导入，报错信息里点名了这个包。",
+    ),
+    Words("the import fails for it", "导入因它而失败"),
+)
+IS_IMPORTED = Consequence(
+    Severity.error,
+    Words("requirements that CpGPT imports are not installed", "缺少 CpGPT 必须导入的依赖"),
+    Words(
+        "Every release of CpGPT up to 0.0.13 imports them before it can embed; the metadata do not"
+        " name them.",
+        "直到 0.0.13，每个 CpGPT 版本在嵌入之前都要导入它们，而元数据里没有它们。",
+    ),
+    Words("CpGPT imports it before it can embed", "CpGPT 在嵌入之前要导入它"),
+)
+WORKS = Consequence(
+    Severity.warning,
+    Words(
+        "the embedder works with packages outside the range that CpGPT asks for",
+        "有些包超出了 CpGPT 要求的范围，但嵌入器仍能工作",
+    ),
+    Words(
+        "The embedder was imported and called with them here, and it worked.",
+        "已在这里用这些包导入并调用嵌入器，能够工作。",
+    ),
+    Words("the embedder works with it", "嵌入器用它能够工作"),
+)
+NOT_USED = Consequence(
+    Severity.note,
+    Words(
+        "requirements of other parts of CpGPT are not met; the embedder needs none",
+        "CpGPT 其他部分的依赖未满足；嵌入器用不到它们",
+    ),
+    Words(
+        "The embedder was imported, and did not load what only other parts of CpGPT need.",
+        "已导入嵌入器，只有 CpGPT 其他部分才需要的包没有被加载。",
+    ),
+    Words("the embedder does not load it", "嵌入器没有加载它"),
+)
+NOT_TRIED = Consequence(
+    Severity.note,
+    Words(
+        "further requirements of CpGPT are not met; whether the embedder needs them is not known",
+        "CpGPT 还有别的依赖未满足；嵌入器是否用到它们尚不清楚",
+    ),
+    Words(
+        "check without --quick imports the embedder, and says which it needs.",
+        "不加 --quick 的 check 会导入嵌入器，并说明它需要哪些。",
+    ),
+    Words("whether the embedder needs it is not known", "嵌入器是否用到它尚不清楚"),
+)
+NOT_IMPORTED = replace(
+    NOT_TRIED,
+    cause=Words(
+        "The embedder could not be imported here, so it was not seen which of the others it needs.",
+        "嵌入器在这里无法导入，所以看不出它需要其中哪些。",
+    ),
+)
+NOT_COMPARABLE = Consequence(
+    Severity.note,
+    Words(
+        "requirements that cannot be compared with what is installed",
+        "有些依赖无法与已安装的版本比较",
+    ),
+    Words(
+        "A requirement or a version that is not written as pip reads it cannot be compared.",
+        "依赖或版本号的写法不合 pip 的规则时，无法比较。",
+    ),
+    Words("whether it is met is not known", "是否满足尚不清楚"),
+)
 
 
 def requirements(facts: Facts, call: Call) -> Check:
@@ -443,165 +433,79 @@ def requirements(facts: Facts, call: Call) -> Check:
                 "CpGPT 的依赖：未安装 CpGPT（CPG402）",
             )
         )
-    missing, unreadable = unmet(facts.packages)
+    concerned = unmet(facts.packages)
     total = len(facts.packages.cpgpt.requires)
-    groups = by_severity(facts, missing)
-    if groups is not None:
-        found_here = [requirement_finding(*each) for each in groups]
-        if unreadable and found_here:
-            found_here.append(not_comparable(unreadable))
-        if found_here:
-            return found(*found_here)
-    if unreadable:
-        what = listed(unreadable)
-        return unknown(
+    if not concerned:
+        return ok(
             Words(
-                f"CpGPT's requirements cannot all be compared: {what.en}",
-                f"CpGPT 的依赖无法全部比较：{what.zh}",
+                f"CpGPT's {total} requirements are met",
+                f"CpGPT 的 {total} 项依赖全部满足",
             )
         )
-    if groups is None:
-        what = listed([each.text for each in missing])
+    judged = [(each, consequence(each, facts)) for each in concerned]
+    if all(one in (NOT_TRIED, NOT_IMPORTED, NOT_COMPARABLE) for _, one in judged):
+        what = listed([said_of(each) for each in concerned])
         return unknown(
             Words(
-                f"{len(missing)} of CpGPT's {total} requirements are not met: {what.en}",
-                f"CpGPT 的 {total} 项依赖中有 {len(missing)} 项未满足：{what.zh}",
+                f"of CpGPT's {total} requirements, {len(concerned)} are not met or cannot be"
+                f" compared: {what.en}",
+                f"CpGPT 的 {total} 项依赖中有 {len(concerned)} 项未满足或无法比较：{what.zh}",
             )
         )
-    return ok(
-        Words(
-            f"CpGPT's {total} requirements are met",
-            f"CpGPT 的 {total} 项依赖全部满足",
-        )
-    )
+    return found(requirement_finding(judged))
 
 
-def by_severity(
-    facts: Facts, missing: list[Unmet]
-) -> list[tuple[Severity, list[Unmet], Words, Words]] | None:
-    """Unmet requirements by their consequence, with title and cause; None: it is not known.
+def consequence(each: Unmet, facts: Facts) -> Consequence:
+    """What an unmet requirement does.
 
     Where nothing was imported, or the import failed, those are known to stop CpGPT that the error
     names, or that it imports in every release; of the others nothing is known.
     """
     embedder = facts.embedder
-    groups: dict[Severity, list[Unmet]] = {}
+    if not each.comparable:
+        return NOT_COMPARABLE
     if embedder is not None and embedder.imported.ok:
-        for each in missing:
-            used = each.version is not None and each.name in embedder.in_use
-            groups.setdefault(Severity.warning if used else Severity.note, []).append(each)
-        return [
-            (level, groups[level], REQUIREMENT_TITLES[level], REQUIREMENT_CAUSES[level])
-            for level in sorted(groups)[::-1]
-        ]
-    named = re.findall(r"[A-Za-z0-9_.-]+", (embedder and embedder.imported.error) or "")
-    words = {canonicalize_name(word.partition(".")[0]) for word in named}
-    broken = [each for each in missing if each.name in words]
-    absent = [
-        each
-        for each in missing
-        if each not in broken and each.version is None and each.name in IMPORTED
-    ]
-    others = [each for each in missing if each not in broken and each not in absent]
-    if missing and not broken and not absent:
-        return None
-    title, error = UNTRIED_TITLES, Severity.error
-    open_cause = LEFT_OUT if "embedder" in facts.skipped else NO_IMPORT
-    every = (
-        (error, broken, REQUIREMENT_TITLES[error], REQUIREMENT_CAUSES[error]),
-        (error, absent, title[error], IMPORTED_CAUSE),
-        (Severity.note, others, title[Severity.note], open_cause),
-    )
-    return [each for each in every if each[1]]
+        return WORKS if not each.absent and each.name in embedder.in_use else NOT_USED
+    said = re.findall(r"[A-Za-z0-9_.-]+", (embedder and embedder.imported.error) or "")
+    if each.name in {canonicalize_name(word.partition(".")[0]) for word in said}:
+        return FAILS
+    if each.absent and each.name in IMPORTED:
+        return IS_IMPORTED
+    return NOT_TRIED if "embedder" in facts.skipped else NOT_IMPORTED
 
 
-def not_comparable(unreadable: list[Words]) -> Finding:
-    """Requirements of which it is not known whether they are met."""
+def said_of(each: Unmet) -> Words:
+    return Words(f"{each.written}: {each.found.en}", f"{each.written}：{each.found.zh}")
+
+
+def requirement_finding(judged: list[tuple[Unmet, Consequence]]) -> Finding:
+    """One finding for all of them, as grave as the gravest, which come first."""
+    judged = sorted(judged, key=lambda pair: -pair[1].severity)
+    gravest = judged[0][1]
+    first = [each for each, one in judged if one.severity is gravest.severity]
+    wanted = " ".join(shlex.quote(each.written) for each in first)
+    advice: Advice | None = None if gravest.severity is Severity.error else "possible"
     return Finding(
         "CPG403",
-        Severity.note,
-        Words(
-            "requirements that cannot be compared with what is installed",
-            "有些依赖无法与已安装的版本比较",
-        ),
-        tuple(unreadable),
-    )
-
-
-REQUIREMENT_TITLES = {
-    Severity.error: Words(
-        "CpGPT's import fails for a requirement that is not met",
-        "有一项依赖未满足，CpGPT 因此无法导入",
-    ),
-    Severity.warning: Words(
-        "the embedder works with packages outside the range that CpGPT asks for",
-        "有些包超出了 CpGPT 要求的范围，但嵌入器仍能工作",
-    ),
-    Severity.note: Words(
-        "requirements of other parts of CpGPT are not met; the embedder needs none",
-        "CpGPT 其他部分的依赖未满足；嵌入器用不到它们",
-    ),
-}
-REQUIREMENT_CAUSES = {
-    Severity.error: Words(
-        "The import was tried, and its error names the package.",
-        "已尝试导入，报错信息里点名了这个包。",
-    ),
-    Severity.warning: Words(
-        "The embedder was imported and called with them here, and it worked.",
-        "已在这里用这些包导入并调用嵌入器，能够工作。",
-    ),
-    Severity.note: Words(
-        "The embedder was imported, and none of these was loaded.",
-        "已导入嵌入器，这些包一个也没有被加载。",
-    ),
-}
-
-
-# The same where nothing was imported (`check --quick`), or the import failed.
-UNTRIED_TITLES = {
-    Severity.error: Words(
-        "requirements that CpGPT imports are not installed",
-        "缺少 CpGPT 必须导入的依赖",
-    ),
-    Severity.note: Words(
-        "further requirements of CpGPT are not met; whether the embedder needs them is not known",
-        "CpGPT 还有别的依赖未满足；嵌入器是否用到它们尚不清楚",
-    ),
-}
-IMPORTED_CAUSE = Words(
-    "Every release of CpGPT up to 0.0.13 imports them before it can embed. Seen in the metadata.",
-    "直到 0.0.13，每个 CpGPT 版本在嵌入之前都要导入它们。这是从元数据看出的。",
-)
-LEFT_OUT = Words(
-    "check without --quick imports the embedder, and says which it needs.",
-    "不加 --quick 的 check 会导入嵌入器，并说明它需要哪些。",
-)
-NO_IMPORT = Words(
-    "The embedder could not be imported here, so it was not seen which it needs.",
-    "嵌入器在这里无法导入，所以看不出它需要哪些。",
-)
-
-
-def requirement_finding(level: Severity, group: list[Unmet], title: Words, cause: Words) -> Finding:
-    wanted = " ".join(f"'{each.requirement.name}{each.requirement.specifier}'" for each in group)
-    return Finding(
-        "CPG403",
-        level,
-        title,
-        (cause,),
+        gravest.severity,
+        gravest.title,
+        tuple(dict.fromkeys(one.cause for _, one in judged)),
         (
-            Remedy(
-                "recommended" if level is Severity.error else "possible",
-                Words("Install what CpGPT asks for", "按 CpGPT 的要求安装"),
-                Words(
-                    "pip checks that the ranges agree with each other.",
-                    "pip 会检查这些版本范围彼此是否相容。",
-                ),
-                commands=(f"pip install {wanted}",),
-            ),
+            Remedy("install-required", values=(("requirements", same(wanted)),), advice=advice),
+            Remedy("own-environment"),
         ),
-        Evidence(seen=tuple((same(each.requirement.name), each.text) for each in group)),
+        Evidence(
+            seen=tuple(
+                (
+                    same(each.name),
+                    Words(
+                        f"{said_of(each).en}; {one.each.en}",
+                        f"{said_of(each).zh}；{one.each.zh}",
+                    ),
+                )
+                for each, one in judged
+            )
+        ),
     )
 
 
@@ -612,7 +516,7 @@ def remote_code_names(facts: Facts, call: Call) -> Check:
     installed = facts.packages.installed.get("transformers", "?") if facts.packages else "?"
     code = next((each for each in seen.remote_code if each.dna_llm == model), None)
     if code is None:
-        return found(no_such_model(model, sorted(seen.models)))
+        return found(no_such_model(model, sorted(seen.models), seen.defaults.dna_llm))
     problems = [code_cannot_be_read(code, code.unreadable)] if code.unreadable else []
     if code.missing:
         problems.append(code_lacks_names(code, installed))
@@ -642,26 +546,22 @@ def remote_code_names(facts: Facts, call: Call) -> Check:
     )
 
 
-def no_such_model(model: str, models: list[str]) -> Finding:
+def no_such_model(model: str, models: list[str], default: str) -> Finding:
+    """The default model is shown as an example of those that this CpGPT has."""
+    known = default if default in models else (models or [default])[0]
     return Finding(
         "CPG404",
         Severity.error,
         Words(f"this CpGPT has no model {model!r}", f"这个版本的 CpGPT 没有模型 {model!r}"),
         (Words(f"It has: {', '.join(models)}.", f"可用的有：{'、'.join(models)}。"),),
-        (
-            Remedy(
-                "recommended",
-                Words(
-                    "Choose one of these, or a CpGPT that has it",
-                    "从中选一个，或换用带有该模型的 CpGPT 版本",
-                ),
-                Words(
-                    "CpGPT raises ValueError for another name.",
-                    "用别的名字，CpGPT 会抛出 ValueError。",
-                ),
-            ),
-        ),
+        (Remedy("known-model", values=(("unknown", same(model)), ("known", same(known)))),),
+        values=(("model", same(known)),),
     )
+
+
+def judged_model(model: str) -> Values:
+    """What verifies a finding about this model."""
+    return (("model", same(model)),)
 
 
 def has_no_such_name(installed: str) -> Words:
@@ -688,19 +588,13 @@ def code_lacks_names(code: RemoteCode, installed: str) -> Finding:
             ),
             has_no_such_name(installed),
         ),
-        (OLD_TRANSFORMERS,),
+        (OLD_TRANSFORMERS, Remedy("give-name-back")),
         Evidence(
             seen=tuple((same(each.name), Words("not there", "不存在")) for each in code.missing)
         ),
         Location(code.missing[0].path, code.missing[0].line),
-        verify=(f"cpgpt-doctor check --dna-llm {code.dna_llm}",),
-        expected=well("CPG404"),
+        values=judged_model(code.dna_llm),
     )
-
-
-def fetch(what: str) -> str:
-    """The command that downloads a model, with these arguments."""
-    return f'python -c "from huggingface_hub import snapshot_download as get; get({what})"'
 
 
 def code_cannot_be_read(code: RemoteCode, file: UnreadableFile) -> Finding:
@@ -722,23 +616,10 @@ def code_cannot_be_read(code: RemoteCode, file: UnreadableFile) -> Finding:
                 "huggingface_hub 会直接使用缓存里的文件，所以每次加载都会失败。",
             ),
         ),
-        (
-            Remedy(
-                "recommended",
-                Words("Fetch the model again", "重新下载这个模型"),
-                Words(
-                    "It replaces every file of the snapshot. Run it with the Python that runs"
-                    " CpGPT, where HF_HOME is as it is there.",
-                    "快照中的每个文件都会被替换。请用运行 CpGPT 的那个 Python 执行，HF_HOME 也要"
-                    "相同。",
-                ),
-                commands=(fetch(f"'{code.repository}', force_download=True"),),
-            ),
-        ),
+        (Remedy("fetch-again", values=(("repository", same(code.repository or code.dna_llm)),)),),
         Evidence(error=file.error),
         Location(file.path),
-        verify=(f"cpgpt-doctor check --dna-llm {code.dna_llm}",),
-        expected=well("CPG404"),
+        values=judged_model(code.dna_llm),
     )
 
 
@@ -760,9 +641,69 @@ def known_not_to_load(model: str, installed: str) -> Finding:
             ),
             has_no_such_name(installed),
         ),
-        (OLD_TRANSFORMERS,),
-        verify=(f"cpgpt-doctor check --dna-llm {model}",),
-        expected=well("CPG404"),
+        (OLD_TRANSFORMERS, Remedy("give-name-back")),
+        values=judged_model(model),
+    )
+
+
+def names_are_there(facts: Facts, call: Call) -> Check:
+    """CPG407: names of CpGPT's embedder by which run-embed runs it, and an examination tries it.
+
+    Whether the user's own call fails for it is not known.
+    """
+    assert facts.embedder is not None
+    version = facts.packages.cpgpt.version if facts.packages and facts.packages.cpgpt else "?"
+    seen = facts.embedder.examined
+    if seen is None:
+        return unknown(
+            Words(
+                "the names of CpGPT's embedder: it cannot be imported (CPG402)",
+                "CpGPT 嵌入器中的名字：无法导入（CPG402）",
+            )
+        )
+    if not seen.missing_seams:
+        return ok(
+            Words(
+                f"CpGPT {version} has the names by which it is tried and run",
+                f"CpGPT {version} 具有试运行和运行所需的全部名字",
+            )
+        )
+    names = listed([same(name) for name in seen.missing_seams])
+    not_tried = Words(
+        "Nothing of this CpGPT was tried: whether a call of your own is safe is not known.",
+        "因此没有试运行这个 CpGPT：你自己的调用是否安全，尚不清楚。",
+    )
+    refuses = Words(
+        "run-embed replaces these names while it runs, so it refuses this release.",
+        "run-embed 在运行期间要替换这些名字，所以拒绝这个版本。",
+    )
+    return found(
+        Finding(
+            "CPG407",
+            Severity.error if call.treated else Severity.note,
+            Words(
+                f"CpGPT {version} lacks names that cpgpt-doctor relies on: {names.en}",
+                f"CpGPT {version} 缺少 cpgpt-doctor 所依赖的名字：{names.zh}",
+            ),
+            (
+                Words(
+                    f"CpGPT {LAST} and every release before it have them. This one is newer, or"
+                    " was changed.",
+                    f"CpGPT {LAST} 及以前的每个版本都有这些名字。这个版本更新，或者被改动过。",
+                ),
+                refuses if call.treated else not_tried,
+            ),
+            (
+                Remedy("known-release", values=(("version", same(str(LAST))),)),
+                Remedy("newer-doctor"),
+            ),
+            Evidence(
+                seen=tuple(
+                    (same(name), Words("not there", "不存在")) for name in seen.missing_seams
+                )
+            ),
+            Location(seen.file),
+        )
     )
 
 
@@ -771,4 +712,10 @@ RULES = (
     Rule("CPG402", same("CpGPT"), cpgpt_works, ("packages",)),
     Rule("CPG403", Words("CpGPT's requirements", "CpGPT 的依赖"), requirements, ("packages",)),
     Rule("CPG404", Words("the model's code", "模型自带的代码"), remote_code_names, ("examined",)),
+    Rule(
+        "CPG407",
+        Words("the names of CpGPT's embedder", "CpGPT 嵌入器中的名字"),
+        names_are_there,
+        ("embedder",),
+    ),
 )

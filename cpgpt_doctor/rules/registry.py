@@ -8,13 +8,13 @@ from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Check, Judged, skipped, unknown
 from cpgpt_doctor.intent import Call, Intent, resolve
 from cpgpt_doctor.rules import accelerators, host_python, packages, worker_starts, workers
-from cpgpt_doctor.rules.data import audit, genome, locations, models, stores
+from cpgpt_doctor.rules.data import audit, dependencies, genome, locations, models, stores
 from cpgpt_doctor.rules.rule import Rule, ending
 from cpgpt_doctor.words import Words
 
 AREAS = (
     *(host_python, workers, worker_starts, accelerators, packages),
-    *(genome, locations, models, stores, audit),
+    *(genome, locations, models, stores, dependencies),
 )
 RULES: tuple[Rule, ...] = tuple(
     sorted((rule for area in AREAS for rule in area.RULES), key=lambda rule: rule.code)
@@ -32,7 +32,7 @@ PROBE_OF = {
     "workers": "workers",
 }
 # Parts that are looked at where a user names them; "data" is any of them.
-DATA = ("genome", "locations", "store")
+DATA = ("genome", "locations", "store", "dependencies")
 ANY_DATA = "data"
 
 
@@ -54,7 +54,9 @@ def judge(facts: Facts, intent: Intent) -> tuple[Judged, ...]:
 def judged(rule: Rule, facts: Facts, call: Call) -> Check:
     """What a rule says; one that fails is a result of its own, and the rest stands."""
     try:
-        return missing(facts, rule, call) or rule.judge(facts, call)
+        asked = missing(facts, rule, call) or rule.judge(facts, call)
+        asked = dependencies.with_folders(rule, facts, call, asked)
+        return audit.with_audit(rule, facts, call, asked)
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         return unknown(
@@ -71,7 +73,7 @@ def selected(
     """Those whose code begins with one of `select` (all for none) and with none of `ignore`.
 
     A rule that is looked at only when asked to, and was not, is unknown where it is selected; one
-    of data that nobody named is left out where it is not.
+    of data that nobody named is, where its whole code is, and else left out.
     """
     optional = {rule.code for rule in RULES if rule.asked_by or is_of_data(rule.code)}
     return tuple(
@@ -79,7 +81,8 @@ def selected(
         if select and each.code in optional and each.check.status == "skipped"
         else each
         for each in judged
-        if (each.code.startswith(select) if select else not is_unnamed(each))
+        if (not select or each.code.startswith(select))
+        and (each.code in select or not is_unnamed(each))
         and not (ignore and each.code.startswith(ignore))
     )
 
@@ -94,14 +97,14 @@ def missing(facts: Facts, rule: Rule, call: Call) -> Check | None:
     subject = rule.subject
     for part in rule.needs:
         if part in DATA or part == ANY_DATA:
-            if all(getattr(facts, each) is None for each in (DATA if part == ANY_DATA else [part])):
+            if not any(getattr(facts, each) for each in (DATA if part == ANY_DATA else [part])):
                 return skipped(Words(f"{subject.en}: none was named", f"{subject.zh}：没有指定"))
             continue
         probe = PROBE_OF[part]
         if probe in facts.skipped:
             return not_looked_at(facts, rule, call, probe)
         failure = facts.failure(probe)
-        absent = part == "examined" and (facts.embedder is None or facts.embedder.examined is None)
+        absent = part == "examined" and not packages.was_tried(facts)
         if part in NEED_CPGPT and (failure is not None or absent):
             reason = packages.why_cpgpt_cannot_be_tried(facts)
             if reason is not None:

@@ -76,10 +76,6 @@ def no_workers_crashes(facts: EmbedderExamined) -> str | None:
     return prefetch_error(trial(facts, None, workers=False))
 
 
-NO_WORKERS = "embedder.parse_dna_embeddings(locations, species, num_workers=0)"
-RUN_EMBED = "cpgpt-doctor run-embed --dependencies-dir DIR --locations FILE"
-
-
 def workers_asked(call: Call) -> Values:
     return (("workers", same(str(call.num_workers))),)
 

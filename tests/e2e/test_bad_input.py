@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ NOTE = "examining the environment, the genome and the locations"
 def world(tmp_path: Path) -> World:
     """A genome without a model: what is refused here is refused before a model is needed."""
     write_genome(tmp_path / "genome.fa")
-    return World(tmp_path, tmp_path / "genome.fa", {"HF_HUB_OFFLINE": "1"})
+    return World(tmp_path, tmp_path / "genome.fa", {"HF_HUB_OFFLINE": "1"}, tmp_path)
 
 
 @pytest.fixture
@@ -510,7 +511,7 @@ def test_a_pyproject_without_tables_of_tools_is_none_of_ours(world: World, conte
 
 
 def test_the_home_folder_in_pyproject_is_known_by_its_sign(world: World) -> None:
-    home = World(world.folder, world.genome, {"HOME": str(world.folder / "home")})
+    home = replace(world, variables={"HOME": str(world.folder / "home")})
     path = world.folder / "pyproject.toml"
     for option in ("python", "genome", "baseline"):
         path.write_text(f'[tool.cpgpt-doctor]\n{option} = "~/x/none"\n')
@@ -624,7 +625,7 @@ def test_no_text_of_an_error_commands_the_terminal(
         variables["FORCE_COLOR"] = "1"
     asked = ("--verbose", "--fail-on", "never", "--format", form)
     place = ("--output", "report") if placed == "file" else ()
-    there = World(world.folder, world.genome, variables)
+    there = replace(world, variables=variables)
     ran = there.doctor("check", "--facts", hostile, *asked, *place, cwd=world.folder)
     assert ran.returncode == 0, ran.stderr
     text = (world.folder / "report").read_text("utf-8") if placed == "file" else ran.stdout
@@ -653,19 +654,22 @@ def test_no_error_in_a_log_commands_the_terminal(world: World) -> None:
         assert not set(ran.stdout) & set("\x1b\x07\x9b\x7f")
 
 
-@pytest.mark.parametrize("columns", ["0", "1", "19", "²", "-5", "x", "9" * 30])
-def test_a_width_that_no_terminal_has_is_not_taken(world: World, columns: str) -> None:
-    def shown(variables: dict[str, str], *asked: object) -> str:
-        there = World(world.folder, world.genome, variables)
-        ran = there.doctor(*asked)
+@pytest.mark.parametrize(
+    "asked",
+    [("check", "--facts", RECORDED, "--fail-on", "never"), ("explain", "CPG201")],
+    ids=["check", "explain"],
+)
+def test_a_width_that_no_terminal_has_is_not_taken(world: World, asked: tuple[object, ...]) -> None:
+    def shown(variables: dict[str, str]) -> str:
+        ran = replace(world, variables=variables).doctor(*asked)
         assert ran.returncode == 0, ran.stderr
         return ran.stdout
 
-    for asked in (("check", "--facts", RECORDED, "--fail-on", "never"), ("explain", "CPG201")):
-        usual = shown({}, *asked)
-        assert len(usual) > 1000
-        assert shown({"COLUMNS": columns, "LINES": columns}, *asked) == usual
-        assert shown({"COLUMNS": "40"}, *asked) != usual
+    usual = shown({})
+    assert len(usual) > 1000
+    assert shown({"COLUMNS": "40"}) != usual
+    for columns in ("0", "1", "19", "²", "-5", "x", "9" * 30):
+        assert shown({"COLUMNS": columns, "LINES": columns}) == usual, columns
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")

@@ -57,7 +57,7 @@ def test_a_release_without_a_guard_and_a_method_that_pickles(world: World) -> No
 
 
 def test_without_a_tokenizer_one_line_says_how_to_get_it(world: World, tmp_path: Path) -> None:
-    empty = World(world.folder, world.genome, {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"})
+    empty = world.under(HF_HOME=str(tmp_path))
     ran = empty.doctor("bench", "--genome", world.genome)
     assert ran.returncode == 2
     assert ran.stdout == ""

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import venv
+from collections.abc import Callable
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
@@ -50,18 +51,9 @@ def findings(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Facts of a release's environment, observed once."""
-    folder = tmp_path_factory.mktemp("facts")
-
-    def facts(release: str) -> Path:
-        path = folder / f"{release}.json"
-        if not path.exists():
-            ran = doctor("check", "--python", PATIENTS[release], "--save-facts", path)
-            assert ran.returncode in (0, 1), ran.stderr
-        return path
-
-    return facts
+def saved(world: World) -> Callable[[str], Path]:
+    """Facts of a release's environment, in which the model is cached, observed once."""
+    return world.facts
 
 
 def real_pickling_error() -> str:
@@ -75,7 +67,7 @@ def real_pickling_error() -> str:
 
 
 def test_under_forkserver_every_culprit_is_an_error_on_every_release(
-    saved: Any, release: str
+    saved: Callable[[str], Path], release: str
 ) -> None:
     data = report("--facts", saved(release), "--start-method", "forkserver")
     found = findings(data)["CPG201"]
@@ -90,7 +82,7 @@ def test_under_forkserver_every_culprit_is_an_error_on_every_release(
     ]
 
 
-def test_under_an_explicit_spawn_the_newer_release_falls_back(saved: Any) -> None:
+def test_under_an_explicit_spawn_the_newer_release_falls_back(saved: Callable[[str], Path]) -> None:
     data = report("--facts", saved("0.0.13"), "--start-method", "spawn")
     assert findings(data)["CPG201"]["severity"] == "warning"
     assert "CPG206" not in findings(data)
@@ -98,7 +90,7 @@ def test_under_an_explicit_spawn_the_newer_release_falls_back(saved: Any) -> Non
 
 
 def test_older_releases_meet_prefetch_factor_after_the_first_remedy(
-    saved: Any, release: str
+    saved: Callable[[str], Path], release: str
 ) -> None:
     found = findings(report("--facts", saved(release), "--num-workers", 0))
     assert ("CPG203" in found) == (release in ("0.0.3", "0.0.7"))
@@ -108,18 +100,21 @@ def test_older_releases_meet_prefetch_factor_after_the_first_remedy(
         assert "prefetch_factor" in found["CPG203"]["evidence"]["error"]
 
 
-def test_run_embed_has_no_errors_but_that_the_model_is_not_cached(saved: Any, release: str) -> None:
+def test_run_embed_has_no_errors_where_the_model_is_cached(
+    saved: Callable[[str], Path], release: str
+) -> None:
     for method in ("fork", "spawn", "forkserver"):
         data = report("--facts", saved(release), "--via", "run-embed", "--start-method", method)
-        assert [each["code"] for each in data["findings"] if each["severity"] == "error"] == [
-            "CPG405"
-        ]
+        assert [each["code"] for each in data["findings"] if each["severity"] == "error"] == []
         if method != "fork":
             assert findings(data)["CPG201"]["treated"]
 
 
-def test_saved_facts_give_the_same_report_as_the_machine(saved: Any) -> None:
-    live = report("--python", PATIENTS["0.0.7"], "--start-method", "spawn")
+def test_saved_facts_give_the_same_report_as_the_machine(
+    saved: Callable[[str], Path], world: World
+) -> None:
+    asked = ("--python", PATIENTS["0.0.7"], "--start-method", "spawn")
+    live = report(*asked, **world.variables)
     again = report("--facts", saved("0.0.7"), "--start-method", "spawn")
     keep = ("code", "severity", "title", "remedies", "location")
     assert [{key: each[key] for key in keep} for each in live["findings"]] == [
@@ -130,10 +125,20 @@ def test_saved_facts_give_the_same_report_as_the_machine(saved: Any) -> None:
 def test_an_examination_writes_nothing_beside_the_genome(tmp_path: Path) -> None:
     genome = tmp_path / "genome.fa"
     genome.write_text(">1\n" + "ACGT" * 2000 + "\n")
-    data = report("--genome", genome, "--start-method", "forkserver")
+    facts = tmp_path / "facts.json"
+    data = report("--genome", genome, "--start-method", "forkserver", "--save-facts", facts)
     culprits = findings(data)["CPG201"]["evidence"]["culprits"]
     assert f"an open file, {genome}" in [each["about"].split(":")[0] for each in culprits]
-    assert list(tmp_path.iterdir()) == [genome]
+    assert set(tmp_path.iterdir()) == {genome, facts}
+    # The model is not in the cache here.
+    direct = findings(report("--facts", facts, "--batch-size", 8))["CPG514"]
+    assert "from the cache" not in direct["evidence"]["seen"]["tokenizer"]
+    errors = [
+        each["code"]
+        for each in report("--facts", facts, "--via", "run-embed")["findings"]
+        if each["severity"] == "error"
+    ]
+    assert errors == ["CPG404"]
 
 
 def test_quick_imports_neither_torch_nor_cpgpt(tmp_path: Path) -> None:
@@ -174,7 +179,7 @@ def test_what_was_not_looked_at_is_named_in_the_last_line_and_not_called_safe(
     assert f"? {named.partition(',')[0]}" in ran.stdout
 
 
-def test_rules_that_were_chosen_do_not_speak_for_the_others(saved: Any) -> None:
+def test_rules_that_were_chosen_do_not_speak_for_the_others(saved: Callable[[str], Path]) -> None:
     facts = saved("0.0.13")
     for chosen in (("--select", "CPG101"), ("--ignore", "CPG2")):
         ran = doctor("check", "--facts", facts, "--lang", "en", "--num-workers", 8, *chosen)
@@ -194,7 +199,7 @@ def test_rules_that_were_chosen_do_not_speak_for_the_others(saved: Any) -> None:
     ],
 )
 def test_quick_says_of_a_release_what_a_whole_check_sees(
-    saved: Any, release: str, arguments: tuple[object, ...], code: str
+    saved: Callable[[str], Path], release: str, arguments: tuple[object, ...], code: str
 ) -> None:
     quick = report("--quick", "--python", PATIENTS[release], *arguments)
     whole = report("--facts", saved(release), *arguments)
@@ -268,7 +273,9 @@ def test_without_cpgpt_what_needs_it_says_so(bare: tuple[Path, Path]) -> None:
         assert "CpGPT is not installed (CPG402)" in said[code]
 
 
-def test_batches_of_direct_calls_are_tried_on_every_release(saved: Any, release: str) -> None:
+def test_batches_of_direct_calls_are_tried_on_every_release(
+    saved: Callable[[str], Path], release: str
+) -> None:
     facts = saved(release)
     found = findings(report("--facts", facts, "--batch-size", 8))["CPG514"]
     assert found["severity"] == "error"
@@ -283,15 +290,17 @@ def test_batches_of_direct_calls_are_tried_on_every_release(saved: Any, release:
     assert "CPG514" not in findings(report("--facts", facts))
 
 
-def test_the_cached_tokenizer_of_the_model_is_used_for_batches(world: World) -> None:
-    data = report("--batch-size", 2, "--num-workers", 0, **world.variables)
+def test_the_cached_tokenizer_of_the_model_is_used_for_batches(
+    saved: Callable[[str], Path],
+) -> None:
+    data = report("--facts", saved("0.0.13"), "--batch-size", 2, "--num-workers", 0)
     seen = findings(data)["CPG514"]["evidence"]["seen"]
     assert "EsmTokenizer, from the cache" in seen["tokenizer"]
     assert seen["window of plain bases"] == "2000 bases, 384 tokens alone, 2048 together"
 
 
 def test_what_cpgpt_imports_in_every_release_is_what_quick_takes_it_to_import(
-    saved: Any, release: str
+    saved: Callable[[str], Path], release: str
 ) -> None:
     in_use = set(json.loads(saved(release).read_text())["embedder"]["in_use"])
     assert in_use >= IMPORTED
@@ -310,7 +319,7 @@ def test_facts_of_0_1_0_are_read_and_what_they_lack_is_unknown() -> None:
     ("arguments", "code"), [(("--batch-size", 8), "CPG514"), (("--num-workers", 1), "CPG202")]
 )
 def test_every_form_of_report_holds_the_new_findings(
-    saved: Any, arguments: tuple[object, ...], code: str
+    saved: Callable[[str], Path], arguments: tuple[object, ...], code: str
 ) -> None:
     for style in ("terminal", "markdown", "html", "sarif", "github", "junit"):
         ran = doctor(
@@ -446,7 +455,7 @@ def test_a_dataset_that_fails_late_is_not_safe_and_a_broken_cache_is_not_cpgpts_
     assert "JSONDecodeError" in findings(data)["CPG404"]["evidence"]["error"]
 
 
-def test_the_terminal_report_is_a_screen_to_act_on(saved: Any) -> None:
+def test_the_terminal_report_is_a_screen_to_act_on(saved: Callable[[str], Path]) -> None:
     ran = doctor("check", "--facts", saved("0.0.7"), "--start-method", "spawn", COLUMNS="80")
     assert ran.returncode == 1
     assert ran.stderr == ""

@@ -198,13 +198,21 @@ def test_the_projects_table_is_read_and_an_input_wins_over_it(
     assert act(python=str(bare), working_directory="project", fail_on="error").code == 1
 
 
+VALUES = sorted(set(ACTION["inputs"]) - {"working-directory", "quick", "output"})
+
+
 @pytest.mark.parametrize(
-    "name", sorted(set(ACTION["inputs"]) - {"working-directory", "quick", "output"})
+    ("name", "values"),
+    [
+        *((name, (CODE[at % len(CODE)], "--help")) for at, name in enumerate(VALUES)),
+        *(pytest.param(name, (*CODE, "--help"), marks=pytest.mark.full) for name in VALUES),
+    ],
+    ids=[*VALUES, *(f"{name}, all" for name in VALUES)],
 )
 def test_an_input_is_a_value_and_never_code_or_an_option(
-    act: Any, tmp_path: Path, name: str
+    act: Any, tmp_path: Path, name: str, values: tuple[str, ...]
 ) -> None:
-    for value in (*CODE, "--help"):
+    for value in values:
         ran = act(**{name.replace("-", "_"): value})
         assert ran.code == 2, (value, ran.printed)
         assert ran.outputs == {"exit-code": "2"}

@@ -20,7 +20,7 @@ from cpgpt_doctor.embed.examine import WORK
 from cpgpt_doctor.embed.run import free_bytes, run
 from cpgpt_doctor.errors import InputError
 from tests.conftest import CONTEXT, DNA_LLM, World
-from tests.e2e.test_reference_rows import embed, stored
+from tests.e2e.test_reference_rows import embed, given, stored
 
 RELEASE = "0.0.13"
 NAME = f"{CONTEXT}bp_dna_embeddings.mmap"
@@ -59,7 +59,7 @@ def test_published_rows_are_refused_then_set_aside_and_a_lost_name_is_told(
     assert files(folder) == before
 
     ran = world.doctor(
-        "run-embed", "--dependencies-dir", folder, "--locations", world.folder / "published.txt",
+        "run-embed", "--dependencies-dir", folder, "--locations", given(world, some),
         "--context-len", CONTEXT, "--device", "cpu", "--allow-all-n", "--set-aside-unnamed",
         "--facts", world.facts(RELEASE),
     )  # fmt: skip
@@ -67,7 +67,7 @@ def test_published_rows_are_refused_then_set_aside_and_a_lost_name_is_told(
     assert (place / f"{NAME}.unnamed-1").read_bytes() == published
     assert "are now in" in ran.stderr
     assert "CPG520" in ran.stdout
-    assert np.array_equal(stored(world, RELEASE, folder, some), reference(RELEASE)[:12])
+    assert np.array_equal(stored(folder, some), reference(RELEASE)[:12])
     assert files(thesis) == {str(thesis / "chapter.tex"): b"years"}
     assert sorted(path.name for path in (folder / WORK).iterdir() if path.is_dir()) == ["staging"]
 

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlitedict
 
-from cpgpt_doctor.embed import genome
 from tests.conftest import CONTEXT, DNA_LLM, HERE, PATIENTS, World
 
+WIDTH = 1024  # numbers a row has, of this model
 # A new interpreter for each worker takes seconds of CPU: 8 of them only where it is asked for.
 WORKERS = int(os.environ.get("CPGPT_DOCTOR_TEST_WORKERS", "2"))
 
 
+def given(world: World, locations: list[str]) -> Path:
+    """A file of locations, of its own for each call."""
+    number, path = tempfile.mkstemp(".txt", "locations-", world.folder)
+    with os.fdopen(number, "w") as out:
+        out.writelines(f"{each}\n" for each in locations)
+    return Path(path)
+
+
 def embed(world: World, release: str, folder: Path, locations: list[str], **options: object):
-    path = world.folder / f"{folder.name}.txt"
-    path.write_text("\n".join(locations) + "\n")
+    path = given(world, locations)
     extra = [word for key, value in options.items() for word in (f"--{key}", str(value))]
     return world.doctor(
         "run-embed",
@@ -35,7 +43,16 @@ def embed(world: World, release: str, folder: Path, locations: list[str], **opti
     )  # fmt: skip
 
 
-def stored(world: World, release: str, folder: Path, locations: list[str]) -> np.ndarray:
+def stored(folder: Path, locations: list[str]) -> np.ndarray:
+    """The rows of a store as CpGPT reads them: its index, and numbers of its width one by one."""
+    with sqlitedict.SqliteDict(folder / "ensembl_metadata.db", flag="r") as table:
+        rows = table["homo_sapiens"][DNA_LLM][CONTEXT]
+    (path,) = (folder / "dna_embeddings" / "homo_sapiens" / DNA_LLM).glob(f"{CONTEXT}bp*.mmap")
+    numbers = np.memmap(path, dtype="float32", mode="r", shape=(len(rows), WIDTH))
+    return np.stack([numbers[rows[location]] for location in locations])
+
+
+def read_by_cpgpt(world: World, release: str, folder: Path, locations: list[str]) -> np.ndarray:
     """The rows of a store as unmodified CpGPT reads them."""
     request = {
         "dependencies": str(folder),
@@ -46,24 +63,62 @@ def stored(world: World, release: str, folder: Path, locations: list[str]) -> np
     return world.in_patient(release, "read_back.py", request)
 
 
-@pytest.mark.parametrize("batch_size", [1, 8, 32])
-def test_each_row_is_the_reference_row(
+# One of each family, and each batch size once; `make test-full` takes all.
+SAMPLE = {("0.0.13", 8), ("0.0.7", 32), ("0.0.3", 1)}
+
+
+@pytest.mark.parametrize(
+    ("release", "batch_size"),
+    [
+        pytest.param(release, size, marks=() if (release, size) in SAMPLE else pytest.mark.full)
+        for release in PATIENTS
+        for size in (1, 8, 32)
+    ],
+)
+def test_each_row_is_the_reference_row_and_locations_added_later_change_none(
     world: World, release: str, batch_size: int, locations: list[str], reference
 ) -> None:
     folder = world.dependencies(f"run-{release}-{batch_size}")
-    ran = embed(world, release, folder, locations, **{"batch-size": batch_size})
+    ran = embed(world, release, folder, locations[:-10], **{"batch-size": batch_size})
     assert ran.returncode == 0, ran.stderr
-    rows = stored(world, release, folder, locations)
-    equal = (rows == reference(release)).all(axis=1)
-    assert equal.all(), f"{(~equal).sum()} of {len(equal)} rows differ"
+    path = next(folder.rglob("*.mmap"))
+    before = path.read_bytes()
     record = json.loads(next(folder.rglob("*.run.json")).read_text())
     assert record["status"] == "complete"
     if batch_size > 1:
         assert record["batch_measured"]["difference"] is not None
+    ran = embed(world, release, folder, locations, **{"batch-size": batch_size})
+    assert ran.returncode == 0, ran.stderr
+    assert "10 locations embedded" in ran.stdout
+    assert path.read_bytes()[: len(before)] == before
+    rows = read_by_cpgpt(world, release, folder, locations)
+    equal = (rows == reference(release)).all(axis=1)
+    assert equal.all(), f"{(~equal).sum()} of {len(equal)} rows differ"
+    assert np.array_equal(rows, stored(folder, locations))
+
+
+@pytest.mark.full
+def test_with_a_thread_for_each_core_each_row_is_what_unmodified_cpgpt_gives(
+    world: World, locations: list[str]
+) -> None:
+    """As users run it; the other tests have one thread, and so have their reference rows."""
+    folder = world.dependencies("threads")
+    many = world.under(OMP_NUM_THREADS=str(os.cpu_count()))
+    ran = embed(many, "0.0.13", folder, locations)
+    assert ran.returncode == 0, ran.stderr
+    record = json.loads(next(folder.rglob("*.run.json")).read_text())
+    (proof,) = record["proofs"]
+    assert proof["largest_difference"] == 0.0
+    assert record["verification"]["bitwise_equal"]
 
 
 @pytest.mark.parametrize(
-    ("method", "workers"), [("fork", 8), ("spawn", WORKERS), ("forkserver", WORKERS)]
+    ("method", "workers"),
+    [
+        ("spawn", WORKERS),
+        pytest.param("fork", 8, marks=pytest.mark.full),
+        pytest.param("forkserver", WORKERS, marks=pytest.mark.full),
+    ],
 )
 def test_with_workers_each_row_is_the_reference_row(
     world: World, method: str, workers: int, locations: list[str], reference
@@ -72,47 +127,10 @@ def test_with_workers_each_row_is_the_reference_row(
     options = {"num-workers": workers, "start-method": method}
     ran = embed(world, "0.0.13", folder, locations, **options)
     assert ran.returncode == 0, ran.stderr
-    assert np.array_equal(stored(world, "0.0.13", folder, locations), reference("0.0.13"))
+    assert np.array_equal(stored(folder, locations), reference("0.0.13"))
     record = json.loads(next(folder.rglob("*.run.json")).read_text())
     assert record["workers"] == workers
     assert record["tokens_checked"]["equal"]
-
-
-def test_locations_added_to_a_finished_store_leave_every_old_row(
-    world: World, release: str, locations: list[str], reference
-) -> None:
-    folder = world.dependencies(f"added-{release}")
-    assert embed(world, release, folder, locations[:-10]).returncode == 0
-    path = next(folder.rglob("*.mmap"))
-    before = path.read_bytes()
-    ran = embed(world, release, folder, locations)
-    assert ran.returncode == 0, ran.stderr
-    assert "10 locations embedded" in ran.stdout
-    assert path.read_bytes()[: len(before)] == before
-    assert np.array_equal(stored(world, release, folder, locations), reference(release))
-
-
-def test_a_kept_index_that_lies_is_built_again_and_each_row_is_the_reference_row(
-    world: World, locations: list[str], reference
-) -> None:
-    """By 7 bytes, and whole: with the digests that belong to it."""
-    folder = world.dependencies("lying")
-    path = folder / "genomes" / "homo_sapiens.Lambda.dna.toplevel.fa"
-    right = genome.index(path, folder)
-    lying = dataclasses.replace(
-        right,
-        sequences=tuple(
-            dataclasses.replace(each, offset=each.offset + 7) for each in right.sequences
-        ),
-    )
-    (folder / ".cpgpt-doctor").mkdir()
-    genome.keep_index(lying, path, folder / ".cpgpt-doctor")
-    assert genome.index(path, folder / ".cpgpt-doctor") == lying
-    ran = embed(world, "0.0.13", folder, locations)
-    assert ran.returncode == 0, ran.stderr
-    assert "the kept index was thrown away and built again" in ran.stdout
-    assert genome.index(path, folder / ".cpgpt-doctor") == right
-    assert np.array_equal(stored(world, "0.0.13", folder, locations), reference("0.0.13"))
 
 
 def test_unmodified_cpgpt_changes_a_row_for_its_neighbour(
@@ -124,7 +142,7 @@ def test_unmodified_cpgpt_changes_a_row_for_its_neighbour(
     script.write_text(text.replace("batch_size=1,", "batch_size=8,"))
     rows = world.in_patient(
         "0.0.7",
-        str(script),
+        script,
         {
             "dependencies": str(world.dependencies("neighbours")),
             "genome": str(world.genome),

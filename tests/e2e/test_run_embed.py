@@ -1,4 +1,8 @@
-"""run-embed under faults: nothing finished is lost, and the run goes on where it was."""
+"""run-embed under faults: nothing finished is lost, and the run goes on where it was.
+
+tests/unit/test_endings.py has more of them, over a stand-in for the worker; what is marked `full`
+here is the same with real CpGPT.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import contextlib
 import dataclasses
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,12 +23,14 @@ import psutil
 import pytest
 
 from cpgpt_doctor.embed import genome
-from tests.conftest import CONTEXT, DNA_LLM, PATIENTS, World
-from tests.e2e.test_reference_rows import embed, stored
+from tests.conftest import CONTEXT, DNA_LLM, PATIENTS, World, once
+from tests.e2e.test_reference_rows import embed, given, stored
 from tests.environment import clean_environment
+from tests.processes import HANG, all_end
 
 RELEASE = "0.0.13"
-HANG = 600.0  # seconds after which something is taken to hang
+SOME = 12
+CHECKPOINT = f"{CONTEXT}bp_dna_embeddings.mmap.checkpoint.json"
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +44,7 @@ class Running:
     """run-embed as a user started it, seen from outside."""
 
     def __init__(self, world: World, folder: Path, locations: list[str], *extra: object) -> None:
-        path = world.folder / f"{folder.name}.txt"
-        path.write_text("\n".join(locations) + "\n")
+        path = given(world, locations)
         self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, "-m", "cpgpt_doctor", "run-embed"]
@@ -95,7 +101,7 @@ def test_a_killed_worker_is_started_again_and_every_row_is_right(
     code, out, err = running.end()
     assert code == 0, err
     assert "verified" in out
-    assert np.array_equal(stored(world, RELEASE, folder, locations), reference(RELEASE))
+    assert np.array_equal(stored(folder, locations), reference(RELEASE))
 
 
 def test_a_killed_loading_worker_is_done_without(
@@ -118,9 +124,10 @@ def test_a_killed_loading_worker_is_done_without(
     assert running.record()["workers"] == 0
     codes = [setting["code"] for setting in running.record()["plan"]]  # type: ignore[attr-defined]
     assert "CPG208" in codes
-    assert np.array_equal(stored(world, RELEASE, folder, locations), reference(RELEASE))
+    assert np.array_equal(stored(folder, locations), reference(RELEASE))
 
 
+@pytest.mark.full
 def test_an_index_that_is_made_to_lie_in_mid_run_stores_no_wrong_row(
     world: World, locations: list[str], many: list[str], reference
 ) -> None:
@@ -136,10 +143,11 @@ def test_an_index_that_is_made_to_lie_in_mid_run_stores_no_wrong_row(
     assert "the index of the genome was changed by something else" in err
     kept = locations[: running.committed()]  # the first part is the first of these
     assert kept
-    rows = stored(world, RELEASE, folder, kept)
+    rows = stored(folder, kept)
     assert np.array_equal(rows, reference(RELEASE)[: len(kept)])
 
 
+@pytest.mark.full
 def test_ctrl_c_keeps_what_is_finished_and_the_next_run_goes_on(
     world: World, locations: list[str], many: list[str], reference
 ) -> None:
@@ -157,9 +165,10 @@ def test_ctrl_c_keeps_what_is_finished_and_the_next_run_goes_on(
     again = embed(world, RELEASE, folder, many)
     assert again.returncode == 0, again.stderr
     assert f"{len(many) - kept} locations embedded" in again.stdout
-    assert np.array_equal(stored(world, RELEASE, folder, locations), reference(RELEASE))
+    assert np.array_equal(stored(folder, locations), reference(RELEASE))
 
 
+@pytest.mark.full
 def test_a_run_whose_output_is_closed_goes_on_and_sigterm_ends_it(
     world: World, locations: list[str], many: list[str], reference
 ) -> None:
@@ -172,11 +181,11 @@ def test_a_run_whose_output_is_closed_goes_on_and_sigterm_ends_it(
     family = psutil.Process(running.process.pid).children(recursive=True)
     assert family
     running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(600) == 143
-    assert not psutil.wait_procs(family, timeout=10)[1]
+    assert running.process.wait(HANG) == 143
+    assert all_end(family)
     assert running.record()["status"] == "interrupted"
     kept = locations[: running.committed()]  # the first part is the first of these
-    rows = stored(world, RELEASE, folder, kept)
+    rows = stored(folder, kept)
     assert np.array_equal(rows, reference(RELEASE)[: len(kept)])
 
 
@@ -194,7 +203,7 @@ def test_a_stopped_worker_is_killed_and_started_again(
     code, _, err = running.end()
     assert code == 0, err
     assert not first.is_running()
-    assert np.array_equal(stored(world, RELEASE, folder, locations), reference(RELEASE))
+    assert np.array_equal(stored(folder, locations), reference(RELEASE))
 
 
 def test_a_killed_supervisor_takes_its_worker_with_it_and_loses_nothing(
@@ -212,29 +221,7 @@ def test_a_killed_supervisor_takes_its_worker_with_it_and_loses_nothing(
     again = embed(world, RELEASE, folder, many)
     assert again.returncode == 0, again.stderr
     assert f"{len(many) - kept} locations embedded" in again.stdout
-    assert np.array_equal(stored(world, RELEASE, folder, locations), reference(RELEASE))
-
-
-def test_a_second_run_on_the_same_folder_is_refused(world: World, locations: list[str]) -> None:
-    folder = world.dependencies("twice")
-    running = Running(world, folder, locations)
-    running.wait_until(lambda: running.worker() is not None)
-    second = embed(world, RELEASE, folder, locations)
-    running.process.send_signal(signal.SIGINT)
-    running.end()
-    assert second.returncode == 2
-    assert "another run-embed is at work" in second.stderr
-
-
-def test_a_location_given_twice_is_embedded_once(
-    world: World, locations: list[str], reference
-) -> None:
-    """CpGPT itself gives the rows after a repeated location to the wrong locations."""
-    folder = world.dependencies("repeated")
-    some = locations[:12]
-    ran = embed(world, RELEASE, folder, [some[0], some[0], *some, some[3]])
-    assert ran.returncode == 0, ran.stderr
-    assert np.array_equal(stored(world, RELEASE, folder, some), reference(RELEASE)[:12])
+    assert np.array_equal(stored(folder, locations), reference(RELEASE))
 
 
 def test_dry_run_shows_the_plan_and_writes_nothing(world: World, locations: list[str]) -> None:
@@ -251,35 +238,78 @@ def test_dry_run_shows_the_plan_and_writes_nothing(world: World, locations: list
         "--allow-all-n",
         "--allow-non-cpg",
         "--dry-run",
+        "--facts",
+        world.facts(RELEASE),
     )
     assert ran.returncode == 0, ran.stderr
     assert "CPG514" in ran.stdout
     assert sorted(folder.rglob("*")) == before
 
 
-def test_a_stale_checkpoint_is_set_aside(world: World, locations: list[str]) -> None:
+@pytest.fixture(scope="module")
+def tidied(world: World, locations: list[str]) -> Path:
+    """A store of the first locations, and `stdout` of the run that made it.
+
+    It met an index of the genome that lies by 7 bytes, and whole (with the digests that belong to
+    it), a checkpoint of CpGPT's, and locations that are given twice.
+    """
+
+    def make(made: Path) -> None:
+        made.mkdir(exist_ok=True)
+        folder = world.dependencies("tidied")
+        path = folder / "genomes" / "homo_sapiens.Lambda.dna.toplevel.fa"
+        right = genome.index(path, folder)
+        lying = tuple(dataclasses.replace(each, offset=each.offset + 7) for each in right.sequences)
+        kept = folder / ".cpgpt-doctor"
+        kept.mkdir()
+        genome.keep_index(dataclasses.replace(right, sequences=lying), path, kept)
+        assert genome.index(path, kept).sequences == lying
+        place = folder / "dna_embeddings" / "homo_sapiens" / DNA_LLM
+        place.mkdir(parents=True)
+        (place / CHECKPOINT).write_text('{"committed_rows": 3}')
+        some = locations[:SOME]
+        ran = embed(world, RELEASE, folder, [some[0], some[0], *some, some[3]])
+        assert ran.returncode == 0, ran.stderr
+        folder.rename(made / "dependencies")
+        (made / "stdout").write_text(ran.stdout)
+
+    return once(world.shared / "tidied", make) / "dependencies"
+
+
+def test_a_kept_index_that_lies_is_built_again(tidied: Path) -> None:
+    said = tidied.with_name("stdout").read_text()
+    assert "the kept index was thrown away and built again" in said
+    path = tidied / "genomes" / "homo_sapiens.Lambda.dna.toplevel.fa"
+    known = genome.index(path, tidied / ".cpgpt-doctor")
+    assert known == genome.index(path, tidied)
+
+
+def test_a_location_given_twice_is_embedded_once(
+    tidied: Path, locations: list[str], reference
+) -> None:
+    """CpGPT itself gives the rows after a repeated location to the wrong locations."""
+    assert f"{SOME} locations embedded" in tidied.with_name("stdout").read_text()
+    assert np.array_equal(stored(tidied, locations[:SOME]), reference(RELEASE)[:SOME])
+
+
+def test_a_stale_checkpoint_is_set_aside(tidied: Path) -> None:
     """With it, the next direct run of CpGPT 0.0.8 or later would drop the rows past it."""
-    folder = world.dependencies("checkpoint")
-    place = folder / "dna_embeddings" / "homo_sapiens" / DNA_LLM
-    place.mkdir(parents=True)
-    name = f"{CONTEXT}bp_dna_embeddings.mmap.checkpoint.json"
-    (place / name).write_text('{"committed_rows": 3}')
-    assert embed(world, RELEASE, folder, locations[:12]).returncode == 0
-    assert not (place / name).exists()
-    assert (place / f"{name}.set-aside").exists()
+    (found,) = tidied.rglob(f"{CHECKPOINT}*")
+    assert found.name == f"{CHECKPOINT}.set-aside"
 
 
-def test_a_changed_row_is_found_by_the_next_run(world: World, locations: list[str]) -> None:
-    folder = world.dependencies("changed")
-    assert embed(world, RELEASE, folder, locations[:12]).returncode == 0
+def test_a_changed_row_is_found_by_the_next_run(
+    world: World, tidied: Path, locations: list[str], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tidied, tmp_path / "store", symlinks=True))
     path = next(folder.rglob("*.mmap"))
     with path.open("r+b") as stream:
         stream.seek(100)
         stream.write(b"\x01\x02")
     before = path.read_bytes()
-    ran = embed(world, RELEASE, folder, locations[:12])
+    ran = embed(world, RELEASE, folder, locations[:SOME])
     assert ran.returncode == 2
-    assert "error[CPG513]: 12 rows are not those that were recorded" in ran.stdout
+    assert f"error[CPG513]: {SOME} rows are not those that were recorded" in ran.stdout
     assert path.read_bytes() == before
 
 
@@ -290,6 +320,7 @@ def fill(path: Path) -> None:
             pass
 
 
+@pytest.mark.full
 def test_a_full_disk_ends_the_run_and_leaves_the_store_readable(
     world: World, locations: list[str], many: list[str], reference
 ) -> None:
@@ -316,7 +347,7 @@ def test_a_full_disk_ends_the_run_and_leaves_the_store_readable(
         assert kept > 0
         filler.unlink()
         names = locations[:kept]  # the first part is the first of these
-        rows = stored(world, RELEASE, folder, names)
+        rows = stored(folder, names)
         assert np.array_equal(rows, reference(RELEASE)[: len(names)])
     finally:
         subprocess.run(["umount", folder], check=True)

@@ -285,9 +285,10 @@ def test_a_progress_bar_without_an_end_and_a_dumped_array_hide_nothing() -> None
     ],
 )
 def test_no_line_takes_long(line: str) -> None:
-    begin = time.perf_counter()
+    """A pattern that goes back and forth over such a line takes minutes."""
+    begin = time.process_time()
     explain(line)
-    assert time.perf_counter() - begin < 3
+    assert time.process_time() - begin < 30
 
 
 def test_memory_does_not_grow_with_the_log() -> None:

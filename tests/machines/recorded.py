@@ -78,3 +78,21 @@ def with_gpu(base: Facts) -> Facts:
     assert base.host
     gpu = Gpu("NVIDIA H100 80GB HBM3", 80 << 30)
     return replace(base, host=replace(base.host, gpus=(gpu,), driver="550.54.15"))
+
+
+def with_host(base: Facts, **changes: object) -> Facts:
+    assert base.host
+    return replace(base, host=replace(base.host, **changes))  # type: ignore[arg-type]
+
+
+def with_variables(base: Facts, **variables: str) -> Facts:
+    """With environment variables that torch heeds."""
+    assert base.accelerator
+    return replace(base, accelerator=replace(base.accelerator, variables=variables))
+
+
+def with_examined(base: Facts, **changes: object) -> Facts:
+    assert base.embedder
+    assert base.embedder.examined
+    examined = replace(base.embedder.examined, **changes)  # type: ignore[arg-type]
+    return replace(base, embedder=replace(base.embedder, examined=examined))

@@ -26,6 +26,7 @@ from cpgpt_doctor.facts import (
 )
 from cpgpt_doctor.findings import Check, Finding, Severity
 from cpgpt_doctor.intent import DNA_LLM, Intent
+from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.reports import view
 from cpgpt_doctor.rules import registry
 from cpgpt_doctor.rules.registry import RULES, judge, selected
@@ -48,7 +49,7 @@ def finding(facts: Facts, code: str, **intent: object) -> Finding:
     return result.findings[0]
 
 
-def remedies(found: Finding) -> tuple[view.Remedy, ...]:
+def remedies(found: Finding) -> tuple[PageRemedy, ...]:
     """Its remedies with the texts of their pages, in English."""
     return view.finding(found, "en").remedies
 
@@ -225,7 +226,8 @@ def test_402_names_the_missing_package() -> None:
     assert facts.embedder
     error = Outcome(False, "ModuleNotFoundError", "No module named 'lightning'", 0.1)
     without = replace(facts, embedder=replace(facts.embedder, imported=error))
-    assert finding(without, "CPG402").remedies[0].commands == ("pip install lightning",)
+    (command,) = remedies(finding(without, "CPG402"))[0].commands
+    assert command == "python -m pip install 'lightning'"
 
 
 def test_402_cpgpt_missing() -> None:
@@ -237,12 +239,40 @@ def test_402_cpgpt_missing() -> None:
     assert "CPG402" in check(without, "CPG403").summary.en
 
 
+def consequences(found: Finding) -> dict[str, str]:
+    """What is said beside each requirement of a finding."""
+    return {name.en: value.en for name, value in found.evidence.seen}
+
+
 def test_403_separates_what_works_from_what_is_needed_only_elsewhere() -> None:
-    findings = check(recorded.linux_old(), "CPG403").findings
-    by_severity = {each.severity: {name.en for name, _ in each.evidence.seen} for each in findings}
-    assert set(by_severity) == {Severity.warning, Severity.note}
-    assert "pyarrow" in by_severity[Severity.warning]
-    assert "hydra-core" in by_severity[Severity.note]
+    (found,) = check(recorded.linux_old(), "CPG403").findings
+    assert found.severity is Severity.warning
+    said = consequences(found)
+    assert "the embedder works with it" in said["pyarrow"]
+    assert "the embedder does not load it" in said["hydra-core"]
+    assert list(said).index("pyarrow") < list(said).index("hydra-core")
+    (command,) = remedies(found)[0].commands
+    assert "'pyarrow" in command
+    assert "hydra-core" not in command
+
+
+def test_403_writes_a_requirement_as_its_author_did() -> None:
+    base = recorded.linux_new()
+    assert base.packages
+    assert base.packages.cpgpt
+    written = (
+        "torch (>=9.0,!=9.1,<=10)",
+        "NumPy<2,>=99; python_version >= '3'",
+        "pandas>=99; python_version < '3'",
+    )
+    cpgpt = replace(base.packages.cpgpt, requires=written)
+    found = finding(replace(base, packages=replace(base.packages, cpgpt=cpgpt)), "CPG403")
+    said = consequences(found)
+    assert said["torch"].startswith("torch (>=9.0,!=9.1,<=10): 2.13.0+cpu is installed;")
+    assert said["numpy"].startswith("NumPy<2,>=99: ")
+    (command,) = remedies(found)[0].commands
+    assert "'torch (>=9.0,!=9.1,<=10)' 'NumPy<2,>=99'" in command
+    assert remedies(found)[0].advice == "possible"
 
 
 def test_403_is_an_error_where_the_import_fails_for_it() -> None:
@@ -258,7 +288,11 @@ def test_403_is_an_error_where_the_import_fails_for_it() -> None:
     )
     found = finding(without, "CPG403")
     assert found.severity is Severity.error
-    assert [name.en for name, _ in found.evidence.seen] == ["lightning"]
+    said = consequences(found)
+    assert next(iter(said)) == "lightning"
+    assert [name for name, each in said.items() if "the import fails" in each] == ["lightning"]
+    assert remedies(found)[0].commands == ("python -m pip install 'lightning>=2.2.0'",)
+    assert remedies(found)[0].advice == "recommended"
 
 
 def with_remote_code(facts: Facts, **changes: object) -> Facts:
@@ -284,7 +318,7 @@ def test_404_is_an_error_read_off_the_cached_code() -> None:
     assert name in found.causes[0].en
     assert found.location
     assert found.location.line == 27
-    assert found.remedies[0].commands == ("pip install 'transformers<5'",)
+    assert remedies(found)[0].commands == ("python -m pip install 'transformers<5'",)
 
 
 def test_404_names_a_file_of_the_cache_that_cannot_be_read_and_how_to_fetch_it() -> None:
@@ -294,8 +328,8 @@ def test_404_names_a_file_of_the_cache_that_cannot_be_read_and_how_to_fetch_it()
     assert found.location
     assert found.location.path == "/hf/config.json"
     assert found.evidence.error == file.error
-    assert "force_download=True" in found.remedies[0].commands[0]
-    assert f"InstaDeepAI/{DNA_LLM}" in found.remedies[0].commands[0]
+    assert "force_download=True" in remedies(found)[0].commands[0]
+    assert f"InstaDeepAI/{DNA_LLM}" in remedies(found)[0].commands[0]
 
 
 def test_404_is_a_warning_where_the_model_is_only_known_to_need_it() -> None:
@@ -406,11 +440,15 @@ def test_under_quick_a_missing_torch_and_missing_requirements_are_errors() -> No
     assert facts.packages
     bare = replace(facts, packages=replace(facts.packages, installed={"cpgpt": "0.0.13"}))
     assert finding(bare, "CPG401").severity is Severity.error
-    first, second = check(bare, "CPG403").findings
-    assert first.severity is Severity.error
-    assert {"torch", "lightning", "transformers"} <= {name.en for name, _ in first.evidence.seen}
-    assert second.severity is Severity.note
-    assert len(first.evidence.seen) + len(second.evidence.seen) == 25
+    (found,) = check(bare, "CPG403").findings
+    assert found.severity is Severity.error
+    said = consequences(found)
+    needed = {name for name, each in said.items() if "before it can embed" in each}
+    assert {"torch", "lightning", "transformers"} <= needed
+    assert {each.partition("; ")[2] for name, each in said.items() if name not in needed} == {
+        "whether the embedder needs it is not known"
+    }
+    assert len(said) == 25
 
 
 def test_under_quick_a_torch_without_metadata_is_not_called_missing() -> None:
@@ -444,11 +482,12 @@ def test_a_requirement_whose_version_cannot_be_read_is_named_and_the_others_are_
     version: str,
 ) -> None:
     base = recorded.linux_old()
-    severities = {each.severity for each in check(base, "CPG403").findings}
-    found = check(installed(base, torch=version), "CPG403").findings
-    assert {each.severity for each in found} == severities
-    (unread,) = [each for each in found if "cannot be compared" in each.title.en]
-    assert f"torch: its version {version!r} cannot be read" in unread.causes[0].en
+    usual = finding(base, "CPG403")
+    found = finding(installed(base, torch=version), "CPG403")
+    assert found.severity is usual.severity
+    shown = version or "?"
+    assert f"its version {shown!r} cannot be read" in consequences(found)["torch"]
+    assert {**consequences(found), "torch": ""} == {**consequences(usual), "torch": ""}
 
 
 def test_403_is_unknown_where_only_unreadable_versions_are_left() -> None:
@@ -804,15 +843,14 @@ def test_403_after_an_import_that_failed_claims_nothing_of_what_was_loaded() -> 
     ended = ProbeFailure("embedder", "killed", "SIGKILL", "")
     killed = replace(facts, embedder=None, failures=(ended,))
     for seen in (failed, killed):
-        findings = check(seen, "CPG403").findings
-        assert findings[0].severity is Severity.error
-        errors = [each for each in findings if each.severity is Severity.error]
-        named = {name.en for each in errors for name, _ in each.evidence.seen}
-        assert named == {"lightning", "torch"}
-        said = " ".join(cause.en for each in findings for cause in each.causes)
-        assert "none of these was loaded" not in said
+        found = finding(seen, "CPG403")
+        assert found.severity is Severity.error
+        sayings = consequences(found)
+        unknown = {name for name, each in sayings.items() if "is not known" in each}
+        assert sayings.keys() - unknown == {"lightning", "torch"}
+        said = " ".join(cause.en for cause in found.causes)
+        assert "did not load" not in said
         assert "--quick" not in said
-        assert "the embedder needs none" not in " ".join(each.title.en for each in findings)
     assert "--quick" in str(check(quick(facts), "CPG403").findings)
 
 

@@ -44,10 +44,11 @@ def sequences(data: Any, method: str, count: int) -> list[str]:
     return [item["sequence"] for batch in loader for item in batch]
 
 
-def test_forked_workers_of_cpgpt_move_the_parents_position_100_times_of_100(
-    module: Any, genome: str
+@pytest.mark.parametrize("times", [20, pytest.param(100, marks=pytest.mark.full)])
+def test_forked_workers_of_cpgpt_move_the_parents_position_each_time(
+    module: Any, genome: str, times: int
 ) -> None:
-    for _ in range(100):
+    for _ in range(times):
         data = dataset(module, genome, 100, treated=False)
         seen = workers.moved_by_a_child(partial(workers.read_ends, data))
         assert [each["path"] for each in seen["moved"]] == [genome]
@@ -84,11 +85,14 @@ def test_the_treated_genome_moves_nobodys_position(module: Any, genome: str) -> 
     assert seen["forked"]["size"] >= 3 * 2000
 
 
-def test_of_100000_windows_read_by_8_forked_workers_none_is_wrong(module: Any, genome: str) -> None:
-    data = dataset(module, genome, 100_000, treated=True)
+@pytest.mark.parametrize("windows", [10_000, pytest.param(100_000, marks=pytest.mark.full)])
+def test_of_windows_read_by_8_forked_workers_from_the_treated_dataset_none_is_wrong(
+    module: Any, genome: str, windows: int
+) -> None:
+    data = dataset(module, genome, windows, treated=True)
     data[0]
-    trial = workers.forked_trial(data, dataset(module, genome, 100_000, treated=False))
-    assert trial == {"workers": 8, "windows": 100_000, "wrong": 0}
+    trial = workers.forked_trial(data, dataset(module, genome, windows, treated=False))
+    assert trial == {"workers": 8, "windows": windows, "wrong": 0}
 
 
 def test_the_treated_dataset_pickles_whole(module: Any, genome: str) -> None:
@@ -98,7 +102,9 @@ def test_the_treated_dataset_pickles_whole(module: Any, genome: str) -> None:
     assert anatomy.size is not None
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize(
+    "method", ["fork", "spawn", pytest.param("forkserver", marks=pytest.mark.full)]
+)
 def test_the_treated_dataset_reads_right_under_every_start_method(
     module: Any, genome: str, method: str
 ) -> None:

@@ -28,7 +28,7 @@ def collate() -> Any:
 
 @pytest.fixture(scope="module")
 def six_mers(world: World) -> Any:
-    folder = next((world.folder / "hf" / "hub").glob(f"*{DNA_LLM}/snapshots/*"))
+    folder = next(Path(world.variables["HF_HOME"], "hub").glob(f"*{DNA_LLM}/snapshots/*"))
     return AutoTokenizer.from_pretrained(folder)
 
 

@@ -16,7 +16,7 @@ INSPECTED = {"torch", "cpgpt", "pyfaidx", "transformers", "numpy", "huggingface_
 ALLOWED = {
     "patient": {"patient"},
     "rules": {"rules", "facts", "findings", "intent", "words", "logs", "pages"},
-    "probes": {"probes", "patient", "facts", "errors"},
+    "probes": {"probes", "patient", "facts", "errors", "embed"},
     "reports": {
         *("reports", "facts", "findings", "intent", "errors", "words", "culprits", "pages"),
         *("embed", "run_embed", "bench"),

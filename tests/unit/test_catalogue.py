@@ -14,7 +14,7 @@ from cpgpt_doctor.words import Language
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 
-@pytest.mark.parametrize("code", [code for code in pages.codes() if code[3] in "27"])
+@pytest.mark.parametrize("code", [code for code in pages.codes() if code[3] != "5"])
 def test_a_page_has_its_name_below_its_title_in_both_languages(code: str) -> None:
     english, chinese = (pages.source(code, language).splitlines()[1] for language in LANGUAGES)
     assert english == chinese == f"<!-- {catalogue.name(code)} -->"

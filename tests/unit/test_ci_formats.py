@@ -22,6 +22,7 @@ from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Culprit, Facts, ProbeFailure
 from cpgpt_doctor.findings import Evidence, Finding, Judged, Location, Severity, found
 from cpgpt_doctor.intent import Intent, resolve
+from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.redact import redact, redacted
 from cpgpt_doctor.reports import github, json_report, junit, sarif, view
 from cpgpt_doctor.reports.fingerprint import fingerprint
@@ -84,9 +85,9 @@ def shown(report: Report, language: Language) -> View:
     said = view.of(report, language)
     if HOSTILE not in [each.title for each in said.findings]:
         return said
-    remedy = view.Remedy(
-        "CPG201.main-process", "recommended", f"{HOSTILE} (recommended)", HOSTILE, HOSTILE,
-        HOSTILE, HOSTILE, (HOSTILE,), (HOSTILE,), (HOSTILE,), HOSTILE,
+    remedy = PageRemedy(
+        "CPG201.main-process", "recommended", HOSTILE, HOSTILE, HOSTILE, HOSTILE,
+        (HOSTILE,), (HOSTILE,), (HOSTILE,), HOSTILE,
     )  # fmt: skip
     findings = tuple(replace(each, remedies=(remedy,)) for each in said.findings)
     checks = tuple(replace(each, findings=findings) for each in said.checks)

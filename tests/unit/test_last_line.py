@@ -93,8 +93,8 @@ def test_a_model_that_run_embed_would_have_to_download_is_an_error() -> None:
     facts = recorded.linux_new()
     found = finding(facts, "CPG405", via="run-embed")
     assert found.severity is Severity.error
-    repository = dict(found.remedies[0].values)["repo"].en
-    assert repository == f"InstaDeepAI/{report(facts).call.dna_llm}"
+    (command,) = view.finding(found, "en").remedies[0].commands
+    assert f"get('InstaDeepAI/{report(facts).call.dna_llm}')" in command
     assert not claims(report(facts, via="run-embed"))
     assert next(each for each in report(facts).judged if each.code == "CPG405").check.status == "ok"
 
@@ -104,11 +104,14 @@ def test_a_cpgpt_without_the_names_that_run_embed_replaces_is_an_error_for_it(
     names: tuple[str, ...],
 ) -> None:
     facts = examined(cached(recorded.linux_new()), missing_seams=names)
-    found = finding(facts, "CPG402", via="run-embed")
+    found = finding(facts, "CPG407", via="run-embed")
     assert found.severity is Severity.error
     assert ", ".join(names) in found.title.en
     assert not claims(report(facts, via="run-embed"))
-    assert "CPG402" in report(facts, num_workers=0).unknown
+    direct = report(facts, num_workers=0)
+    assert finding(facts, "CPG407").severity is Severity.note
+    assert {"CPG201", "CPG202", "CPG203", "CPG404", "CPG514"} - {"CPG201"} <= {*direct.unknown}
+    assert not claims(direct)
 
 
 @pytest.mark.parametrize(

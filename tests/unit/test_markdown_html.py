@@ -19,6 +19,7 @@ from markdown_it.token import Token
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Check, Finding, Judged, Severity
 from cpgpt_doctor.intent import Intent, resolve
+from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.reports import html, markdown, view
 from cpgpt_doctor.reports.report import Report, exit_code
 from cpgpt_doctor.reports.view import View
@@ -55,9 +56,9 @@ def hostile() -> dict[Language, View]:
 def with_hostile_texts(base: View) -> View:
     first = base.findings[0]
     assert first.location
-    remedy = view.Remedy(
-        "CPG201.main-process", "recommended", f"{HOSTILE} (recommended)", HOSTILE, HOSTILE,
-        HOSTILE, HOSTILE, (HOSTILE,), (HOSTILE,), (HOSTILE,), HOSTILE,
+    remedy = PageRemedy(
+        "CPG201.main-process", "recommended", HOSTILE, HOSTILE, HOSTILE, HOSTILE,
+        (HOSTILE,), (HOSTILE,), (HOSTILE,), HOSTILE,
     )  # fmt: skip
     finding = replace(
         first,

@@ -116,7 +116,10 @@ def platforms(base: Facts) -> Iterator[Facts]:
     yield recorded.python_314(base)
     yield recorded.with_gpu(base)
     yield recorded.with_torch(base, cuda_build="12.4", cuda_available=True)
-    yield recorded.with_torch(recorded.with_gpu(base), cuda_build="12.4")
+    unseen = recorded.with_torch(recorded.with_gpu(base), cuda_build="12.4")
+    yield unseen
+    yield recorded.with_variables(unseen, CUDA_VISIBLE_DEVICES="")
+    yield recorded.with_examined(base, missing_seams=("Fasta", "DataLoader"))
 
 
 def with_workers(base: Facts, **changes: Any) -> Facts:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -18,6 +20,7 @@ from cpgpt_doctor.facts import ProbeFailure
 from cpgpt_doctor.patient import protocol
 from cpgpt_doctor.probes import collect, runner, session
 from cpgpt_doctor.probes.task import Task
+from tests.environment import clean_environment
 
 HANG = 600.0  # seconds after which something is taken to hang
 SLEEPER = "import time; time.sleep(100_000)"
@@ -320,6 +323,88 @@ def test_variables_are_the_users_though_packages_set_some(
     assert facts.accelerator is not None
     assert facts.accelerator.variables["OMP_NUM_THREADS"] == "7"
     assert "CUDA_VISIBLE_DEVICES" not in facts.accelerator.variables
+
+
+# What is asked of torch, where it has found no GPU.
+TORCH = """
+import time, types, warnings
+time.sleep(0.3)
+__version__ = "0"
+version = types.SimpleNamespace(cuda=CUDA, hip=None)
+no = lambda: False
+asked = []
+def is_available():
+    if not asked:
+        warnings.warn("CUDA: the driver is too old")
+    asked.append(1)
+    return False
+cuda = types.SimpleNamespace(is_available=is_available, is_initialized=no)
+backends = types.SimpleNamespace(mps=types.SimpleNamespace(is_built=no, is_available=no))
+"""
+# In the place of the embedder's stage, one that imports torch and does a little with it.
+STAND_IN = """
+import sys, types
+from cpgpt_doctor.patient import stages
+def look(request):
+    import torch
+    LITTLE
+    return {}, False
+sys.modules['cpgpt_doctor.patient.embedder'] = types.SimpleNamespace(look=look)
+main = stages.main
+"""
+
+
+@pytest.fixture
+def accelerator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, str], dict[str, Any]]:
+    """What the accelerator's stage says of a torch built for `cuda`, after another's `little`."""
+
+    def seen(cuda: str, little: str) -> dict[str, Any]:
+        (tmp_path / "torch.py").write_text(TORCH.replace("CUDA,", f"{cuda},"))
+        (tmp_path / "stand_in.py").write_text(STAND_IN.replace("LITTLE", little))
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        monkeypatch.setattr(session, "MODULE", "stand_in")
+        stages = ("python", "embedder", "accelerator")
+        answers = session.examine(sys.executable, stages, {"scratch": str(tmp_path)}, HANG)
+        answer = answers["accelerator"]
+        assert isinstance(answer, dict), answer
+        return answer
+
+    return seen
+
+
+def test_torch_takes_as_long_as_its_import_took_wherever_that_was(accelerator: Any) -> None:
+    outcome = accelerator("None", "pass")["outcome"]
+    assert outcome["ok"]
+    assert outcome["seconds"] >= 0.3
+
+
+def test_why_there_is_no_gpu_is_told_though_another_stage_has_asked_before(
+    accelerator: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch says it once in a process; where there is a driver, there is something to say."""
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\nexit 9\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    torch = accelerator("'12.8'", "torch.cuda.is_available()")["torch"]
+    assert torch["cuda_problem"] == "CUDA: the driver is too old"
+
+
+def test_the_session_goes_on_where_the_caller_ignores_the_end_of_children(tmp_path: Path) -> None:
+    """As some supervisors do; the system then tells nobody how a child ended."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "cpgpt_doctor", "check", "--quick", "--format", "json"],
+        cwd=tmp_path,
+        env=clean_environment(TMPDIR=str(tmp_path)),
+        capture_output=True,
+        encoding="utf-8",
+        preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
+    )
+    assert ran.returncode in (0, 1), ran.stderr
+    assert json.loads(ran.stdout)["findings"] is not None
+    assert list(tmp_path.glob("cpgpt-doctor-*")) == []
 
 
 def test_facts_of_another_form_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:

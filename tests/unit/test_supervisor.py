@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 from cpgpt_doctor.embed.supervisor import Limits, Watch, Worker, WorkerFailed, WorkerLost
 from cpgpt_doctor.probes import runner
 from tests import standin
+from tests.processes import HANG, all_end
 
 LOAD = {"op": "load"}
 # Ticks are short here. What is not asked for is out of reach.
@@ -46,17 +46,6 @@ def start(tmp_path: Path) -> Iterator[Started]:
     yield started
     for worker in workers:
         worker.stop()
-
-
-def ends(process: psutil.Process) -> bool:
-    """Whether it ends within a minute; a signal that was sent takes a moment."""
-    deadline = time.monotonic() + 60
-    with contextlib.suppress(psutil.NoSuchProcess):
-        while process.status() != psutil.STATUS_ZOMBIE:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.02)
-    return True
 
 
 def test_a_worker_answers(start: Started) -> None:
@@ -109,13 +98,15 @@ def test_a_worker_that_is_alive_and_idle_is_lost(start: Started) -> None:
 
 def test_a_worker_that_computes_is_waited_for_longer_than_an_idle_one(start: Started) -> None:
     worker = start(each="while True: pass", limits=limits(idle=100, busy=250))
+    wait_for_life(worker)
     with pytest.raises(WorkerLost, match=r"^hung: busy, but no further for 5 s$"):
         worker.ask(LOAD)
 
 
 def test_progress_is_waited_for(start: Started) -> None:
-    sends = "for done in range(40): send(event='progress', done=done); time.sleep(0.05)"
-    worker = start(each=sends, limits=limits(silent=60, idle=60, busy=60))
+    sends = "for done in range(40): send(event='progress', done=done); time.sleep(0.1)"
+    worker = start(each=sends, limits=limits(silent=150, idle=150, busy=150))
+    wait_for_life(worker)
     seen: list[int] = []
     assert worker.ask(LOAD, seen.append)["event"] == "loaded"
     assert seen == list(range(40))
@@ -167,7 +158,7 @@ def test_what_an_ended_worker_started_neither_keeps_us_waiting_nor_lives_on(
     with pytest.raises(WorkerLost, match="ended with status 3"):
         worker.ask(LOAD)
     worker.stop()
-    assert ends(child)
+    assert all_end([child])
 
 
 def test_a_worker_is_stopped_with_all_that_it_started(start: Started) -> None:
@@ -175,7 +166,7 @@ def test_a_worker_is_stopped_with_all_that_it_started(start: Started) -> None:
     (child,) = wait_for_children(worker)
     os.kill(worker.process.pid, signal.SIGSTOP)
     worker.stop()
-    assert ends(child)
+    assert all_end([child])
     assert not any(thread.is_alive() for thread in worker.threads)
     worker.stop()  # again: nothing happens
 
@@ -184,6 +175,12 @@ def wait_for_children(worker: Worker) -> list[psutil.Process]:
     while not (found := psutil.Process(worker.process.pid).children()):
         time.sleep(0.02)
     return found
+
+
+def wait_for_life(worker: Worker) -> None:
+    """An interpreter may take as long to start as a test's short limits."""
+    while worker.heard.empty():
+        time.sleep(0.02)
 
 
 def never() -> bool:
@@ -264,5 +261,5 @@ def test_the_worker_gives_signs_of_life_before_its_first_command(tmp_path: Path)
     process.stdin.flush()
     assert b'"event": "alive"' in process.stdout.readline()
     process.stdin.close()
-    assert process.wait(600) == 1
+    assert process.wait(HANG) == 1
     process.stdout.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.audit import AuditedRow, AuditFacts, Comparison, LawFacts, Verdict
@@ -451,11 +452,20 @@ def of_one_kind(facts: Facts, call: Call) -> Check:
     )
 
 
-AUDIT = ("audit",)
-ROWS = Words("rows computed again", "重新计算的行")
-RULES = (
-    Rule("CPG507", ROWS, can_be_embeddings, AUDIT),
-    Rule("CPG513", ROWS, as_computed, AUDIT),
-    Rule("CPG519", ROWS, under_their_index, AUDIT),
-    Rule("CPG524", ROWS, of_one_kind, AUDIT),
-)
+# Rules of a store that an audit says more of.
+OF_AN_AUDIT: dict[str, Callable[[Facts, Call], Check]] = {
+    "CPG507": can_be_embeddings,
+    "CPG513": as_computed,
+    "CPG519": under_their_index,
+    "CPG524": of_one_kind,
+}
+
+
+def with_audit(rule: Rule, facts: Facts, call: Call, asked: Check) -> Check:
+    """What a rule says of a store as it stands, and of its rows that were audited."""
+    if facts.audit is None or rule.code not in OF_AN_AUDIT:
+        return asked
+    audited = OF_AN_AUDIT[rule.code](facts, call)
+    if asked.findings:
+        return found(*asked.findings, *audited.findings)
+    return audited if audited.status != "skipped" else asked
