@@ -8,6 +8,9 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ import pytest
 
 from cpgpt_doctor.patient.rounding import ROUNDING
 from tests.conftest import DNA_LLM, HERE, World
+from tests.environment import clean_environment
 
 CONTEXT = 201
 PLAIN = [f"1:{position}" for position in random.Random(8).sample(range(300, 48_000), 36)]
@@ -144,3 +148,55 @@ def test_a_copy_is_compared_row_by_row_without_a_genome(world: World) -> None:
     assert seen(report, "CPG507")["in all"] == (
         "of 36 rows that both stores have, 25 are equal, 0 equal up to rounding, 11 differ"
     )
+
+
+def test_rows_that_are_named_are_judged_and_nothing_is_said_of_the_others(world: World) -> None:
+    folder = embedded(world, "0.0.13", "named", PLAIN)
+    rows = np.memmap(rows_file(folder), np.float32, "r+").reshape(-1, 1024)
+    rows[5, :9] += 1
+    rows.flush()
+    named = world.folder / "named.txt"
+    named.write_text("\n".join([*PLAIN[:6], "1:1", GAPPED]) + "\n")
+    found = seen(verified(world, folder, 1, "--locations", str(named)), "CPG513")
+    assert found["title"] == "1 of 6 rows computed again are not what is stored"
+    assert found["in all"].startswith("1 of 6 wrong; they were named, not drawn")
+
+
+def test_ctrl_c_ends_it_at_once_and_leaves_nothing(world: World, tmp_path: Path) -> None:
+    folder = embedded(world, "0.0.13", "interrupted", PLAIN)
+    before = state(folder)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "cpgpt_doctor", "verify", "--dependencies-dir", folder],
+        env=clean_environment(**world.variables, TMPDIR=str(tmp_path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert running.stderr is not None
+    for line in running.stderr:
+        if "loading the model" in line:
+            break
+    running.send_signal(signal.SIGINT)
+    said = running.stderr.read()
+    assert running.wait(600) == 130, said
+    assert said.splitlines()[-1] == "cpgpt-doctor: interrupted (Ctrl-C); nothing was written"
+    assert list(tmp_path.iterdir()) == []
+    assert state(folder) == before
+
+
+def test_where_nothing_can_be_judged_one_line_says_why(world: World, tmp_path: Path) -> None:
+    folder = embedded(world, "0.0.13", "unjudged", PLAIN[:3])
+    other = tmp_path / "other.fa"
+    other.write_text(">chrZ\nACGTACGTAC\n")
+    genome = "none of the 3 locations"
+    for options, line in (
+        (("--genome", other), genome),
+        (("--against", world.dependencies("empty")), "ensembl_metadata.db: is not there"),
+        (("--dna-llm", "DNABERT-2-117M"), f"--dna-llm {DNA_LLM} --context-len {CONTEXT}"),
+        (("--species", "mus_musculus"), "--species mus_musculus: not among the"),
+    ):
+        ran = world.doctor("verify", "--dependencies-dir", folder, "--quiet", *options)
+        assert ran.returncode == 2, ran.stderr
+        assert ran.stdout == ""
+        assert line in ran.stderr
+        assert len(ran.stderr.splitlines()) == 1
