@@ -20,6 +20,7 @@ TABLE: dict[str, Words] = {
     "note severity": Words("note", "提示"),
     # The head of a report
     "title": Words("CpGPT environment", "CpGPT 环境检查"),
+    "store title": Words("CpGPT store", "CpGPT 嵌入文件检查"),
     "nothing found": Words("nothing found", "没有发现问题"),
     "date": Words("Date", "日期"),
     "patient": Words("Environment", "环境"),

@@ -45,7 +45,8 @@ def render(view: View, *, date: str | None = None) -> str:
 def title(view: View) -> str:
     mark = MARKS[view.findings[0].severity] if view.findings else "✅"
     said = view.counted or view.labels["nothing found"]
-    return f"{mark} {view.labels.begin('title')}{said}"
+    title = "store title" if view.report.facts.audit else "title"
+    return f"{mark} {view.labels.begin(title)}{said}"
 
 
 def head(view: View, date: str | None) -> str:
