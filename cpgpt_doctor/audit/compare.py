@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import array
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cpgpt_doctor.audit import laws
 from cpgpt_doctor.audit.inspect import PICTURED, Progress
 from cpgpt_doctor.audit.laws import Pair
+from cpgpt_doctor.audit.patient import rows_in
 from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.embed.supervisor import Worker
 from cpgpt_doctor.facts.audit import AuditedRow, AuditFacts, Comparison, LawFacts, Verdict
@@ -23,7 +24,7 @@ def compare(
     other: StorePaths,
     here: Mapping[str, int],
     there: Mapping[str, int],
-    others: Mapping[str, Mapping[str, int]],
+    others: Callable[[], Mapping[str, Mapping[str, int]]],
     worker: Worker,
     work: Path,
     progress: Progress,
@@ -45,7 +46,7 @@ def compare(
             "one": str(one.rows.resolve()),
             "other": str(other.rows.resolve()),
             "row_bytes": one.row_bytes,
-            "rows": max(here.values(), default=-1) + 1,
+            "rows": rows_in(one),
             "folder": str(work),
         },
         progress.advance,
@@ -88,7 +89,7 @@ def compare(
         wrong=wrong,
         largest=answer["largest"],
         counts={name: count for name, count in tally.items() if count > 0},
-        laws=law_of(moved, in_place, here, others),
+        laws=law_of(moved, in_place, here, others()) if moved else (),
         rounding=ROUNDING,
         rows=tuple(
             AuditedRow(

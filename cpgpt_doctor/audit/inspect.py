@@ -48,14 +48,15 @@ class Progress(Protocol):
 class Source:
     """The store that is audited.
 
-    index: the row of each location whose row is in the file. judgeable: those that can be computed
-    here. others: other indexes near by, by their paths. stored: the bytes of a row. is_plain:
-    whether a location's window has as many tokens as most.
+    index: the row of each location whose row is in the file, which has `rows` rows. judgeable:
+    those that can be computed here. others: other indexes near by, by their paths. stored: the
+    bytes of a row. is_plain: whether a location's window has as many tokens as most.
     """
 
     index: Mapping[str, int]
     judgeable: Sequence[str]
-    others: Mapping[str, Mapping[str, int]]
+    rows: int
+    others: Callable[[], Mapping[str, Mapping[str, int]]]
     stored: Callable[[int], bytes]
     is_plain: Callable[[str], bool]
 
@@ -292,9 +293,11 @@ class Inspection:
             for each in self.unknown
             if each.stands is not None
         ]
-        law = laws.find([*self.in_place, *moved], self.source.index, self.source.others)
-        if law is not None:
-            found.append(self.proved(law, moved))
+        if moved:
+            pairs = [*self.in_place, *moved]
+            law = laws.find(pairs, self.source.index, self.source.others())
+            if law is not None:
+                found.append(self.proved(law, moved))
         for each in self.unknown:
             if each.stands is not None:
                 each.explained("foreign")
@@ -331,7 +334,7 @@ class Inspection:
             and (stands := law.stands(location, index[location])) is not None
             and stands != index[location]
             and stands in owner_of
-            and 0 <= stands <= self.last_row
+            and 0 <= stands < self.source.rows
         ]
         chosen = self.rng.sample(further, min(FORETOLD, len(further)))
         again = self.rows.alone([location for location, _ in chosen], padding)
@@ -350,10 +353,6 @@ class Inspection:
             came_true=came_true,
             moved=moving,
         )
-
-    @property
-    def last_row(self) -> int:
-        return max(self.source.index.values())
 
     def bisected(self, law: Law) -> tuple[Law, int]:
         """A shift with the row at which it begins, and the last one before that is in its place."""

@@ -12,6 +12,11 @@ from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.embed.supervisor import Worker
 
 
+def rows_in(paths: StorePaths) -> int:
+    """How many whole rows the file has, named or not."""
+    return (store.size(paths) or 0) // paths.row_bytes
+
+
 class Rows(Protocol):
     """Computes and finds rows; every row is the bytes of its float32 numbers.
 
@@ -60,7 +65,6 @@ class Patient:
         self.loaded = worker.ask({"op": "load", "folder": str(work / "load"), **request})
         self.paths = dataclasses.replace(paths, width=int(self.loaded["width"]))
         self.padding = int(self.loaded["model"]["padding"])
-        self.named = 0  # rows of the store that are looked through
 
     def check_tokens(self, locations: list[str]) -> None:
         """From then on tokens are looked up where that gives CpGPT's own."""
@@ -93,7 +97,7 @@ class Patient:
                 "op": "find",
                 "path": str(self.paths.rows.resolve()),
                 "row_bytes": self.paths.row_bytes,
-                "rows": self.named,
+                "rows": rows_in(self.paths),
                 "wanted": wanted,
             },
             self.advance,

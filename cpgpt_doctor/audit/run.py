@@ -15,7 +15,7 @@ from typing import Any
 
 from cpgpt_doctor.audit import compare, drawing, inspect, nearby
 from cpgpt_doctor.audit.inspect import Choice, Progress, Source
-from cpgpt_doctor.audit.patient import Patient
+from cpgpt_doctor.audit.patient import Patient, rows_in
 from cpgpt_doctor.embed import admission, examine, locations, metadata, store
 from cpgpt_doctor.embed.genome import Genome, keep_index
 from cpgpt_doctor.embed.store import WIDTHS, StorePaths
@@ -133,9 +133,8 @@ def audit(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
     """Judge the rows that were asked for. Raises InputError, DoctorError, OSError."""
     progress.phase("reading the index")
     named = store.named_rows(paths)
-    others = nearby.indexes(paths, named)
     if asked.against is not None:
-        return against(asked, asked.against, paths, named, others, progress)
+        return against(asked, asked.against, paths, named, progress)
     progress.phase("reading the genome")
     assembly = examine.assembly(asked.dependencies, asked.species)
     genome = examine.find_genome(asked.dependencies, asked.species, assembly, asked.genome)
@@ -173,7 +172,6 @@ def audit(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
         paths = patient.paths
         in_file = rows_in_file(paths, named)
         judgeable = [each for each in in_file if admission.usable(each, reader)]
-        patient.named = max(in_file.values(), default=-1) + 1
         choice, missing = chosen(asked, judgeable, named)
         if not choice.locations:
             raise InputError(nothing(paths, named, in_file, genome, asked))
@@ -187,7 +185,10 @@ def audit(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
             def is_plain(location: str) -> bool:
                 return plain(location, reader, paths.context_len)
 
-            source = Source(in_file, judgeable, others, stored, is_plain)
+            def others() -> dict[str, dict[str, int]]:
+                return nearby.indexes(paths, named)
+
+            source = Source(in_file, judgeable, rows_in(paths), others, stored, is_plain)
             facts = inspect.inspect(source, choice, patient, progress)
         facts = dataclasses.replace(
             facts,
@@ -203,7 +204,7 @@ def audit(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
 
 def rows_in_file(paths: StorePaths, named: Mapping[str, int]) -> dict[str, int]:
     """The locations whose row is in the file."""
-    have = (store.size(paths) or 0) // paths.row_bytes
+    have = rows_in(paths)
     return {location: row for location, row in named.items() if 0 <= row < have}
 
 
@@ -256,7 +257,6 @@ def against(
     folder: Path,
     paths: StorePaths,
     named: Mapping[str, int],
-    others: Mapping[str, Mapping[str, int]],
     progress: Progress,
 ) -> Audited:
     """Hold every row against that of another store."""
@@ -269,8 +269,11 @@ def against(
     here, there = rows_in_file(paths, named), rows_in_file(other, there)
     if here.keys().isdisjoint(there):
         raise InputError(f"--against {folder}: has none of the locations of {asked.dependencies}")
-    indexes = {str(other.database): there, **others}
+
+    def others() -> dict[str, Mapping[str, int]]:
+        return {str(other.database): there, **nearby.indexes(paths, named)}
+
     with patient_worker(asked) as (worker, work):
-        facts = compare.compare(paths, other, here, there, indexes, worker, work, progress)
+        facts = compare.compare(paths, other, here, there, others, worker, work, progress)
     facts = dataclasses.replace(facts, rows_file=str(paths.rows), named=len(named))
     return Audited(paths, facts, None)

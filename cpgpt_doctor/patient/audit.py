@@ -98,7 +98,8 @@ def compare(
     Returns counts of rows that are equal bit for bit, up to rounding, and `zero`, `not_finite` or
     `other` in the first file, and the largest difference that passed for rounding. Writes to
     `folder`/differing the places, in the pairs, of those that differ, and to `folder`/stands in
-    which row of the first file the numbers of the second one's stand, bit for bit; -1 for none.
+    which row of the first file the numbers of the second one's stand, bit for bit; -1 for none, and
+    for what is zero or not finite.
     """
     import numpy
 
@@ -106,6 +107,7 @@ def compare(
     counts = {"equal": 0, "rounding": 0, "zero": 0, "not_finite": 0, "other": 0}
     largest = 0.0
     differing: list[Any] = []
+    sound: list[Any] = []  # whether it can be the row of another location
     hashes: list[Any] = []
     factors = hash_factors(row_bytes)
     step = max(1, CHUNK_BYTES // row_bytes)
@@ -129,6 +131,7 @@ def compare(
             counts["zero"] += int(zero.sum())
             counts["not_finite"] += int((~finite).sum())
             counts["other"] += int((finite & ~zero & ~rounded).sum())
+            sound.append((finite & ~zero)[~rounded])
             differ = numpy.flatnonzero(~same)
             differing.append(start + differ)
             hashes.append(hashed(theirs[differ], factors))
@@ -153,6 +156,7 @@ def compare(
                             if theirs.tobytes() == some[row].tobytes():
                                 stands[at] = start + row
                 progress(len(pairs))
+        stands[~numpy.concatenate(sound)] = -1
     apart_at.tofile(f"{folder}/differing")
     stands.tofile(f"{folder}/stands")
     return {"event": "compared", "counts": counts, "largest": largest}

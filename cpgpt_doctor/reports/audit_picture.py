@@ -13,7 +13,7 @@ from cpgpt_doctor.facts.audit import AuditedRow, AuditFacts
 from cpgpt_doctor.words import Language, Words
 
 LEFT, TOP, SIDE = 110.0, 20.0, 400.0  # of the square that marks stand in, in units of the picture
-WIDTH, HEIGHT = 760, 500
+WIDTH, HEIGHT = 880, 500
 # Powers of ten of a row's norm; what is less, or equal, stands at the lower end.
 LEAST, MOST = -8, 1
 SIZE = 4.0
@@ -67,7 +67,7 @@ def picture(audit: AuditFacts, language: Language) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
         f' aria-labelledby="{language}-picture {language}-described" fill="none"'
-        ' stroke="currentColor" font-size="14">',
+        ' stroke="currentColor" font-size="13">',
         f'<title id="{language}-picture">{escape(TITLE.say(language))}</title>',
         f'<desc id="{language}-described">{escape(described)}</desc>',
         f'<rect x="{LEFT:g}" y="{TOP:g}" width="{SIDE:g}" height="{SIDE:g}"/>',

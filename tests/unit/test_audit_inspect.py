@@ -112,7 +112,8 @@ def audited(
     source = Source(
         index,
         list(index),
-        others or {},
+        len(file),
+        lambda: others or {},
         lambda row: file[row],
         lambda location: location != GAPPED,
     )
@@ -281,7 +282,7 @@ def test_rows_of_no_known_making_stay_unknown_and_are_counted() -> None:
 def test_an_explanation_that_holds_for_no_scout_is_not_computed_for_all() -> None:
     file = [made(f"anywhere {row}", 128) for row in range(400)]
     index = {location: row for row, location in enumerate(LOCATIONS)}
-    source = Source(index, list(index), {}, lambda row: file[row], lambda location: True)
+    source = Source(index, list(index), 400, dict, lambda row: file[row], lambda location: True)
     rows = Made(file)
     facts = inspect.inspect(source, Choice("all", LOCATIONS, 1), rows, Silent())
     assert facts.wrong == 400
