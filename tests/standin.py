@@ -107,8 +107,8 @@ def make_folder(folder: Path) -> Path:
 
 
 def main(folder: Path, locations: int) -> int:
-    from cpgpt_doctor import cli, run_embed
-    from cpgpt_doctor.embed import genome, observe, run, signals
+    from cpgpt_doctor import cli
+    from cpgpt_doctor.embed import genome, observe, preflight, run, signals
     from cpgpt_doctor.embed.examine import Inputs
     from cpgpt_doctor.embed.store import StorePaths
     from cpgpt_doctor.facts import Facts
@@ -118,7 +118,7 @@ def main(folder: Path, locations: int) -> int:
         if seconds:
             subprocess.run(["sleep", seconds], stdin=subprocess.DEVNULL)
 
-    def prepare(asked: run_embed.EmbedRequest) -> run_embed.Preflight:
+    def prepare(asked: preflight.EmbedRequest) -> preflight.Preflight:
         with ThreadPoolExecutor(1) as pool:  # as the probes run
             pool.submit(examine).result()
         path = folder / "genomes" / "x.fa"
@@ -141,11 +141,11 @@ def main(folder: Path, locations: int) -> int:
             patient={},
             intent={},
         )
-        report = run_embed.judged(Facts(store=store.facts), asked, of_data=True)
-        return run_embed.Preflight(report, job)
+        report = preflight.judged(Facts(store=store.facts), asked, of_data=True)
+        return preflight.Preflight(report, job)
 
     signals.GRACE_SECONDS = float(os.environ.get("GRACE_SECONDS", signals.GRACE_SECONDS))
-    run_embed.prepare = prepare
+    preflight.prepare = prepare
     return cli.main(["run-embed", "--dependencies-dir", str(folder), "--locations", "-"])
 
 

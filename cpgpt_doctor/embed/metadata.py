@@ -245,10 +245,10 @@ def beside(path: Path, ending: str) -> Path:
     return real.with_name(real.name + ending)
 
 
-def connect(path: Path, *, write: bool = False, wait: float = LOCKED_SECONDS) -> sqlite3.Connection:
+def connect(path: Path, *, write: bool = False, wait: float | None = None) -> sqlite3.Connection:
     """Open an existing database; transactions are ours to begin and commit.
 
-    wait: seconds, for another program that has it locked.
+    wait: seconds, for another program that has it locked; LOCKED_SECONDS where not given.
 
     A journal beside it may be that of a writer which was killed. SQLite then has to roll back
     before anyone can read, which it refuses to do in a database opened to be read only.
@@ -262,8 +262,9 @@ def connect(path: Path, *, write: bool = False, wait: float = LOCKED_SECONDS) ->
         pass  # SQLite says so
     left = any(beside(path, ending).exists() for ending in ("-journal", "-wal"))
     mode = "rw" if write or left else "ro"
+    seconds = LOCKED_SECONDS if wait is None else wait
     uri = f"file:{urllib.parse.quote(os.fsencode(real))}?mode={mode}"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=wait)
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=seconds)
     looks = iter(range(MOST_LOOKS))
     connection.set_progress_handler(lambda: next(looks, None) is None, INSTRUCTIONS)
     return connection

@@ -137,9 +137,11 @@ def read(code: str, language: Language) -> Page:
 
 @cache
 def name(code: str) -> str:
-    """The rule's name, which stands below its title."""
+    """The rule's name, which stands below its title; ValueError where it does not."""
     match = ID.fullmatch(source(code, "en").split("\n", 2)[1])
-    return match[1] if match else ""
+    if match is None:
+        raise ValueError(f"pages/en/{code}.md: no name below the title")
+    return match[1]
 
 
 @cache
@@ -153,7 +155,7 @@ def remedies(code: str, language: Language) -> dict[str, PageRemedy]:
         if sections:
             sections[-1].append(line)
     read = [remedy(section, code, language) for section in sections]
-    return {each.id: each for each in read if each.id}
+    return {each.id: each for each in read}
 
 
 def verification(code: str, language: Language) -> Verification:
@@ -312,6 +314,8 @@ def remedy(section: list[str], code: str, language: Language) -> PageRemedy:
             label = labels[text]
         elif kind == "paragraph" and text != RUN.say(language):
             why.append(plain(text))
+    if not name:
+        raise ValueError(f"pages/{language}/{code}.md: no id below the heading: {section[0]}")
     between = "" if language == "zh" else " "
     return PageRemedy(
         name,

@@ -6,8 +6,8 @@ import dataclasses
 from typing import Any
 
 from cpgpt_doctor.pages import PageRemedy
+from cpgpt_doctor.report import patient
 from cpgpt_doctor.reports.plain import explain
-from cpgpt_doctor.reports.report import Report
 from cpgpt_doctor.reports.stream import json_text
 from cpgpt_doctor.reports.view import Culprit, Finding, View
 
@@ -38,24 +38,6 @@ def as_data(view: View) -> dict[str, Any]:
         "findings": [finding(each) for each in view.findings],
         "accepted": report.accepted,
         "exit_code": report.exit_code,
-    }
-
-
-def patient(report: Report) -> dict[str, Any]:
-    facts = report.facts
-    python, host, packages = facts.python, facts.host, facts.packages
-    torch = facts.accelerator.torch if facts.accelerator else None
-    return {
-        "python": python.version if python else None,
-        "executable": python.executable if python else None,
-        "platform": python.platform if python else None,
-        "machine": python.machine if python else None,
-        "os": host.description if host else None,
-        "start_method": python.default_start_method if python else None,
-        "cpgpt": packages.cpgpt.version if packages and packages.cpgpt else None,
-        "torch": torch.version if torch else None,
-        "probe_failures": [dataclasses.asdict(failure) for failure in facts.failures],
-        "skipped": list(facts.skipped),
     }
 
 

@@ -19,8 +19,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cpgpt_doctor.embed import store
+from cpgpt_doctor.embed.preflight import Preflight
 from cpgpt_doctor.embed.run import EmbedJob, Result
-from cpgpt_doctor.run_embed import Preflight
 
 SHOWN_NUMBERS = 4
 

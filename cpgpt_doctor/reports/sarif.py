@@ -11,11 +11,11 @@ from collections import Counter
 from typing import Any
 
 from cpgpt_doctor import pages
+from cpgpt_doctor.report import Report
 from cpgpt_doctor.reports.json_report import culprit
 from cpgpt_doctor.reports.labels import Labels
 from cpgpt_doctor.reports.places import is_name, uri
 from cpgpt_doctor.reports.plain import body
-from cpgpt_doctor.reports.report import Report
 from cpgpt_doctor.reports.stream import json_text
 from cpgpt_doctor.reports.view import Check, Finding, View
 from cpgpt_doctor.words import Language

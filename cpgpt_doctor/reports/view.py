@@ -12,9 +12,9 @@ from cpgpt_doctor import catalogue, culprits, findings, pages
 from cpgpt_doctor.facts.audit import AuditFacts
 from cpgpt_doctor.findings import Location, Severity, Status
 from cpgpt_doctor.pages import PageRemedy
+from cpgpt_doctor.report import Report
 from cpgpt_doctor.reports.fingerprint import fingerprint
 from cpgpt_doctor.reports.labels import Labels
-from cpgpt_doctor.reports.report import Report
 from cpgpt_doctor.words import Language, Words
 
 # The rules whose warnings predict that the call fails; other warnings are of calls that end well.
@@ -129,7 +129,7 @@ def of(report: Report, language: Language) -> View:
         report,
         labels,
         counted(report, labels),
-        patient(report),
+        patient(report, language),
         judged_call(report, language),
         next_step(report, found, labels),
         checks,
@@ -231,13 +231,15 @@ def judged_call(report: Report, language: Language) -> str:
     origin = (
         Words("chosen", "显式指定") if call.chosen else Words("the default here", "此处的默认值")
     )
+    if report.facts.python is None and not call.chosen:
+        return Words(f"{settings} {via.en}", f"{settings}，{via.zh}").say(language)
     return Words(
         f"{settings} {via.en}, start method {call.start_method} ({origin.en})",
         f"{settings}，{via.zh}，启动方式 {call.start_method}（{origin.zh}）",
     ).say(language)
 
 
-def patient(report: Report) -> str:
+def patient(report: Report, language: Language) -> str:
     """Versions of what was examined, in one line."""
     facts = report.facts
     torch = facts.accelerator.torch if facts.accelerator else None
@@ -250,7 +252,7 @@ def patient(report: Report) -> str:
         parts.append(f"CpGPT {facts.packages.cpgpt.version}")
     if torch:
         parts.append(f"torch {torch.version}")
-    return " · ".join(parts)
+    return " · ".join(parts) or Words("not looked at", "未检查").say(language)
 
 
 def next_step(report: Report, found: tuple[Finding, ...], labels: Labels) -> str:

@@ -6,7 +6,6 @@ from packaging.version import Version
 
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.rules.rule import read_version
-from cpgpt_doctor.words import Words
 
 # Read off CpGPT 0.0.1 to 0.0.13 as published on PyPI; of a later one nothing is known.
 FIRST, LAST = Version("0.0.1"), Version("0.0.13")
@@ -23,16 +22,6 @@ PREFETCH_ERROR = (
 IMPORTED = frozenset(
     {"lightning", "loguru", "numpy", "pandas", "pyfaidx", "requests", "sqlitedict", "torch"}
     | {"tqdm", "transformers"}
-)
-# Measured on CpGPT 0.0.3, 0.0.7 and 0.0.13 (tests/e2e/test_reference_rows.py).
-OTHER_ROWS = Words(
-    "It changes the rows: from 0.0.8 on a window is padded to a multiple of 128 tokens even when it"
-    " is alone, up to 0.0.7 it is not. Add nothing to a store of older rows then: go on with the"
-    " release that made it (run-embed works with every one), or embed everything anew into a new"
-    " dependencies folder.",
-    "算出的嵌入会变：从 0.0.8 起，即使只有一个窗口也会填充到 128 个 token 的整数倍，0.0.7 及以前"
-    "则不会。升级后不要再往旧的嵌入文件里添加位点：要么继续用生成它的版本（run-embed 支持所有"
-    "版本），要么在新的依赖目录里全部重新嵌入。",
 )
 
 

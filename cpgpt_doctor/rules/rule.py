@@ -56,14 +56,6 @@ def severity(call: Call, direct: Severity) -> Severity:
     return Severity.note if call.treated else direct
 
 
-def well(code: str) -> Words:
-    """What `check` shows of a rule once its remedy is in place."""
-    return Words(
-        f"{code} is in the list of what is well.",
-        f"{code} 出现在“正常”列表中。",
-    )
-
-
 def ending(failure: ProbeFailure) -> Words:
     """How a probe ended: a signal, a status, a time limit, or an answer that is none."""
     if failure.kind == "exited":

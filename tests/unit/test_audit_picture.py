@@ -9,11 +9,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from cpgpt_doctor.audit.report import judged
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.audit import AuditedRow, AuditFacts, Verdict
 from cpgpt_doctor.reports import html, view
 from cpgpt_doctor.reports.audit_picture import LEFT, SIDE, TOP, picture, shape
-from cpgpt_doctor.verify import judged
 from cpgpt_doctor.words import Language
 from tests import seen, seen_audits
 

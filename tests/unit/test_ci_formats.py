@@ -24,10 +24,10 @@ from cpgpt_doctor.findings import Evidence, Finding, Judged, Location, Severity,
 from cpgpt_doctor.intent import Intent, resolve
 from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.redact import redact, redacted
+from cpgpt_doctor.report import Report, exit_code
 from cpgpt_doctor.reports import github, json_report, junit, sarif, view
 from cpgpt_doctor.reports.fingerprint import fingerprint
 from cpgpt_doctor.reports.labels import Labels
-from cpgpt_doctor.reports.report import Report, exit_code
 from cpgpt_doctor.reports.stream import visible
 from cpgpt_doctor.reports.view import View
 from cpgpt_doctor.rules.registry import judge

@@ -12,9 +12,9 @@ from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import Intent, resolve
+from cpgpt_doctor.report import Report, exit_code
 from cpgpt_doctor.reports import view
 from cpgpt_doctor.reports.fingerprint import fingerprint
-from cpgpt_doctor.reports.report import Report, exit_code
 from cpgpt_doctor.rules.registry import judge, selected
 from cpgpt_doctor.words import Language
 from tests.machines import recorded

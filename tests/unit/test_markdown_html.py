@@ -20,8 +20,8 @@ from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Check, Finding, Judged, Severity
 from cpgpt_doctor.intent import Intent, resolve
 from cpgpt_doctor.pages import PageRemedy
+from cpgpt_doctor.report import Report, exit_code
 from cpgpt_doctor.reports import html, markdown, view
-from cpgpt_doctor.reports.report import Report, exit_code
 from cpgpt_doctor.reports.view import View
 from cpgpt_doctor.rules.registry import judge
 from cpgpt_doctor.words import Language

@@ -19,10 +19,7 @@ from cpgpt_doctor.words import Language
 from tests.unit.test_rule_words import every_check, says_the_same
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
-# Until all pages have them.
-CODES = tuple(
-    code for code in pages.codes() if "\n<!-- " in pages.raw_parts(code, "en").get("remedies", "")
-)
+CODES = pages.codes()
 LOGS = sorted((Path(__file__).parents[1] / "logs" / "known").iterdir())
 # Remedies of which no finding of these tests makes use, and why their pages have them.
 FOR_READERS: dict[tuple[str, str], str] = {

@@ -537,6 +537,22 @@ sys.stdin.read()
 """
 
 
+def test_reading_a_database_that_stays_locked_is_refused_in_a_line(
+    address: StorePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Locked is not damaged: no rule has anything to say of it."""
+    monkeypatch.setattr(metadata, "LOCKED_SECONDS", 0.1)
+    other = sqlite3.connect(address.database, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    for read in (store.named_rows, observe.look):
+        with pytest.raises(InputError, match="another program has locked it for more than") as said:
+            read(address)
+        assert not isinstance(said.value, metadata.MetadataWrong)
+        assert "\n" not in str(said.value)
+    other.close()
+    assert len(store.named_rows(address)) == len(FIRST)
+
+
 def test_a_finished_part_waits_for_a_locked_database_and_says_who_holds_it(
     address: StorePaths, second: StorePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Finding, Judged, Severity
@@ -45,3 +47,22 @@ def exit_code(judged: tuple[Judged, ...], fail_on: Severity | None) -> int:
         (finding.severity for each in judged for finding in each.check.findings), default=0
     )
     return int(gravest >= fail_on)
+
+
+def patient(report: Report) -> dict[str, Any]:
+    """What was examined, as JSON reports and records of runs name it."""
+    facts = report.facts
+    python, host, packages = facts.python, facts.host, facts.packages
+    torch = facts.accelerator.torch if facts.accelerator else None
+    return {
+        "python": python.version if python else None,
+        "executable": python.executable if python else None,
+        "platform": python.platform if python else None,
+        "machine": python.machine if python else None,
+        "os": host.description if host else None,
+        "start_method": python.default_start_method if python else None,
+        "cpgpt": packages.cpgpt.version if packages and packages.cpgpt else None,
+        "torch": torch.version if torch else None,
+        "probe_failures": [dataclasses.asdict(failure) for failure in facts.failures],
+        "skipped": list(facts.skipped),
+    }

@@ -22,8 +22,7 @@ from cpgpt_doctor.findings import Judged, Severity
 from cpgpt_doctor.intent import Intent, resolve
 from cpgpt_doctor.probes.collect import HEAVY_PROBES, collect
 from cpgpt_doctor.redact import redacted
-from cpgpt_doctor.reports.json_report import patient
-from cpgpt_doctor.reports.report import Report, exit_code
+from cpgpt_doctor.report import Report, exit_code, patient
 from cpgpt_doctor.rules.registry import is_of_data, judge
 
 REFUSED = 2  # the exit code of a run that a finding does not let start

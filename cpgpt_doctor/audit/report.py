@@ -1,4 +1,4 @@
-"""`verify`: audit a store, and judge what was seen of it. The store is not written to."""
+"""The report of `verify`: a store is audited, and what was seen of it judged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import DNA_LLM, Intent, resolve
-from cpgpt_doctor.reports.report import Report, exit_code
+from cpgpt_doctor.report import Report, exit_code
 from cpgpt_doctor.rules.registry import is_of_data, judge
 
 

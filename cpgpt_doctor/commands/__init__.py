@@ -1,0 +1,1 @@
+"""The commands: each has its arguments and its run in one file."""

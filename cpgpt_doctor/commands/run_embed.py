@@ -1,0 +1,225 @@
+"""`run-embed`: the full embedding, with safe settings applied."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cpgpt_doctor.commands.options import FORMATS, Commands, add_common, add_shown, count, positive
+from cpgpt_doctor.commands.output import SHARED, complain, show_report
+from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.reports import files, stream
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.report import Report
+    from cpgpt_doctor.words import Language
+
+EXAMPLES = """\
+examples:
+  cpgpt-doctor run-embed --dependencies-dir dependencies --locations probes.txt
+  cpgpt-doctor run-embed --dependencies-dir dependencies --locations probes.bed --dry-run
+  zcat manifest.tsv.gz | cpgpt-doctor run-embed --dependencies-dir dependencies --locations -
+  cpgpt-doctor run-embed --demo
+
+exit code: 0 embedded and verified, 1 started and not finished, 2 refused before it started, by a
+finding or in one line, 3 the doctor failed, 129, 130, 143 ended by SIGHUP, Ctrl-C, SIGTERM. What
+is finished is kept.
+"""
+
+
+def add(commands: Commands) -> None:
+    embed = commands.add_parser(
+        "run-embed",
+        help="the full embedding, with safe settings applied",
+        description="Embed every location of a file into CpGPT's store, safely."
+        " Started again, it goes on where it was.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add_common(embed)
+    embed.add_argument(
+        "--dependencies-dir",
+        type=Path,
+        metavar="DIR",
+        help="CpGPT's dependencies folder, to which the store belongs",
+    )
+    embed.add_argument(
+        "--locations",
+        metavar="FILE",
+        help="chrom:pos lines, BED, VCF, or CSV/TSV with named columns; positions are the 0-based"
+        " start of the CpG, a VCF's are converted; - for standard input",
+    )
+    embed.add_argument(
+        "--positions",
+        choices=("0-based", "1-based"),
+        help="what the file's positions count from; one is subtracted from 1-based ones"
+        " (default: 0-based, a VCF's 1-based)",
+    )
+    embed.add_argument("--species", default="homo_sapiens", metavar="NAME")
+    embed.add_argument("--dna-llm", metavar="NAME", help="default: CpGPT's own")
+    embed.add_argument("--context-len", type=positive, default=2001, metavar="N")
+    embed.add_argument("--batch-size", type=positive, default=8, metavar="N")
+    embed.add_argument(
+        "--num-workers",
+        type=count,
+        default=0,
+        metavar="N",
+        help="processes that read windows (default: none, which is seldom slower)",
+    )
+    embed.add_argument(
+        "--start-method",
+        choices=("fork", "spawn", "forkserver"),
+        help="of these processes (default: the platform's)",
+    )
+    embed.add_argument(
+        "--genome", type=Path, metavar="FASTA", help="default: the one in the dependencies folder"
+    )
+    embed.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    embed.add_argument(
+        "--allow-all-n", action="store_true", help="embed windows of nothing but N, too"
+    )
+    embed.add_argument(
+        "--allow-non-cpg",
+        action="store_true",
+        help="embed locations of which under half say CG in the genome, too",
+    )
+    embed.add_argument(
+        "--set-aside-unnamed",
+        action="store_true",
+        help="move rows that the index does not name into a file of their own, and go on",
+    )
+    embed.add_argument(
+        "--facts",
+        type=Path,
+        metavar="FILE",
+        help="an examination of this very environment, saved by check --no-redact --save-facts;"
+        " saves examining it again for each of many runs",
+    )
+    embed.add_argument("--dry-run", action="store_true", help="examine, show the plan, and stop")
+    embed.add_argument(
+        "--demo",
+        action="store_true",
+        help="make a small genome and a random model (in DIR, default cpgpt-doctor-demo), and"
+        " embed them",
+    )
+    out = embed.add_argument_group("what is shown (findings; the plan and the progress go on)")
+    out.add_argument("--format", choices=FORMATS, default="terminal")
+    add_shown(out)
+    out.add_argument("--quiet", action="store_true", help="show nothing where nothing fails")
+    out.add_argument("--verbose", action="store_true", help="also the findings that refuse nothing")
+    out.add_argument(
+        "--no-redact", action="store_true", help="keep personal data in reports that are shared"
+    )
+    embed.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run it under signals; what happens to its output does not change how it ended."""
+    from cpgpt_doctor.embed import signals
+
+    if not args.dry_run:
+        stream.needed(False)
+    try:
+        with signals.handled():
+            return embed(args)
+    except signals.Interrupted as error:
+        complain(f"interrupted ({error}); what is finished is kept, start it again to go on")
+        return error.exit_code
+
+
+def embed(args: argparse.Namespace) -> int:
+    """Observe, judge, refuse on an error; else show the plan and run it.
+
+    In the form for a terminal, findings are shown where they refuse the run or end it. Every other
+    form, and every file, is a whole report, written when it is known how the run ended; then the
+    plan goes to standard error.
+    """
+    import dataclasses
+
+    from cpgpt_doctor.embed import demo
+    from cpgpt_doctor.embed.preflight import EmbedRequest, prepare, with_store
+    from cpgpt_doctor.embed.run import Refused, run
+    from cpgpt_doctor.reports import run_terminal
+    from cpgpt_doctor.words import from_locale
+
+    language: Language = args.lang or from_locale()
+    document = args.format != "terminal" or args.output is not None
+    files.check(args.output, "--output")
+    # Only a plan that was asked for alone needs somebody to read it.
+    output = stream.standard_output() if args.dry_run else sys.stdout or io.StringIO()
+    notes = stream.console(io.StringIO() if args.quiet else sys.stderr, "en")
+    console = notes if document or args.quiet else stream.console(output, "en")
+    if args.demo:
+        if args.locations is not None:
+            raise InputError("--demo has locations of its own; leave --locations out")
+        args.dependencies_dir, args.locations = demo.make(args.python, args.dependencies_dir, notes)
+    for option in ("dependencies_dir", "locations"):
+        if getattr(args, option) is None:
+            raise InputError(f"run-embed needs --{option.replace('_', '-')} (or --demo)")
+    notes.print("examining the environment, the genome and the locations")
+    prepared = prepare(
+        EmbedRequest(
+            dependencies=args.dependencies_dir,
+            locations=args.locations,
+            species=args.species,
+            dna_llm=args.dna_llm,
+            context_len=args.context_len,
+            batch_size=args.batch_size,
+            num_workers=args.num_workers,
+            start_method=args.start_method,
+            genome=args.genome,
+            device=args.device,
+            python=args.python,
+            allow_all_n=args.allow_all_n,
+            allow_non_cpg=args.allow_non_cpg,
+            positions=args.positions,
+            set_aside_unnamed=args.set_aside_unnamed,
+            facts=args.facts,
+        )
+    )
+    job, report = prepared.job, prepared.report
+    if job is None:
+        show_findings(report, args, language)
+        return report.exit_code
+    run_terminal.show_plan(prepared, console)
+    if args.verbose and not document:
+        show_findings(report, args, language)
+    if args.dry_run:
+        if document:
+            show_findings(report, args, language)
+        return 0
+    started = time.monotonic()
+    try:
+        with run_terminal.Shown(len(job.locations), notes) as shown:
+            result = run(job, shown, lambda store: with_store(report, store).findings)
+    except Refused as refused:
+        report = with_store(report, refused.store)
+        show_findings(report, args, language)
+        return report.exit_code
+    run_terminal.show_end(job, result, console, time.monotonic() - started)
+    code = 0 if result.problem is None else 1
+    report = dataclasses.replace(
+        with_store(report, result.store) if result.store else report, exit_code=code
+    )
+    if document or result.store:
+        show_findings(report, args, language)
+    if result.problem is not None:
+        stored = f"{result.committed} locations were stored by this run"
+        complain(f"not finished: {result.problem} ({stored})")
+    return code
+
+
+def show_findings(report: Report, args: argparse.Namespace, language: Language) -> None:
+    """A report on a run, in the form that was asked for; personal data is taken out as by check."""
+    if args.format in SHARED and not args.no_redact:
+        from cpgpt_doctor.embed.preflight import public
+
+        report = public(report)
+    from cpgpt_doctor.findings import Severity
+
+    show_report(report, args, language, Severity.error)
