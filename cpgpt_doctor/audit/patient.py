@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,13 +55,9 @@ class Patient:
         work: Path,
         paths: StorePaths,
         request: dict[str, Any],
-        advance: Callable[[int], None],
     ) -> None:
-        """Load the model. request: as the worker's `load` has it. paths: of the store.
-
-        advance: told how many rows a look through a file has seen.
-        """
-        self.worker, self.work, self.advance = worker, work, advance
+        """Load the model. request: as the worker's `load` has it. paths: of the store."""
+        self.worker, self.work = worker, work
         self.loaded = worker.ask({"op": "load", "folder": str(work / "load"), **request})
         self.paths = dataclasses.replace(paths, width=int(self.loaded["width"]))
         self.padding = int(self.loaded["model"]["padding"])
@@ -99,8 +95,7 @@ class Patient:
                 "row_bytes": self.paths.row_bytes,
                 "rows": rows_in(self.paths),
                 "wanted": wanted,
-            },
-            self.advance,
+            }
         )
         return [list(each) for each in answer["rows"]]
 

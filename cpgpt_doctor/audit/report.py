@@ -9,7 +9,7 @@ from cpgpt_doctor.audit import run
 from cpgpt_doctor.audit.inspect import Progress
 from cpgpt_doctor.audit.run import Asked
 from cpgpt_doctor.embed import metadata, observe
-from cpgpt_doctor.embed.store import StorePaths
+from cpgpt_doctor.embed.store import WIDTHS, StorePaths
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import DNA_LLM, Intent, resolve
@@ -24,6 +24,12 @@ def report(asked: Asked, progress: Progress) -> Report:
     """
     try:
         paths = run.find_store(asked.dependencies, asked.species, asked.dna_llm, asked.context_len)
+        if not paths.rows.exists():  # the rules say more than that no row can be judged
+            width = WIDTHS.get(paths.dna_llm)
+            seen = observe.look(dataclasses.replace(paths, width=width))
+            told = judged(Facts(store=seen.facts))
+            if told.exit_code:
+                return told
         audited = run.audit(asked, paths, progress)
     except metadata.MetadataWrong as wrong:
         length = asked.context_len or run.CONTEXT_LEN

@@ -167,7 +167,6 @@ def audit(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
                 "genome": str(inputs.genome.resolve()),
                 "index": str(keep_index(inputs.index, inputs.genome, work)),
             },
-            lambda rows: progress.phase(f"searching the file: {rows:,} rows"),
         )
         paths = patient.paths
         in_file = rows_in_file(paths, named)

@@ -358,7 +358,7 @@ def proof(each: LawFacts, audit: AuditFacts) -> Words:
     return Words(
         f"it foretold {right} of {total} further rows, computed again; by it {each.moved:,}"
         " locations do not have their own",
-        f"另外重新计算 {total} 行，有 {right} 行与它预言的一致；按它，{each.moved:,} 个位点"
+        f"另外重新计算 {total} 行，有 {right} 行与推算的一致；照此推算，{each.moved:,} 个位点"
         "没有对应自己的行",
     )
 
