@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from cpgpt_doctor.patient.rounding import ROUNDING
-from tests.conftest import DNA_LLM, HERE, World
+from tests.conftest import DNA_LLM, World
 from tests.environment import clean_environment
 
 CONTEXT = 201
@@ -31,17 +31,15 @@ def embedded(
 ) -> Path:
     """A store by unmodified CpGPT, called as users call it."""
     folder = world.dependencies(name) if anew else world.folder / name
-    script = world.folder / "embed.py"
-    text = (HERE / "reference.py").read_text()
-    script.write_text(text.replace("batch_size=1,", f"batch_size={batch},"))
     request: dict[str, object] = {
         "dependencies": str(folder),
         "genome": str(world.genome),
         "locations": locations,
         "dna_llm": DNA_LLM,
         "context_len": CONTEXT,
+        "batch_size": batch,
     }
-    world.in_patient(release, str(script), request)
+    world.in_patient(release, "store_by_cpgpt.py", request)
     return folder
 
 
