@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -50,7 +49,7 @@ def observe(
     if genome is not None:
         if not genome.exists():
             raise InputError(f"--genome {genome}: no such file")
-        from cpgpt_doctor.embed.genome import open_genome
+        from cpgpt_doctor.genome.fasta import open_genome
 
         open_genome(genome).close()  # refuses what CpGPT could not read by position
     if dataset is not None and not re.fullmatch(r"[\w.]+:\w+", dataset):
@@ -78,7 +77,9 @@ def observe(
         dataset_folder=str(dataset_folder or Path.cwd()),
         meanwhile=look_at_folders,
     )
-    return dataclasses.replace(facts, dependencies=tuple(folders))
+    from dataclasses import replace
+
+    return replace(facts, dependencies=tuple(folders))
 
 
 def save(facts: Facts, path: Path) -> None:

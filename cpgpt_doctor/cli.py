@@ -106,6 +106,13 @@ def main(argv: list[str] | None = None) -> int:
         return code
 
 
+def interruption(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The signal behind an error: one that comes while a class is made is wrapped in another."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 def command(argv: list[str] | None) -> int:
     top = parser()
     try:
@@ -124,14 +131,16 @@ def command(argv: list[str] | None) -> int:
     except DoctorError as error:
         caught = error
         code, line = 3, str(error)
-    except KeyboardInterrupt as error:
+    except (Exception, KeyboardInterrupt) as error:
         caught = error
-        number = error.number if isinstance(error, Terminated) else signal.SIGINT
-        code, line = 128 + number, "interrupted"
-    except Exception as error:
-        caught = error
-        code = 3
-        line = f"the doctor itself failed: {type(error).__name__}: {error} (--debug shows where)"
+        stopped = interruption(error)
+        if stopped is not None:
+            number = stopped.number if isinstance(stopped, Terminated) else signal.SIGINT
+            code, line = 128 + number, "interrupted"
+        else:
+            code = 3
+            what = f"{type(error).__name__}: {error}"
+            line = f"the doctor itself failed: {what} (--debug shows where)"
     if args.debug:
         import traceback
 

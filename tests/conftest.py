@@ -36,7 +36,7 @@ PATIENTS = {
 }
 # The full figures of a release are taken with more: CPGPT_DOCTOR_TEST_LOCATIONS=2000
 # CPGPT_DOCTOR_TEST_CONTEXT=2001 pytest tests/e2e/test_reference_rows.py
-LOCATIONS = int(os.environ.get("CPGPT_DOCTOR_TEST_LOCATIONS", "150"))
+LOCATIONS = int(os.environ.get("CPGPT_DOCTOR_TEST_LOCATIONS", "80"))
 CONTEXT = int(os.environ.get("CPGPT_DOCTOR_TEST_CONTEXT", "201"))
 
 

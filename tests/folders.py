@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import sqlitedict
 
-from cpgpt_doctor.embed import metadata
-from cpgpt_doctor.embed.store import WIDTHS, StorePaths
 from cpgpt_doctor.facts import Facts, from_data, to_data
 from cpgpt_doctor.findings import Finding, Severity
 from cpgpt_doctor.intent import Intent
 from cpgpt_doctor.probes.dependencies import observe_folders
 from cpgpt_doctor.rules.registry import judge
+from cpgpt_doctor.store import metadata
+from cpgpt_doctor.store.layout import WIDTHS, StorePaths
 
 LLM = "hyenadna-tiny-1k-seqlen-d256"
 SPECIES = "homo_sapiens"

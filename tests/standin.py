@@ -108,10 +108,12 @@ def make_folder(folder: Path) -> Path:
 
 def main(folder: Path, locations: int) -> int:
     from cpgpt_doctor import cli
-    from cpgpt_doctor.embed import genome, observe, preflight, run, signals
+    from cpgpt_doctor.embed import preflight, run, signals
     from cpgpt_doctor.embed.examine import Inputs
-    from cpgpt_doctor.embed.store import StorePaths
     from cpgpt_doctor.facts import Facts
+    from cpgpt_doctor.genome import fasta
+    from cpgpt_doctor.store import observe
+    from cpgpt_doctor.store.layout import StorePaths
 
     def examine() -> None:
         seconds = os.environ.get("EXAMINE_SECONDS")
@@ -122,7 +124,7 @@ def main(folder: Path, locations: int) -> int:
         with ThreadPoolExecutor(1) as pool:  # as the probes run
             pool.submit(examine).result()
         path = folder / "genomes" / "x.fa"
-        inputs = Inputs(folder, SPECIES, path, genome.index(path, folder / ".cpgpt-doctor"))
+        inputs = Inputs(folder, SPECIES, path, fasta.index(path, folder / ".cpgpt-doctor"))
         paths = StorePaths(folder, SPECIES, DNA_LLM, CONTEXT, WIDTH)
         wanted = tuple(f"1:{at}" for at in range(locations))
         store = observe.look(paths)

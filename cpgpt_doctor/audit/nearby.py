@@ -7,9 +7,9 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from cpgpt_doctor.embed import metadata, store
-from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.store import layout, metadata
+from cpgpt_doctor.store.layout import StorePaths
 
 MOST = 32  # that are read
 SHARED = 0.5  # of the store's locations that one has to name
@@ -71,4 +71,4 @@ def with_journal(path: Path) -> bool:
 
 def read(path: Path, paths: StorePaths) -> dict[str, int]:
     with contextlib.closing(metadata.connect(path)) as connection:
-        return store.entry(metadata.read_species(connection, paths.species, path), paths)
+        return layout.entry(metadata.read_species(connection, paths.species, path), paths)

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from cpgpt_doctor.embed import store
-from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.embed.supervisor import Worker
+from cpgpt_doctor.store import layout
+from cpgpt_doctor.store.layout import StorePaths
 
 
 def rows_in(paths: StorePaths) -> int:
     """How many whole rows the file has, named or not."""
-    return (store.size(paths) or 0) // paths.row_bytes
+    return (layout.size(paths) or 0) // paths.row_bytes
 
 
 class Rows(Protocol):
@@ -83,8 +83,8 @@ class Patient:
                 "letters": letters,
             }
         )
-        rows = store.named_rows(staged)
-        return list(store.read_rows(staged, [rows[each] for each in locations]))
+        rows = layout.named_rows(staged)
+        return list(layout.read_rows(staged, [rows[each] for each in locations]))
 
     def find(self, rows: Sequence[bytes]) -> list[list[int]]:
         wanted = self.file("wanted", rows)

@@ -8,13 +8,13 @@ from cpgpt_doctor import __version__
 from cpgpt_doctor.audit import run
 from cpgpt_doctor.audit.inspect import Progress
 from cpgpt_doctor.audit.run import Asked
-from cpgpt_doctor.embed import metadata, observe
-from cpgpt_doctor.embed.store import WIDTHS, StorePaths
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import DNA_LLM, Intent, resolve
 from cpgpt_doctor.report import Report, exit_code
 from cpgpt_doctor.rules.registry import is_of_data, judge
+from cpgpt_doctor.store import metadata, observe
+from cpgpt_doctor.store.layout import WIDTHS, StorePaths
 
 
 def report(asked: Asked, progress: Progress) -> Report:

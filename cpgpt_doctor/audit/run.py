@@ -16,14 +16,16 @@ from typing import Any
 from cpgpt_doctor.audit import compare, drawing, inspect, nearby
 from cpgpt_doctor.audit.inspect import Choice, Progress, Source
 from cpgpt_doctor.audit.patient import Patient, rows_in
-from cpgpt_doctor.embed import admission, examine, locations, metadata, store
-from cpgpt_doctor.embed.genome import Genome, keep_index
-from cpgpt_doctor.embed.store import WIDTHS, StorePaths
+from cpgpt_doctor.embed import admission, examine
 from cpgpt_doctor.embed.supervisor import Worker, WorkerFailed, WorkerLost
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.facts.audit import AuditFacts
 from cpgpt_doctor.facts.genome import GenomeFacts
+from cpgpt_doctor.genome import locations
+from cpgpt_doctor.genome.fasta import Genome, keep_index
 from cpgpt_doctor.intent import DNA_LLM
+from cpgpt_doctor.store import layout, metadata
+from cpgpt_doctor.store.layout import WIDTHS, StorePaths
 
 CONTEXT_LEN = 2001  # CpGPT's own default
 CHECKED_TOKENS = 64
@@ -132,7 +134,7 @@ def patient_worker(asked: Asked) -> Iterator[tuple[Worker, Path]]:
 def audit(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
     """Judge the rows that were asked for. Raises InputError, DoctorError, OSError."""
     progress.phase("reading the index")
-    named = store.named_rows(paths)
+    named = layout.named_rows(paths)
     if asked.against is not None:
         return against(asked, asked.against, paths, named, progress)
     progress.phase("reading the genome")
@@ -260,7 +262,7 @@ def against(
 ) -> Audited:
     """Hold every row against that of another store."""
     other = find_store(folder, asked.species, paths.dna_llm, paths.context_len)
-    there = store.named_rows(other)
+    there = layout.named_rows(other)
     if paths.dna_llm not in WIDTHS:
         raise InputError(f"--dna-llm {paths.dna_llm}: how wide its rows are is not known")
     width = WIDTHS[paths.dna_llm]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 from functools import partial
 from pathlib import Path
@@ -183,10 +184,15 @@ def with_settings(
 
 
 def import_the_rest(form: str) -> None:
-    """Import what judges and shows."""
-    for name in ("rules.registry", "redact", "reports.view", "reports.console"):
+    """Import what judges and shows.
+
+    Nearly all that is made here stays, so that collecting garbage meanwhile is in vain.
+    """
+    gc.disable()
+    for name in ("rules.registry", "reports.view", "reports.console"):
         importlib.import_module(f"cpgpt_doctor.{name}")
     importlib.import_module(f"cpgpt_doctor.reports.{FORMS[form]}")
+    gc.enable()
 
 
 def run(args: argparse.Namespace) -> int:
@@ -217,7 +223,6 @@ def run(args: argparse.Namespace) -> int:
 
     from cpgpt_doctor.findings import Severity
     from cpgpt_doctor.intent import Intent, resolve
-    from cpgpt_doctor.redact import redacted
     from cpgpt_doctor.report import Report, exit_code
     from cpgpt_doctor.rules.registry import judge, selected
     from cpgpt_doctor.words import from_locale
@@ -231,6 +236,8 @@ def run(args: argparse.Namespace) -> int:
         batch_size=args.batch_size,
     )
     if args.save_facts or args.format in SHARED:
+        from cpgpt_doctor.redact import redacted
+
         public = facts if args.no_redact else redacted(facts)
         if args.save_facts:
             check.save(public, args.save_facts)

@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cpgpt_doctor.embed import store
-from cpgpt_doctor.embed.binding import PADDINGS, Binding, Model, other_model
-from cpgpt_doctor.embed.genome import Genome
-from cpgpt_doctor.embed.locations import LOCATION
-from cpgpt_doctor.embed.record import Found, Part, locations_digest, now
-from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.embed.supervisor import Worker
 from cpgpt_doctor.facts.store import Audit, ChangedRows, Sampled, Scanned
+from cpgpt_doctor.genome.fasta import Genome
+from cpgpt_doctor.genome.locations import LOCATION
 from cpgpt_doctor.patient.rounding import ROUNDING, relative_difference
+from cpgpt_doctor.store import layout
+from cpgpt_doctor.store.binding import PADDINGS, Binding, Model, other_model
+from cpgpt_doctor.store.layout import StorePaths
+from cpgpt_doctor.store.record import Found, Part, locations_digest, now
 
 SAMPLED = 32  # rows of each stretch that nothing covers
 Stage = Callable[[list[str], int | None], StorePaths]
@@ -55,7 +55,7 @@ def audit(
         differences = other_model(bound.model, model)
         looked = seen(looked, model=differences)
     yield looked
-    rows = store.named_rows(paths)
+    rows = layout.named_rows(paths)
     names = dict(zip(rows.values(), rows, strict=True))
     if uncovered:
         answer = worker.ask(
@@ -74,7 +74,7 @@ def audit(
         found = Found(
             each.start,
             len(each),
-            store.digest(store.read_rows(paths, each)),
+            layout.digest(layout.read_rows(paths, each)),
             locations_digest(names[row] for row in each),
             one.computed,
             one.largest,
@@ -105,7 +105,7 @@ def held(
     for each in known:
         numbers = range(each.first_row, each.first_row + each.rows)
         same_names = locations_digest(names[row] for row in numbers) == each.locations_digest
-        same_rows = store.digest(store.read_rows(paths, numbers)) == each.rows_digest
+        same_rows = layout.digest(layout.read_rows(paths, numbers)) == each.rows_digest
         if same_names or same_rows:
             standing.append(each)
         if same_rows and not same_names:
@@ -188,7 +188,7 @@ def differences(
     paths: StorePaths, rows: dict[str, int], staged: StorePaths, locations: list[str]
 ) -> list[float]:
     """How far each stored row is from the same location's in a staging store."""
-    again = store.named_rows(staged)
-    stored = store.read_rows(paths, [rows[each] for each in locations])
-    computed = store.read_rows(staged, [again[each] for each in locations])
+    again = layout.named_rows(staged)
+    stored = layout.read_rows(paths, [rows[each] for each in locations])
+    computed = layout.read_rows(staged, [again[each] for each in locations])
     return [relative_difference(*pair) for pair in zip(stored, computed, strict=True)]

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cpgpt_doctor.embed import metadata, places
-from cpgpt_doctor.embed.files import open_regular
-from cpgpt_doctor.embed.genome import (
+from cpgpt_doctor.disk import open_regular
+from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts.genome import GenomeFacts
+from cpgpt_doctor.facts.locations import InGenome, LocationFacts, Place, Some
+from cpgpt_doctor.genome.fasta import (
     Genome,
     Index,
     IndexWrong,
@@ -26,13 +28,11 @@ from cpgpt_doctor.embed.genome import (
     index,
     is_compressed,
 )
-from cpgpt_doctor.embed.locations import EXAMPLES, Locations
-from cpgpt_doctor.errors import InputError
-from cpgpt_doctor.facts.genome import GenomeFacts
-from cpgpt_doctor.facts.locations import InGenome, LocationFacts, Place, Some
+from cpgpt_doctor.genome.locations import EXAMPLES, Locations
+from cpgpt_doctor.store import metadata, places
+from cpgpt_doctor.store.layout import WORK
 
 ENSEMBL = "species_metadata_EnsemblVertebrates.json"
-WORK = ".cpgpt-doctor"
 LONGEST_ASSEMBLY = 100  # characters
 # IUPAC's nucleotide codes: https://doi.org/10.1093/nar/13.9.3021
 NUCLEOTIDES = b"ACGTURYSWKMBDHVNacgturyswkmbdhvn"

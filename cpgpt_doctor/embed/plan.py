@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from cpgpt_doctor.embed.locations import Locations
-from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.locations import InGenome
 from cpgpt_doctor.facts.store import Link
+from cpgpt_doctor.genome.locations import Locations
+from cpgpt_doctor.store.layout import StorePaths
+from cpgpt_doctor.store.record import Setting
 
 CONVERTED = {"asked": "--positions 1-based", "vcf": "a VCF counts from 1"}
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A line of the plan; `code` is the rule that a change treats, empty for none."""
-
-    setting: str
-    asked: str
-    applied: str
-    code: str
-    why: str
 
 
 def choose_device(facts: Facts, asked: str) -> str:

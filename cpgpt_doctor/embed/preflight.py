@@ -9,21 +9,23 @@ from pathlib import Path
 
 from cpgpt_doctor import __version__
 from cpgpt_doctor import facts as recorded_facts
-from cpgpt_doctor.embed import examine, locations, metadata, observe, places, plan
-from cpgpt_doctor.embed.genome import Genome
+from cpgpt_doctor.embed import examine, plan
 from cpgpt_doctor.embed.run import EmbedJob, free_bytes, needed_bytes
-from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.genome import GenomeFacts
 from cpgpt_doctor.facts.locations import LocationFacts
 from cpgpt_doctor.facts.store import Room, StoreFacts
 from cpgpt_doctor.findings import Judged, Severity
+from cpgpt_doctor.genome import locations
+from cpgpt_doctor.genome.fasta import Genome
 from cpgpt_doctor.intent import Intent, resolve
 from cpgpt_doctor.probes.collect import HEAVY_PROBES, collect
 from cpgpt_doctor.redact import redacted
 from cpgpt_doctor.report import Report, exit_code, patient
 from cpgpt_doctor.rules.registry import is_of_data, judge
+from cpgpt_doctor.store import metadata, observe, places
+from cpgpt_doctor.store.layout import StorePaths
 
 REFUSED = 2  # the exit code of a run that a finding does not let start
 SMALLEST_CONTEXT = 100  # CpGPT refuses less

@@ -18,27 +18,28 @@ import cattrs
 import filelock
 import psutil
 
-from cpgpt_doctor.embed import admission, observe, places, signals, store
-from cpgpt_doctor.embed.binding import Model, Proof, bind, other_genome
+from cpgpt_doctor.disk import free_name
+from cpgpt_doctor.embed import admission, signals
 from cpgpt_doctor.embed.examine import Inputs
-from cpgpt_doctor.embed.files import free_name
-from cpgpt_doctor.embed.genome import Genome, check_index, check_kept, identity, keep_index
-from cpgpt_doctor.embed.plan import Setting
-from cpgpt_doctor.embed.record import (
+from cpgpt_doctor.embed.supervisor import Worker, WorkerFailed, WorkerLost
+from cpgpt_doctor.errors import DoctorError, InputError
+from cpgpt_doctor.facts.store import StoreFacts
+from cpgpt_doctor.findings import Finding, Severity
+from cpgpt_doctor.genome.fasta import Genome, check_index, check_kept, identity, keep_index
+from cpgpt_doctor.patient.rounding import ROUNDING
+from cpgpt_doctor.store import layout, observe, places, transaction
+from cpgpt_doctor.store.binding import Model, Proof, bind, other_genome
+from cpgpt_doctor.store.layout import StorePaths
+from cpgpt_doctor.store.record import (
     Found,
     Part,
     Record,
+    Setting,
     earlier,
     locations_digest,
     now,
     record_path,
 )
-from cpgpt_doctor.embed.store import StorePaths
-from cpgpt_doctor.embed.supervisor import Worker, WorkerFailed, WorkerLost
-from cpgpt_doctor.errors import DoctorError, InputError
-from cpgpt_doctor.facts.store import StoreFacts
-from cpgpt_doctor.findings import Finding, Severity
-from cpgpt_doctor.patient.rounding import ROUNDING
 
 FIRST_PART = 64
 PART_SECONDS = 120.0
@@ -165,7 +166,7 @@ class Run:
         self.loaded: dict[str, Any] = {}  # what the worker said of its model
         self.sample: list[str] = []  # of each part of this run, to compute again
         path = record_path(job.paths)
-        rows = store.named_rows(job.paths)
+        rows = layout.named_rows(job.paths)
         self.named = len(rows)
         before = earlier(path, self.named)
         parts: list[Part | Found] = [*before.parts, *before.found]
@@ -274,7 +275,7 @@ class Run:
         free = free_bytes(self.job.inputs.dependencies)
         if free < self.job.paths.row_bytes * FIRST_PART:
             return f"{self.job.inputs.dependencies}: the disk is full ({free} bytes are free)"
-        if isinstance(error, store.Unfit):
+        if isinstance(error, transaction.Unfit):
             self.harmed = observe.look(self.job.paths).facts
         if isinstance(error, OSError):
             return f"{error.filename or self.job.inputs.dependencies}: {error.strerror or error}"
@@ -327,7 +328,7 @@ class Run:
 
     def uncovered(self) -> list[range]:
         """Rows of the store that no record of ours covers."""
-        return self.earlier.uncovered(len(store.named_rows(self.job.paths)))
+        return self.earlier.uncovered(len(layout.named_rows(self.job.paths)))
 
     def admit(self, worker: Worker) -> None:
         """Before anything is stored: does this run fit the store, and do our rows fit CpGPT's?
@@ -359,13 +360,13 @@ class Run:
             if job.locations:
                 self.prove(worker, model)
             stored = [
-                each for each in store.named_rows(job.paths) if admission.usable(each, genome)
+                each for each in layout.named_rows(job.paths) if admission.usable(each, genome)
             ]
             self.record.bound = bind(
                 bound, model, genome, [*stored, *job.locations], job.paths.context_len
             )
         if job.set_aside_unnamed:
-            aside = store.set_aside_unnamed(job.paths)
+            aside = transaction.set_aside_unnamed(job.paths)
             if aside is not None:
                 self.progress.note(f"the rows that nobody names are now in {aside}")
                 self.record.plan = tuple(
@@ -404,7 +405,7 @@ class Run:
         finally:
             other.stop()
         ours = self.stage(worker, sample)
-        apart = admission.differences(ours, store.named_rows(ours), staged, sample)
+        apart = admission.differences(ours, layout.named_rows(ours), staged, sample)
         if max(apart) > self.allowed():
             first = sample[apart.index(max(apart))]
             raise DoctorError(
@@ -458,11 +459,11 @@ class Run:
         self.check_genome()
         with signals.held():
             seconds = time.monotonic() - started
-            digest = store.digest(store.read_rows(staged, rows_of(staged, part)))
+            digest = layout.digest(layout.read_rows(staged, rows_of(staged, part)))
             new = Part(self.named, len(part), digest, locations_digest(part), seconds, now())
             self.record.pending = new
             self.record.write()
-            added = store.commit(self.job.paths, staged, part, self.waiting, self.named)
+            added = transaction.commit(self.job.paths, staged, part, self.waiting, self.named)
             self.record.pending = None
             self.record.parts.append(
                 dataclasses.replace(new, first_row=added.first_row, rows_digest=added.rows_digest)
@@ -517,7 +518,7 @@ class Run:
         folder = self.staging / "database"
         metadata = str(self.job.inputs.ensembl.resolve())
         worker.ask({"op": "database", "folder": str(folder), "metadata": metadata})
-        store.create_database(self.job.paths, folder / self.job.paths.database.name)
+        transaction.create_database(self.job.paths, folder / self.job.paths.database.name)
 
     def start_worker(self) -> Worker:
         """Load the model in a new worker, and find how windows are put together."""
@@ -580,8 +581,8 @@ class Run:
     def verify(self) -> str | None:
         """Hold the store against what was committed, and compute a sample again, alone."""
         paths = self.job.paths
-        rows = store.named_rows(paths)
-        store.check_fit(paths, rows)
+        rows = layout.named_rows(paths)
+        transaction.check_fit(paths, rows)
         missing = [each for each in self.job.all_locations if each not in rows]
         if missing:
             return f"{len(missing)} locations are not in the store, first {missing[0]}"
@@ -651,7 +652,7 @@ def without_batches(plan: tuple[Setting, ...], measured: dict[str, Any]) -> tupl
 
 def rows_of(paths: StorePaths, locations: list[str]) -> list[int]:
     """The rows of locations, in their order."""
-    rows = store.named_rows(paths)
+    rows = layout.named_rows(paths)
     return [rows[each] for each in locations if each in rows]
 
 

@@ -41,8 +41,9 @@ class RowsSeen:
     """Named rows, `read` of `named`: all of them, or a sample drawn at random, besides `in_holes`,
     which the file system says were never written.
 
-    zero and not_finite were read. equal: rows that equal the row of another window; the first and
-    that other one are equal_to. alike: rows that equal that of the same window, as they should.
+    zero and not_finite were read. equal: rows that equal the row of another window; that of the
+    first is equal_to. all_n: rows that equal another one since both windows are nothing but N.
+    alike: rows that equal that of the same window, as they should.
     windows: whether a genome could be asked for the windows of equal rows; without one, all that
     are not of one location count as `equal`.
     """
@@ -54,6 +55,7 @@ class RowsSeen:
     not_finite: Named = field(default_factory=Named)
     equal: Named = field(default_factory=Named)
     equal_to: str | None = None
+    all_n: Named = field(default_factory=Named)
     alike: int = 0
     windows: bool = False
 
@@ -69,8 +71,8 @@ class OtherIndex:
     rows: the file of rows beside it, None where it has none. shares: whether that is the store's
     own "file", holds "equal" rows wherever it was looked at, or "other" ones. home: the store's
     rows are really in this index's folder. named: its locations; whole: they have the first rows,
-    one each. compared: locations of the store that were looked up in it; at the same row, moved to
-    another, or not named. recorded: of the parts that run-embed recorded, those that it has.
+    one each. same, moved: of a sample of the store's locations, those that it has at the same row
+    and at another. recorded: of the parts that run-embed recorded, those that it has.
     """
 
     path: str = ""
@@ -80,7 +82,6 @@ class OtherIndex:
     home: bool = False
     named: int = 0
     whole: bool = False
-    compared: int = 0
     same: int = 0
     moved: int = 0
     recorded: int = 0
@@ -163,8 +164,7 @@ class Elsewhere:
 class DependenciesFacts:
     """A folder that CpGPT could be given.
 
-    given: the user named it; else it was found below a folder that he named. seconds: how long
-    looking took. all_rows: whether all rows were asked for.
+    given: the user named it; else it was found below a folder that he named.
     """
 
     folder: str = ""
@@ -177,4 +177,3 @@ class DependenciesFacts:
     genomes: tuple[GenomeSeen, ...] = ()
     elsewhere: tuple[Elsewhere, ...] = ()
     unread: tuple[Unread, ...] = ()
-    all_rows: bool = False

@@ -46,7 +46,11 @@ class UnreadableFile:
 
 @dataclass(frozen=True)
 class RemoteCode:
-    """A model's own code in the snapshot that transformers would load."""
+    """A model's own code in the snapshot that transformers would load.
+
+    weights: bytes of its weights on disk. layers and width: as its config.json names them
+    (num_hidden_layers, hidden_size). None where they are not there.
+    """
 
     dna_llm: str = ""
     repository: str | None = None
@@ -54,6 +58,9 @@ class RemoteCode:
     files: tuple[str, ...] = ()
     missing: tuple[MissingName, ...] = ()
     unreadable: UnreadableFile | None = None
+    weights: int | None = None
+    layers: int | None = None
+    width: int | None = None
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from cpgpt_doctor.findings import Advice
 from cpgpt_doctor.words import Language, Words
 
-FILES = resources.files(__name__)
+FILES = Path(__file__).parent  # importlib.resources takes longer to import than a page to read
 # The headings of a page in their order, by name of the part. `cause` is the one that each page has.
 PARTS: dict[str, Words] = {
     "analysis": Words("Analysis", "问题分析"),

@@ -263,6 +263,9 @@ def remote_code(dna_llm: str) -> dict[str, Any]:
         "files": [],
         "missing": [],
         "unreadable": None,
+        "weights": None,
+        "layers": None,
+        "width": None,
     }
     if name is None:
         return found
@@ -276,6 +279,10 @@ def remote_code(dna_llm: str) -> dict[str, Any]:
             found["cached"] = True
             own_code = has_own_code(at)
             files = sorted(os.listdir(snapshot))
+            found["weights"] = weights(snapshot, files)
+            config = read_json(at)
+            for field, key in (("layers", "num_hidden_layers"), ("width", "hidden_size")):
+                found[field] = config.get(key) if type(config.get(key)) is int else None
             for file in files:  # of the tokenizer, too: transformers reads them as they are
                 at = os.path.join(snapshot, file)
                 if file.endswith(".json") and os.path.isfile(at):
@@ -293,6 +300,19 @@ def remote_code(dna_llm: str) -> dict[str, Any]:
         found["cached"] = True
         found["unreadable"] = {"path": at, "error": text}
     return found
+
+
+def weights(snapshot: str, files: list[str]) -> int | None:
+    """Bytes of the weights that transformers loads: safetensors go before torch's own format."""
+    for ending in (".safetensors", ".bin"):
+        sizes = [
+            os.path.getsize(os.path.join(snapshot, file))
+            for file in files
+            if file.endswith(ending) and not file.startswith("training_args")
+        ]
+        if sizes:
+            return sum(sizes)
+    return None
 
 
 def snapshots(folder: str) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -122,6 +121,8 @@ def look_at_host(folder: str) -> dict[str, Any] | ProbeFailure:
     try:
         return host.observe(folder)
     except Exception as error:
+        import traceback
+
         detail = " ".join(f"{type(error).__name__}: {error}".split())
         return ProbeFailure("host", "exited", detail, traceback.format_exc()[-KEPT_OUTPUT:])
 

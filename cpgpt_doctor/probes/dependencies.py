@@ -6,6 +6,7 @@ One species' index is in memory at a time: a million locations take about 200 MB
 
 from __future__ import annotations
 
+import array
 import contextlib
 import dataclasses
 import os
@@ -13,17 +14,12 @@ import random
 import re
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cpgpt_doctor.embed import metadata, observe, places, record, store
-from cpgpt_doctor.embed.files import open_regular
-from cpgpt_doctor.embed.genome import Genome
-from cpgpt_doctor.embed.locations import LOCATION
-from cpgpt_doctor.embed.record import Earlier, Part, locations_digest
-from cpgpt_doctor.embed.store import WIDTHS, StorePaths
+from cpgpt_doctor.disk import open_regular
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts.dependencies import (
     DependenciesFacts,
@@ -37,7 +33,12 @@ from cpgpt_doctor.facts.dependencies import (
     Unread,
 )
 from cpgpt_doctor.facts.store import ChangedRows, Damage
+from cpgpt_doctor.genome.fasta import Genome
+from cpgpt_doctor.genome.locations import LOCATION
 from cpgpt_doctor.probes import genomes, rows
+from cpgpt_doctor.store import layout, metadata, observe, places, record, transaction
+from cpgpt_doctor.store.layout import WIDTHS, StorePaths
+from cpgpt_doctor.store.record import Earlier, Part, locations_digest
 
 EMBEDDINGS, GENOMES = "dna_embeddings", "genomes"
 HOLDS = (metadata.FILE, EMBEDDINGS, GENOMES)
@@ -160,15 +161,45 @@ class Near:
     species: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Compact:
+    """An index in eight bytes a location: the hash of the location of each row.
+
+    whole: its locations have the first rows, one each; else there are no rows.
+    """
+
+    named: int
+    whole: bool
+    rows: array.array[int] = field(default_factory=lambda: array.array("q"))
+
+    def rows_of(self, locations: Iterable[str]) -> list[int | None]:
+        """The row of each of these locations."""
+        wanted = [hash(each) for each in locations]
+        marks = set(wanted)
+        found = {mark: row for row, mark in enumerate(self.rows) if mark in marks}
+        return [found.get(each) for each in wanted]
+
+
+Indexes = dict[tuple[object, str], dict[tuple[str, int], Compact]]  # by file and species
+
+
 @dataclass
 class Look:
-    """A folder while it is looked at."""
+    """A folder while it is looked at. indexes: those that were read so far, other folders' too."""
 
     folder: Path
+    given: bool
     everything: bool
+    indexes: Indexes
     unread: list[Unread] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+    stores: dict[str, list[Store]] = field(default_factory=dict)
+    genomes: list[GenomeSeen] = field(default_factory=list)
     damage: Damage | None = None
+
+    @property
+    def database(self) -> Path:
+        return self.folder / metadata.FILE
 
     def cannot(self, path: Path, error: Exception) -> None:
         """Note a file that could not be looked at, once."""
@@ -214,47 +245,45 @@ def check_file(path: Path) -> None:
     open_regular(path).close()
 
 
-def observe_folder(
-    folder: Path, *, given: bool = True, everything: bool = False
-) -> DependenciesFacts:
-    """Look at a dependencies folder.
-
-    everything: read every row, and long compressed genomes, instead of samples.
-    """
-    look = Look(folder, everything)
-    database = folder / metadata.FILE
+def look_at(look: Look) -> None:
+    """Look at the index, the stores and the genomes of a folder."""
     on_disk: dict[str, set[tuple[str, int]]] = {}
-    for species, dna_llm, length in stores_on_disk(folder):
+    for species, dna_llm, length in stores_on_disk(look.folder):
         on_disk.setdefault(species, set()).add((dna_llm, length))
-    indexed = species_of(look, database)
-    near = others(folder, database)
-    stores: list[StoreSeen] = []
-    seen_genomes: list[GenomeSeen] = []
-    elsewhere: list[Elsewhere] = []
-    for species in sorted({*on_disk, *indexed, *(name for each in near for name in each.species)}):
-        here, genome = look_at_species(
+    indexed = species_of(look, look.database)
+    for species in sorted({*on_disk, *indexed}):
+        look.stores[species], genome = look_at_species(
             look, species, on_disk.get(species, set()), species in indexed
         )
-        seen_genomes += genome
+        look.genomes += genome
+
+
+def look_near(look: Look) -> DependenciesFacts:
+    """Hold the indexes near by against the stores of a folder that was looked at; all of its facts.
+
+    By then the indexes of all folders that are looked at have been read, each once.
+    """
+    elsewhere: list[Elsewhere] = []
+    near = others(look.folder, look.database)
+    for species in sorted({*look.stores, *(name for each in near for name in each.species)}):
+        here = look.stores.get(species, [])
         named = {each.key: each.seen.store.index.named for each in here if each.seen.store.index}
         with_species = [each for each in near if species in each.species]
         for other in with_species[:MOST_OTHERS]:
             elsewhere += compare(look, other, species, here, named)
-        for other in with_species[MOST_OTHERS:]:
+        for other in with_species[MOST_OTHERS:] if here else []:
             look.unread.append(Unread(str(other.path), "skipped"))
-        stores += [each.seen for each in here]
     return DependenciesFacts(
-        folder=str(folder),
-        given=given,
-        database=str(database),
-        has_database=os.path.lexists(database),
+        folder=str(look.folder),
+        given=look.given,
+        database=str(look.database),
+        has_database=os.path.lexists(look.database),
         damage=look.damage,
         entries=tuple(look.entries),
-        stores=tuple(stores),
-        genomes=tuple(seen_genomes),
+        stores=tuple(each.seen for stores in look.stores.values() for each in stores),
+        genomes=tuple(look.genomes),
         elsewhere=tuple(elsewhere),
         unread=tuple(look.unread),
-        all_rows=everything,
     )
 
 
@@ -287,6 +316,9 @@ def look_at_species(
         look.entries.append(Entry(species, size, damage))
     if not found:
         return [], []
+    look.indexes[transaction.identity(database), species] = all_compact(
+        look.folder, species, entry or {}
+    )
     genome = look_at_genome(look, species, entry or {})
     unreadable = any(each.path == str(database) for each in look.unread)
     stores = []
@@ -356,7 +388,7 @@ def look_at_store(
                 stack.callback(reader.close)
         digested = reader if genome and all(each.digest for each in genome.sequences) else None
         try:
-            seen = observe.look(paths, digested, lambda paths: store.entry(entry, paths))
+            seen = observe.look(paths, digested, lambda paths: layout.entry(entry, paths))
         except metadata.MetadataWrong as wrong:
             return Store(paths, StoreSeen(observe.damaged(paths, wrong.damage)))
         except (OSError, InputError) as error:
@@ -424,12 +456,15 @@ def scanned(
     """Look at the rows of these locations: all, or a sample."""
     seen = rows.scan(paths.rows, paths.row_bytes, len(names), everything)
     equal: list[tuple[str, str]] = []
+    all_n: list[str] = []
     alike = 0
     for row, earlier in seen.equal:
         one, other = names[row], names[earlier]
         windows = [window(each, genome, paths.context_len) for each in (one, other)]
-        if windows[0] is not None and windows[0] == windows[1] and windows[0].strip("Nn"):
+        if windows[0] is not None and windows[0] == windows[1]:
             alike += 1
+            if not windows[0].strip("Nn"):
+                all_n.append(one)
         else:
             equal.append((one, other))
     return RowsSeen(
@@ -440,7 +475,8 @@ def scanned(
         not_finite=some_of([names[row] for row in seen.not_finite], seen.others),
         equal=some_of([one for one, _ in equal], seen.equals - alike),
         equal_to=equal[0][1] if equal else None,
-        alike=alike,
+        all_n=some_of(all_n),
+        alike=alike - len(all_n),
         windows=genome is not None,
     )
 
@@ -468,7 +504,7 @@ def held(
     changed = []
     for each in read:
         numbers = range(each.first_row, each.first_row + each.rows)
-        same_rows = store.digest(store.read_rows(paths, numbers)) == each.rows_digest
+        same_rows = layout.digest(layout.read_rows(paths, numbers)) == each.rows_digest
         if same_rows and each not in here:
             changed.append(ChangedRows("index", each.first_row, each.rows))
         elif not same_rows and each in here:
@@ -493,7 +529,9 @@ def others(folder: Path, database: Path) -> list[Near]:
     for path in led:
         folders += where_led(path)
     candidates = [each / metadata.FILE for each in folders]
-    for each in dict.fromkeys([folder, *(where.parent for where in candidates[1:])]):
+    for each in dict.fromkeys(folders):
+        if each != folder and not ((each / metadata.FILE).exists() or (each / EMBEDDINGS).is_dir()):
+            continue
         candidates += [
             each / name
             for name in names_in(each)
@@ -502,9 +540,9 @@ def others(folder: Path, database: Path) -> list[Near]:
             and not name.endswith(("-journal", "-wal", "-shm", ".json"))
         ]
     found: list[Near] = []
-    known = {store.identity(database), None}
+    known = {transaction.identity(database), None}
     for path in candidates:
-        mark = store.identity(path)
+        mark = transaction.identity(path)
         if mark in known:
             continue
         known.add(mark)
@@ -540,41 +578,62 @@ def compare(
     """
     if not here and not (other.path.parent / EMBEDDINGS / species).is_dir():
         return []
-    try:
-        with contextlib.closing(metadata.connect(other.path)) as connection:
-            entry = metadata.read_species(connection, species, other.path)
-    except (OSError, sqlite3.Error, InputError):
-        return []  # it is none that would help
-    tables = dict.fromkeys(stores_in_index(entry))
+    mark = transaction.identity(other.path), species
+    recorded = any(each.known.parts for each in here)
+    entry: dict[Any, Any] = {}
+    if mark not in look.indexes or recorded:
+        try:
+            with contextlib.closing(metadata.connect(other.path)) as connection:
+                entry = metadata.read_species(connection, species, other.path)
+        except (OSError, sqlite3.Error, InputError):
+            return []  # it is none that would help
+        look.indexes[mark] = all_compact(other.path.parent, species, entry)
+    tables = look.indexes[mark]
     for each in here:
         if each.key in tables:
             with contextlib.suppress(OSError, InputError, NotAFile, rows.Shrank):
-                found = other_index(other, each, entry)
+                found = other_index(other, each, tables[each.key], entry)
                 each.seen = dataclasses.replace(each.seen, others=(*each.seen.others, found))
     if other.folder is None or look.folder not in other.folder.parents:
         return []
     return [
-        Elsewhere(str(other.folder), species, *key, len(table), named.get(key, 0))
-        for key in tables
-        if StorePaths(other.folder, species, *key).rows.exists()
-        and (table := entry[key[0]][key[1]])
-        and len(table) > named.get(key, 0)
+        Elsewhere(str(other.folder), species, *key, table.named, named.get(key, 0))
+        for key, table in tables.items()
+        if table.named > named.get(key, 0) and StorePaths(other.folder, species, *key).rows.exists()
     ]
 
 
-def other_index(other: Near, mine: Store, entry: dict[Any, Any]) -> OtherIndex:
-    """How another index fits a store's rows. Raises MetadataWrong where it is no table."""
+def all_compact(
+    folder: Path, species: str, entry: dict[Any, Any]
+) -> dict[tuple[str, int], Compact]:
+    """The tables of a species' entry; those that are none are left out."""
+    found = {}
+    for key in stores_in_index(entry):
+        with contextlib.suppress(metadata.MetadataWrong):
+            found[key] = compact(layout.entry(entry, StorePaths(folder, species, *key)))
+    return found
+
+
+def compact(table: dict[str, int]) -> Compact:
+    seen = layout.shape(table)
+    if seen.shared or seen.outside:
+        return Compact(len(table), whole=False)
+    marks = array.array("q", bytes(8 * len(table)))
+    for location, row in table.items():
+        marks[row] = hash(location)
+    return Compact(len(table), whole=True, rows=marks)
+
+
+def other_index(other: Near, mine: Store, table: Compact, entry: dict[Any, Any]) -> OtherIndex:
+    """How another index fits a store's rows; entry: as it is, where parts were recorded."""
     paths = mine.paths
     theirs = dataclasses.replace(paths, dependencies=other.folder or other.path.parent)
-    table = store.entry(entry, theirs)
-    seen = store.shape(table)
-    whole = not (seen.shared or seen.outside)
-    found = [table.get(location) for location in mine.some]
+    found = table.rows_of(mine.some)
     numbers = list(mine.some.values())
     parts = mine.known.parts
     recorded = 0
-    if parts and whole:
-        names = by_row(table)
+    if parts and table.whole:
+        names = by_row(layout.entry(entry, theirs))
         recorded = sum(
             locations_digest(stretch(names, each)) == each.locations_digest for each in parts
         )
@@ -583,11 +642,10 @@ def other_index(other: Near, mine: Store, entry: dict[Any, Any]) -> OtherIndex:
         path=str(other.path),
         folder=str(other.folder or ""),
         rows=str(file) if file else None,
-        shares=shares(file, paths, len(table)) if file else None,
+        shares=shares(file, paths, table.named) if file else None,
         home=other.folder is not None and is_home(paths, other.folder),
-        named=len(table),
-        whole=whole,
-        compared=len(numbers),
+        named=table.named,
+        whole=table.whole,
         same=sum(one == row for one, row in zip(found, numbers, strict=True)),
         moved=sum(one is not None and one != row for one, row in zip(found, numbers, strict=True)),
         recorded=recorded,
@@ -605,7 +663,7 @@ def is_home(paths: StorePaths, folder: Path) -> bool:
 def shares(file: Path, paths: StorePaths, named: int) -> Literal["file", "equal", "other"] | None:
     """Whether another file of rows is the store's, or holds the same rows."""
     check_file(file)
-    if store.identity(file) == store.identity(paths.rows):
+    if transaction.identity(file) == transaction.identity(paths.rows):
         return "file"
     if paths.width is None or not paths.rows.exists():
         return None
@@ -621,7 +679,8 @@ def observe_folders(
 ) -> tuple[DependenciesFacts, ...]:
     """Look at the folders that CpGPT is given, at those below them, and at those found elsewhere.
 
-    searched: folders that are dependencies folders or hold some. Raises InputError where one is no
+    searched: folders that are dependencies folders or hold some. everything: read every row, and
+    long compressed genomes, instead of samples. Raises InputError where one is no
     folder, and where there is nothing of CpGPT's in it.
     """
     found: dict[Path, bool] = {}
@@ -637,7 +696,8 @@ def observe_folders(
             )
         for each in dict.fromkeys([folder, *below] if folder in given else below):
             found[each] = found.get(each, False) or each == folder
-    return tuple(
-        observe_folder(folder, given=given, everything=everything)
-        for folder, given in found.items()
-    )
+    indexes: Indexes = {}
+    looks = [Look(folder, given, everything, indexes) for folder, given in found.items()]
+    for look in looks:
+        look_at(look)
+    return tuple(look_near(look) for look in looks)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from cpgpt_doctor.embed.files import open_regular
+from cpgpt_doctor.disk import open_regular
 
 ALL_BELOW = 256 << 20  # bytes of named rows up to which all are read
 SAMPLE = 8192  # rows that are read of a larger file; always the same ones

@@ -18,9 +18,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from cpgpt_doctor.embed import store
 from cpgpt_doctor.embed.preflight import Preflight
 from cpgpt_doctor.embed.run import EmbedJob, Result
+from cpgpt_doctor.store import layout
 
 SHOWN_NUMBERS = 4
 
@@ -153,8 +153,8 @@ def equality(largest: float) -> str:
 def example_row(job: EmbedJob) -> str:
     """The first location's row, as it stands in the store."""
     location = job.all_locations[0]
-    row = store.named_rows(job.paths)[location]
-    (data,) = store.read_rows(job.paths, [row])
+    row = layout.named_rows(job.paths)[location]
+    (data,) = layout.read_rows(job.paths, [row])
     numbers = memoryview(data).cast("f")
     first = ", ".join(f"{number:.4f}" for number in numbers[:SHOWN_NUMBERS])
     return f"{location} -> [{first}, ...] ({len(numbers)} numbers, row {row})"

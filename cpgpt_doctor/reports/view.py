@@ -15,7 +15,7 @@ from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.report import Report
 from cpgpt_doctor.reports.fingerprint import fingerprint
 from cpgpt_doctor.reports.labels import Labels
-from cpgpt_doctor.words import Language, Words
+from cpgpt_doctor.words import Language, Words, listed, same
 
 # The rules whose warnings predict that the call fails; other warnings are of calls that end well.
 PREDICTS = ("CPG404",)
@@ -240,7 +240,7 @@ def judged_call(report: Report, language: Language) -> str:
 
 
 def patient(report: Report, language: Language) -> str:
-    """Versions of what was examined, in one line."""
+    """Versions of what was examined, in one line, and what of its facts is not understood."""
     facts = report.facts
     torch = facts.accelerator.torch if facts.accelerator else None
     parts = []
@@ -252,6 +252,14 @@ def patient(report: Report, language: Language) -> str:
         parts.append(f"CpGPT {facts.packages.cpgpt.version}")
     if torch:
         parts.append(f"torch {torch.version}")
+    if facts.unknown:
+        names = listed([same(each.name) for each in facts.unknown])
+        parts.append(
+            Words(
+                f"facts of a newer version, not understood: {names.en}",
+                f"来自更新版本的检测数据，无法识别：{names.zh}",
+            ).say(language)
+        )
     return " · ".join(parts) or Words("not looked at", "未检查").say(language)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from cpgpt_doctor.facts import Facts, Torch
 from cpgpt_doctor.findings import (
     Check,
@@ -12,6 +14,7 @@ from cpgpt_doctor.findings import (
     found,
     ok,
     skipped,
+    unknown,
 )
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.rule import Rule, severity
@@ -234,6 +237,183 @@ def mps_unavailable(facts: Facts, call: Call) -> Check:
     )
 
 
+WATERMARK = "PYTORCH_MPS_HIGH_WATERMARK_RATIO"
+FALLBACK = "PYTORCH_ENABLE_MPS_FALLBACK"
+# https://docs.pytorch.org/docs/stable/mps_environment_variables.html
+EFFECTS = {
+    WATERMARK: Words(
+        "the limit of what torch takes of the GPU's memory, as a share of the recommended most"
+        " (1.7 by default; 0.0 for no limit)",
+        "torch 占用显存的上限，按系统建议的最大值的倍数计（默认 1.7；0.0 表示不设上限）",
+    ),
+    FALLBACK: Words(
+        "with 1, operations that MPS lacks run on the CPU, without an error",
+        "设为 1 时，MPS 不支持的运算改在 CPU 上进行，不会报错",
+    ),
+}
+WITHOUT_LIMIT = Words(
+    "Without that limit a process can take so much memory that the whole system stops.",
+    "没有这个上限，一个进程占用的内存可能多到整个系统停止响应。",
+)
+OTHER_DEVICE = Words(
+    "Numbers that the CPU computes can differ from those of MPS in their last bits, and nothing"
+    " says which were.",
+    "CPU 算出的数与 MPS 的结果在最后几位上可能不同，而且看不出哪些是 CPU 算的。",
+)
+
+
+def mps_variables(facts: Facts, call: Call) -> Check:
+    """CPG305: variables that change what MPS does where memory or an operation is missing."""
+    assert facts.accelerator is not None
+    variables = facts.accelerator.variables
+    if not torch_of(facts).mps_built:
+        return skipped(
+            Words(
+                "MPS's variables: this torch is built without MPS",
+                "MPS 的环境变量：这个 torch 的构建不含 MPS",
+            )
+        )
+    no_limit = is_zero(variables.get(WATERMARK))
+    falls_back = variables.get(FALLBACK) not in (None, "", "0")
+    seen = [name for name in (WATERMARK, FALLBACK) if name in variables]
+    if not seen:
+        return ok(Words("no variable changes what MPS does", "没有改变 MPS 行为的环境变量"))
+    names = " ".join(seen)
+    return found(
+        Finding(
+            "CPG305",
+            Severity.warning if no_limit or falls_back else Severity.note,
+            Words(
+                f"{', '.join(seen)}: set in this environment",
+                f"这个环境设置了 {'、'.join(seen)}",
+            ),
+            (
+                *([WITHOUT_LIMIT] if no_limit else []),
+                *([OTHER_DEVICE] if falls_back else []),
+                Words(
+                    "CpGPT's embedder itself computes on the CPU; they concern run-embed on MPS,"
+                    " and other programs.",
+                    "CpGPT 的嵌入器本身在 CPU 上计算；受影响的是在 MPS 上运行的 run-embed 和其他"
+                    "程序。",
+                ),
+            ),
+            (Remedy("unset", values=(("names", same(names)),)),),
+            Evidence(
+                seen=tuple(
+                    (
+                        same(name),
+                        Words(
+                            f"{variables[name]!r}: {EFFECTS[name].en}",
+                            f"{variables[name]!r}：{EFFECTS[name].zh}",
+                        ),
+                    )
+                    for name in seen
+                )
+            ),
+        )
+    )
+
+
+def is_zero(text: str | None) -> bool:
+    try:
+        return text is not None and float(text) == 0
+    except ValueError:
+        return False
+
+
+# Compute capabilities of GPUs that are part of a system on a chip (Tegra): what is built for one of
+# these, or for another of their generation, does not run on the other.
+ON_A_CHIP = {(5, 3), (6, 2), (7, 2), (8, 7), (10, 1), (11, 0)}
+SAME_CHIP = {(10, 1), (11, 0)}  # its name from CUDA 13 on
+
+
+def runs(architecture: str, capability: tuple[int, int]) -> bool:
+    """Whether code of torch's build list ("sm_86", "compute_90") runs on a GPU.
+
+    Machine code runs within its major version, from its minor one on. PTX, which the driver
+    compiles, runs from its version on. What ends in "a" runs on that capability alone, in "f" on
+    its family. https://docs.nvidia.com/cuda/cuda-programming-guide, compute capabilities; torch
+    itself draws the line for machine code in the same place (torch/cuda/__init__.py).
+    """
+    written = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", architecture)
+    if written is None:
+        return True  # of what is not understood nothing is claimed
+    kind, major, minor, ending = written.groups()
+    built = (int(major), int(minor))
+    if built == capability or {built, capability} == SAME_CHIP:
+        return True
+    if ending == "a":
+        return False
+    if kind == "compute" and not ending:
+        return capability >= built
+    if {built, capability} & ON_A_CHIP:
+        return False
+    return built[0] == capability[0] and capability[1] >= built[1]
+
+
+def built_for_gpu(facts: Facts, call: Call) -> Check:
+    """CPG306: the first CUDA device, which CpGPT takes, against torch's build list."""
+    torch = torch_of(facts)
+    if not torch.devices or torch.rocm_build or not torch.architectures:
+        return skipped(
+            Words(
+                "the GPU's architecture: torch names no CUDA device",
+                "显卡架构：torch 没有列出 CUDA 设备",
+            )
+        )
+    device = torch.devices[0]
+    written = re.fullmatch(r"(\d+)\.(\d+)", device.capability)
+    if written is None:
+        return unknown(
+            Words(
+                f"the GPU's architecture: {device.capability!r} cannot be read",
+                f"显卡架构：无法解析 {device.capability!r}",
+            )
+        )
+    capability = (int(written[1]), int(written[2]))
+    listed = ", ".join(torch.architectures)
+    if any(runs(each, capability) for each in torch.architectures):
+        return ok(
+            Words(
+                f"torch {torch.version} has code for {device.name} (sm_{written[1]}{written[2]})",
+                f"torch {torch.version} 含有适用于 {device.name} 的代码"
+                f"（sm_{written[1]}{written[2]}）",
+            )
+        )
+    return found(
+        Finding(
+            "CPG306",
+            Severity.error,
+            Words(
+                f"torch {torch.version} has no code for {device.name}"
+                f" (sm_{written[1]}{written[2]})",
+                f"torch {torch.version} 不支持 {device.name} 的架构（sm_{written[1]}{written[2]}）",
+            ),
+            (
+                Words(
+                    "The driver works, so CpGPT takes the GPU; this build has neither machine code"
+                    " nor PTX that runs on it.",
+                    "驱动正常，CpGPT 会使用这块显卡；但这个 torch 里既没有适用于它的机器码，也没有"
+                    "适用的 PTX。",
+                ),
+                Words(
+                    "The call ends with “no kernel image is available for execution on the device”"
+                    " (CPG716).",
+                    "调用会以 “no kernel image is available for execution on the device” 报错结束"
+                    "（CPG716）。",
+                ),
+            ),
+            (Remedy("fitting-build", "CPG716"), Remedy("cpu", "CPG716")),
+            Evidence(
+                seen=(
+                    (same("GPU"), same(f"{device.name}, {device.capability}")),
+                    (Words("built for", "支持的架构"), same(listed)),
+                )
+            ),
+        )
+    )
+
+
 RULES = (
     Rule(
         "CPG301",
@@ -248,5 +428,17 @@ RULES = (
         Words("MPS's availability", "MPS 是否可用"),
         mps_unavailable,
         ("python", "torch"),
+    ),
+    Rule(
+        "CPG305",
+        Words("MPS's variables", "MPS 的环境变量"),
+        mps_variables,
+        ("torch",),
+    ),
+    Rule(
+        "CPG306",
+        Words("the GPU's architecture", "显卡架构"),
+        built_for_gpu,
+        ("torch",),
     ),
 )

@@ -7,13 +7,20 @@ from dataclasses import replace
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Check, Judged, skipped, unknown
 from cpgpt_doctor.intent import Call, Intent, resolve
-from cpgpt_doctor.rules import accelerators, host_python, packages, worker_starts, workers
+from cpgpt_doctor.rules import (
+    accelerators,
+    host_python,
+    packages,
+    resources,
+    worker_starts,
+    workers,
+)
 from cpgpt_doctor.rules.data import audit, dependencies, genome, locations, models, stores
 from cpgpt_doctor.rules.rule import Rule, ending
 from cpgpt_doctor.words import Words
 
 AREAS = (
-    *(host_python, workers, worker_starts, accelerators, packages),
+    *(host_python, resources, workers, worker_starts, accelerators, packages),
     *(genome, locations, models, stores, dependencies),
 )
 RULES: tuple[Rule, ...] = tuple(

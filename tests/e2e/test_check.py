@@ -138,7 +138,7 @@ def test_an_examination_writes_nothing_beside_the_genome(tmp_path: Path) -> None
         for each in report("--facts", facts, "--via", "run-embed")["findings"]
         if each["severity"] == "error"
     ]
-    assert errors == ["CPG404"]
+    assert errors == ["CPG405"]
 
 
 def test_quick_imports_neither_torch_nor_cpgpt(tmp_path: Path) -> None:

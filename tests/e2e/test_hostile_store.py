@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import sqlitedict
 
-from cpgpt_doctor.embed import metadata, record
 from cpgpt_doctor.embed.examine import WORK
 from cpgpt_doctor.embed.run import free_bytes, run
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.store import metadata, record
 from tests.conftest import CONTEXT, DNA_LLM, World
 from tests.e2e.test_reference_rows import embed, given, stored
 

@@ -39,7 +39,7 @@ def embedded(
         "context_len": CONTEXT,
         "batch_size": batch,
     }
-    world.in_patient(release, "store_by_cpgpt.py", request)
+    world.in_patient(release, "reproduce_store.py", request)
     return folder
 
 

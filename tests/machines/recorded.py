@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cpgpt_doctor import facts
-from cpgpt_doctor.facts import Facts, Gpu, Torch
+from cpgpt_doctor.facts import CudaDevice, Disk, Facts, Gpu, Torch
 
 HERE = Path(__file__).parent
 
@@ -91,8 +91,38 @@ def with_variables(base: Facts, **variables: str) -> Facts:
     return replace(base, accelerator=replace(base.accelerator, variables=variables))
 
 
+def with_model(base: Facts, weights: int, layers: int = 29, width: int = 1024) -> Facts:
+    """With each model in the cache; 29 layers of 1,024 are the Nucleotide Transformer v2 500m's."""
+    assert base.embedder
+    assert base.embedder.examined
+    codes = (
+        replace(code, cached=True, weights=weights, layers=layers, width=width)
+        for code in base.embedder.examined.remote_code
+    )
+    return with_examined(base, remote_code=tuple(codes))
+
+
+def with_cuda(base: Facts, capability: str, *architectures: str, memory: int = 80 << 30) -> Facts:
+    """A GPU that torch can use, and what torch is built for."""
+    device = CudaDevice("NVIDIA GPU", capability, memory)
+    changed = {"cuda_build": "12.6", "cuda_available": True, "devices": (device,)}
+    return with_torch(with_gpu(base), **changed, architectures=architectures)
+
+
 def with_examined(base: Facts, **changes: object) -> Facts:
     assert base.embedder
     assert base.embedder.examined
     examined = replace(base.embedder.examined, **changes)  # type: ignore[arg-type]
     return replace(base, embedder=replace(base.embedder, examined=examined))
+
+
+def small(base: Facts, container: str | None = "docker") -> Facts:
+    """Too little of everything: shared memory, open files, memory."""
+    return with_host(
+        with_model(base, 2 << 30),
+        shared_memory=Disk("/dev/shm", 64 << 10, 32 << 10),
+        open_files_soft=32,
+        open_files_hard=4096 if container else 64,
+        memory_available=3 << 30,
+        container=container,
+    )

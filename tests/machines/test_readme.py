@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from cpgpt_doctor.reports.report import Report, exit_code
 from rich.console import Console
 
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import Intent, resolve
+from cpgpt_doctor.report import Report, exit_code
 from cpgpt_doctor.reports import terminal, view
 from cpgpt_doctor.rules.registry import judge
 from tests.machines import recorded

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cpgpt_doctor.embed.store import WIDTHS
+from cpgpt_doctor.store.layout import WIDTHS
 from tests.conftest import DNA_LLM, HERE, PATIENTS, World
 from tests.environment import clean_environment
 from tests.folders import findings, observed, said

@@ -14,9 +14,9 @@ from pathlib import Path
 import pyfaidx
 import pytest
 
-from cpgpt_doctor.embed import genome
-from cpgpt_doctor.embed.genome import Genome
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.genome import fasta
+from cpgpt_doctor.genome.fasta import Genome
 from cpgpt_doctor.patient import upstream
 from tests.conftest import write_genome
 
@@ -48,7 +48,7 @@ def file(tmp_path: Path) -> Callable[[bytes], Path]:
 @pytest.mark.parametrize("content", GENOMES.values(), ids=GENOMES)
 def test_the_index_is_the_one_that_pyfaidx_writes(file, tmp_path: Path, content: bytes) -> None:
     path = file(content)
-    genome.write_index(genome.build_index(path), tmp_path / "ours.fai")
+    fasta.write_index(fasta.build_index(path), tmp_path / "ours.fai")
     pyfaidx.Faidx(str(path), indexname=str(tmp_path / "theirs.fai")).close()
     assert (tmp_path / "ours.fai").read_bytes() == (tmp_path / "theirs.fai").read_bytes()
 
@@ -57,11 +57,11 @@ def test_an_index_is_kept_in_our_folder_and_read_again(tmp_path: Path) -> None:
     path, cache = tmp_path / "genome.fa", tmp_path / "cache"
     cache.mkdir()
     write_genome(path)
-    built = genome.index(path, cache)
+    built = fasta.index(path, cache)
     assert list(cache.iterdir()) == []
-    kept = genome.keep_index(built, path, cache)
-    assert genome.read_index(kept, built.identity) == built.sequences
-    assert genome.index(path, cache) == built
+    kept = fasta.keep_index(built, path, cache)
+    assert fasta.read_index(kept, built.identity) == built.sequences
+    assert fasta.index(path, cache) == built
     assert sorted(each.name for each in tmp_path.iterdir()) == ["cache", "genome.fa"]
 
 
@@ -72,24 +72,24 @@ DAMAGES = ["", "1\t5\n", "1\tx\t3\t4\t5\n", "1\t2\t3\t4\t5\t6\n", "\0", "[]", "{
 @pytest.mark.parametrize("which", ["fai", "digests"])
 def test_a_damaged_kept_index_is_built_again(file, tmp_path: Path, damage: str, which: str) -> None:
     path = file(GENOMES["several"])
-    built = genome.index(path, tmp_path)
-    kept = genome.keep_index(built, path, tmp_path)
-    damaged = kept if which == "fai" else genome.digests_file(kept)
+    built = fasta.index(path, tmp_path)
+    kept = fasta.keep_index(built, path, tmp_path)
+    damaged = kept if which == "fai" else fasta.digests_file(kept)
     damaged.write_text(damage)
-    assert genome.read_index(kept, built.identity) == ()
-    assert genome.index(path, tmp_path) == built
-    assert genome.keep_index(built, path, tmp_path) == kept
-    assert genome.read_index(kept, built.identity) == built.sequences
+    assert fasta.read_index(kept, built.identity) == ()
+    assert fasta.index(path, tmp_path) == built
+    assert fasta.keep_index(built, path, tmp_path) == kept
+    assert fasta.read_index(kept, built.identity) == built.sequences
 
 
 @pytest.mark.parametrize("lost", ["fai", "digests"])
 def test_half_of_a_kept_index_counts_as_none(file, tmp_path: Path, lost: str) -> None:
     path = file(GENOMES["several"])
-    built = genome.index(path, tmp_path)
-    kept = genome.keep_index(built, path, tmp_path)
-    (kept if lost == "fai" else genome.digests_file(kept)).unlink()
-    assert genome.read_index(kept, built.identity) == ()
-    assert genome.index(path, tmp_path) == built
+    built = fasta.index(path, tmp_path)
+    kept = fasta.keep_index(built, path, tmp_path)
+    (kept if lost == "fai" else fasta.digests_file(kept)).unlink()
+    assert fasta.read_index(kept, built.identity) == ()
+    assert fasta.index(path, tmp_path) == built
 
 
 @pytest.mark.parametrize("which", ["fai", "digests"])
@@ -98,9 +98,9 @@ def test_what_is_no_kept_index_is_passed_by_at_once(
     file, tmp_path: Path, which: str, kind: str
 ) -> None:
     path = file(GENOMES["several"])
-    built = genome.index(path, tmp_path)
-    fai = genome.keep_index(built, path, tmp_path)
-    kept = fai if which == "fai" else genome.digests_file(fai)
+    built = fasta.index(path, tmp_path)
+    fai = fasta.keep_index(built, path, tmp_path)
+    kept = fai if which == "fai" else fasta.digests_file(fai)
     kept.unlink()
     if kind == "FIFO":
         os.mkfifo(kept)
@@ -113,60 +113,60 @@ def test_what_is_no_kept_index_is_passed_by_at_once(
     else:
         with kept.open("wb") as stream:
             stream.truncate(1 << 40)
-    assert genome.index(path, tmp_path) == built
+    assert fasta.index(path, tmp_path) == built
     if kind != "folder":
-        assert genome.read_index(genome.keep_index(built, path, tmp_path), built.identity)
+        assert fasta.read_index(fasta.keep_index(built, path, tmp_path), built.identity)
     assert not (tmp_path / "none").exists()
 
 
 def test_an_index_is_not_written_through_a_link(file, tmp_path: Path) -> None:
     path = file(GENOMES["several"])
-    built = genome.index(path, tmp_path)
-    fai = genome.cached_index(path, tmp_path, built.identity)
+    built = fasta.index(path, tmp_path)
+    fai = fasta.cached_index(path, tmp_path, built.identity)
     other = tmp_path / "another's file"
     other.write_text("kept")
-    for kept in (fai, genome.digests_file(fai)):
+    for kept in (fai, fasta.digests_file(fai)):
         kept.symlink_to(other)
         kept.with_name(kept.name + ".new").symlink_to(other)
-    genome.keep_index(built, path, tmp_path)
+    fasta.keep_index(built, path, tmp_path)
     assert other.read_text() == "kept"
-    assert genome.read_index(fai, built.identity) == built.sequences
+    assert fasta.read_index(fai, built.identity) == built.sequences
 
 
 def test_a_changed_digest_is_damage(file, tmp_path: Path) -> None:
     path = file(GENOMES["several"])
-    built = genome.index(path, tmp_path)
-    beside = genome.digests_file(genome.keep_index(built, path, tmp_path))
+    built = fasta.index(path, tmp_path)
+    beside = fasta.digests_file(fasta.keep_index(built, path, tmp_path))
     digest = built.sequences[0].digest
     beside.write_text(beside.read_text().replace(digest, digest[::-1]))
-    assert genome.index(path, tmp_path) == built
+    assert fasta.index(path, tmp_path) == built
 
 
 def test_an_index_changed_during_a_run_is_no_longer_the_one_kept(file, tmp_path: Path) -> None:
     path = file(GENOMES["several"])
-    built = genome.index(path, tmp_path)
-    fai = genome.keep_index(built, path, tmp_path)
-    genome.check_kept(built, fai)
+    built = fasta.index(path, tmp_path)
+    fai = fasta.keep_index(built, path, tmp_path)
+    fasta.check_kept(built, fai)
     fai.write_bytes(fai.read_bytes().replace(b"\t6\t", b"\t5\t"))
-    with pytest.raises(genome.IndexWrong, match="was changed by something else"):
-        genome.check_kept(built, fai)
+    with pytest.raises(fasta.IndexWrong, match="was changed by something else"):
+        fasta.check_kept(built, fai)
 
 
 def test_the_digests_of_one_index_do_not_serve_another(file, tmp_path: Path) -> None:
     path = file(GENOMES["several"])
-    built = genome.index(path, tmp_path)
-    kept = genome.keep_index(built, path, tmp_path)
+    built = fasta.index(path, tmp_path)
+    kept = fasta.keep_index(built, path, tmp_path)
     kept.write_bytes(kept.read_bytes().replace(b"\t6\t", b"\t5\t"))
-    assert genome.read_index(kept, built.identity) == ()
-    other = genome.Identity(*(each + 1 for each in vars(built.identity).values()))
-    assert genome.read_index(genome.keep_index(built, path, tmp_path), other) == ()
+    assert fasta.read_index(kept, built.identity) == ()
+    other = fasta.Identity(*(each + 1 for each in vars(built.identity).values()))
+    assert fasta.read_index(fasta.keep_index(built, path, tmp_path), other) == ()
 
 
 def test_a_changed_genome_is_indexed_anew(file, tmp_path: Path) -> None:
     path = file(GENOMES["one line"])
-    genome.keep_index(genome.index(path, tmp_path), path, tmp_path)
+    fasta.keep_index(fasta.index(path, tmp_path), path, tmp_path)
     file(GENOMES["several"])
-    found = genome.index(path, tmp_path)
+    found = fasta.index(path, tmp_path)
     assert [each.name for each in found.sequences] == ["1", "MT", "KI270728.1"]
 
 
@@ -176,31 +176,31 @@ def test_a_genome_replaced_by_one_of_equal_size_and_time_has_another_identity(
     path = file(GENOMES["one line"])
     link = tmp_path / "link.fa"
     link.symlink_to(path)
-    before = genome.identity(link)
-    assert before == genome.identity(path)
+    before = fasta.identity(link)
+    assert before == fasta.identity(path)
     other = tmp_path / "other.fa"
     other.write_bytes(path.read_bytes().replace(b"A", b"C"))
     os.utime(other, ns=(before.mtime_ns, before.mtime_ns))
     other.replace(path)
-    assert genome.identity(link) != before
+    assert fasta.identity(link) != before
     with pytest.raises(InputError, match="the genome changed since the run began"):
-        genome.check_same(link, before, "since the run began")
+        fasta.check_same(link, before, "since the run began")
 
 
 def test_a_genome_that_changes_while_it_is_read_is_refused(
     file, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = file(GENOMES["one line"])
-    build = genome.build_index
+    build = fasta.build_index
 
-    def build_and_change(path: Path) -> tuple[genome.Sequence, ...]:
+    def build_and_change(path: Path) -> tuple[fasta.Sequence, ...]:
         built = build(path)
         file(GENOMES["several"])
         return built
 
-    monkeypatch.setattr(genome, "build_index", build_and_change)
+    monkeypatch.setattr(fasta, "build_index", build_and_change)
     with pytest.raises(InputError, match="changed while it was read"):
-        genome.index(path, tmp_path)
+        fasta.index(path, tmp_path)
 
 
 @pytest.mark.parametrize("content", GENOMES.values(), ids=GENOMES)
@@ -209,9 +209,9 @@ def test_blocks_of_any_size_give_the_same_index(
     file, monkeypatch: pytest.MonkeyPatch, content: bytes, block: int
 ) -> None:
     path = file(content)
-    whole = genome.build_index(path)
-    monkeypatch.setattr(genome, "BLOCK", block)
-    assert genome.build_index(path) == whole
+    whole = fasta.build_index(path)
+    monkeypatch.setattr(fasta, "BLOCK", block)
+    assert fasta.build_index(path) == whole
     for each in whole:
         assert each.digest == hashlib.sha256(bases(content)[each.name]).hexdigest()
 
@@ -239,15 +239,15 @@ def test_a_genome_wrapped_otherwise_has_the_same_digests(
             out.write(f">{name} wrapped\n")
             for at in range(0, len(text), width):
                 out.write(text[at : at + width].decode() + "\n")
-    monkeypatch.setattr(genome, "BLOCK", block)
-    for each in genome.build_index(path):
+    monkeypatch.setattr(fasta, "BLOCK", block)
+    for each in fasta.build_index(path):
         assert each.digest == hashlib.sha256(right[each.name]).hexdigest()
         assert each.length == len(right[each.name])
 
 
 def test_one_changed_base_changes_its_sequences_digest_only(file) -> None:
-    before = genome.build_index(file(GENOMES["several"]))
-    after = genome.build_index(file(GENOMES["several"].replace(b"AC\n>MT", b"Ac\n>MT")))
+    before = fasta.build_index(file(GENOMES["several"]))
+    after = fasta.build_index(file(GENOMES["several"].replace(b"AC\n>MT", b"Ac\n>MT")))
     changed = [one.digest != other.digest for one, other in zip(before, after, strict=True)]
     assert changed == [True, False, False]
 
@@ -255,9 +255,9 @@ def test_one_changed_base_changes_its_sequences_digest_only(file) -> None:
 def test_windows_have_digests_of_their_text(tmp_path: Path) -> None:
     path = tmp_path / "genome.fa"
     write_genome(path)
-    reader = Genome(path, genome.build_index(path))
+    reader = Genome(path, fasta.build_index(path))
     locations = ["1:0", "1:5000", "2:4000"]
-    found = genome.sample_digests(reader, locations, 201)
+    found = fasta.sample_digests(reader, locations, 201)
     assert list(found) == locations
     text = bases(path.read_bytes())["1"][4900:5100]
     assert found["1:5000"] == hashlib.sha256(text).hexdigest()
@@ -280,7 +280,7 @@ def cpgpt_windows(dataset: type, path: Path, locations: list[str], context_len: 
 
 
 def our_windows(path: Path, locations: list[str], context_len: int) -> list[str]:
-    reader = Genome(path, genome.build_index(path))
+    reader = Genome(path, fasta.build_index(path))
     split = [location.split(":") for location in locations]
     read = [reader.window(name, int(position), context_len) for name, position in split]
     reader.close()
@@ -295,7 +295,7 @@ def test_each_window_is_the_one_that_cpgpt_reads(
     path = tmp_path / "genome.fa"
     write_genome(path)
     path.write_bytes(path.read_bytes().replace(b"\n", line_end))
-    sequences = genome.build_index(path)
+    sequences = fasta.build_index(path)
     rng = random.Random(7)
     locations = []
     for each in sequences:
@@ -310,16 +310,16 @@ def test_each_window_is_the_one_that_cpgpt_reads(
 
 def test_windows_of_tiny_sequences_are_those_of_cpgpt(dataset: type, file) -> None:
     path = file(b">1\nA\n>2\nAC\n>3\nACG\n>4\nACGT\nA\n")
-    sequences = genome.build_index(path)
+    sequences = fasta.build_index(path)
     locations = [f"{each.name}:{p}" for each in sequences for p in range(each.length)]
     assert our_windows(path, locations, 101) == cpgpt_windows(dataset, path, locations, 101)
 
 
-def lying(path: Path, **lies: int) -> tuple[genome.Sequence, ...]:
+def lying(path: Path, **lies: int) -> tuple[fasta.Sequence, ...]:
     """The index of a genome with each number of each entry changed by that much."""
     return tuple(
         dataclasses.replace(each, **{name: getattr(each, name) + by for name, by in lies.items()})
-        for each in genome.build_index(path)
+        for each in fasta.build_index(path)
     )
 
 
@@ -330,7 +330,7 @@ def test_cpgpt_reads_other_windows_with_an_index_that_lies_by_seven_bytes(
     write_genome(path)
     locations = [f"1:{position}" for position in range(1000, 41_000, 400)]
     right = cpgpt_windows(dataset, path, locations, 201)
-    genome.write_index(lying(path, offset=7), path.with_name("index"))
+    fasta.write_index(lying(path, offset=7), path.with_name("index"))
     wrong = cpgpt_windows(dataset, path, locations, 201)
     assert all(one != other for one, other in zip(right, wrong, strict=True))
 
@@ -352,8 +352,8 @@ def test_an_index_that_lies_is_refused_or_reads_every_base_right(
     for by in LIES:
         for entry in lying(path, **{number: by}):
             try:
-                genome.check_index(path, [entry], [entry.name])
-            except genome.IndexWrong:
+                fasta.check_index(path, [entry], [entry.name])
+            except fasta.IndexWrong:
                 refused += 1
             else:
                 reader = Genome(path, (entry,))
@@ -364,19 +364,19 @@ def test_an_index_that_lies_is_refused_or_reads_every_base_right(
 
 def test_names_that_were_exchanged_are_refused(file) -> None:
     path = file(b">1\nACGT\n>2\nGGGG\n")
-    one, two = genome.build_index(path)
+    one, two = fasta.build_index(path)
     exchanged = dataclasses.replace(one, name="2"), dataclasses.replace(two, name="1")
     for name in ("1", "2"):
-        with pytest.raises(genome.IndexWrong, match="its header does not end at byte"):
-            genome.check_index(path, exchanged, [name])
-    genome.check_index(path, exchanged, ["3"])
+        with pytest.raises(fasta.IndexWrong, match="its header does not end at byte"):
+            fasta.check_index(path, exchanged, [name])
+    fasta.check_index(path, exchanged, ["3"])
 
 
 @pytest.mark.parametrize("content", GENOMES.values(), ids=GENOMES)
 def test_a_right_index_is_right(file, content: bytes) -> None:
     path = file(content)
-    built = genome.build_index(path)
-    genome.check_index(path, built, [each.name for each in built])
+    built = fasta.build_index(path)
+    fasta.check_index(path, built, [each.name for each in built])
 
 
 def test_a_right_index_of_an_empty_sequence_is_right(file) -> None:
@@ -388,17 +388,17 @@ def test_a_right_index_of_an_empty_sequence_is_right(file) -> None:
         b">1\r\n>2\r\nAC\r\n",
     ):
         path = file(content)
-        built = genome.build_index(path)
+        built = fasta.build_index(path)
         assert [each.name for each in built] == ["1", "2"]
         assert sum(each.length for each in built) == 2
-        genome.check_index(path, built, ["1", "2"])
+        fasta.check_index(path, built, ["1", "2"])
 
 
 def test_a_window_is_not_read_with_an_index_that_lies(tmp_path: Path) -> None:
     path = tmp_path / "genome.fa"
     write_genome(path)
     reader = Genome(path, lying(path, offset=7))
-    with pytest.raises(genome.IndexWrong):
+    with pytest.raises(fasta.IndexWrong):
         reader.window("1", 5000, 201)
     reader.close()
 
@@ -406,13 +406,13 @@ def test_a_window_is_not_read_with_an_index_that_lies(tmp_path: Path) -> None:
 def test_line_ends_within_a_window_are_where_the_index_has_them(tmp_path: Path) -> None:
     path = tmp_path / "genome.fa"
     write_genome(path)
-    reader = Genome(path, genome.build_index(path))
+    reader = Genome(path, fasta.build_index(path))
     reader.window("1", 40_000, 201)
     text = bytearray(path.read_bytes())
     moved = reader.sequences["1"].at(5005)
     text[moved : moved + 1] = b"\n"  # a line that no sample of lines looks at
     path.write_bytes(text)
-    with pytest.raises(genome.IndexWrong, match="bases 4900 to 5099 are not where it has them"):
+    with pytest.raises(fasta.IndexWrong, match="bases 4900 to 5099 are not where it has them"):
         reader.window("1", 5000, 201)
     reader.close()
 
@@ -432,7 +432,7 @@ def test_what_cannot_be_read_by_position_is_refused_without_waiting(
         os.mkfifo(tmp_path / "fifo")
         path.symlink_to(tmp_path / "fifo")
     with pytest.raises(InputError, match="cannot be read: it is a"):
-        genome.index(path, tmp_path)
+        fasta.index(path, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -463,7 +463,7 @@ def test_a_malformed_genome_is_refused_with_the_line(
 ) -> None:
     path = file(content)
     with pytest.raises(InputError) as caught:
-        genome.build_index(path)
+        fasta.build_index(path)
     assert str(caught.value).startswith(f"{path}:{line}: ")
     assert said in str(caught.value)
 
@@ -471,41 +471,41 @@ def test_a_malformed_genome_is_refused_with_the_line(
 @pytest.mark.parametrize("content", [b"", b"\n\n"])
 def test_an_empty_genome_is_refused(file, content: bytes) -> None:
     with pytest.raises(InputError, match="holds no sequence"):
-        genome.build_index(file(content))
+        fasta.build_index(file(content))
 
 
 def test_a_compressed_genome_is_refused_with_the_command(file) -> None:
     path = file(gzip.compress(b">1\nACGT\n"))
     with pytest.raises(InputError, match=f"gzip -dk {path}"):
-        genome.build_index(path)
+        fasta.build_index(path)
 
 
 def test_a_genome_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing.fa"):
         with pytest.raises(InputError, match=f"{path}: the genome cannot be read"):
-            genome.build_index(path)
+            fasta.build_index(path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a file of Linux whose bytes cannot be read")
 def test_a_genome_whose_bytes_cannot_be_read_is_refused() -> None:
     with pytest.raises(InputError, match="/proc/self/mem: the genome cannot be read: "):
-        genome.build_index(Path("/proc/self/mem"))
+        fasta.build_index(Path("/proc/self/mem"))
 
 
 def test_a_users_own_index_is_neither_trusted_nor_touched(file, tmp_path: Path) -> None:
     path = file(GENOMES["several"])
     own = tmp_path / "genome.fa.fai"
-    genome.write_index(lying(path, offset=1), own)
+    fasta.write_index(lying(path, offset=1), own)
     before = own.read_bytes(), own.stat().st_mtime_ns
     cache = tmp_path / "cache"
     cache.mkdir()
-    found = genome.index(path, cache)
-    assert found.sequences == genome.build_index(path)
-    genome.keep_index(found, path, cache)
+    found = fasta.index(path, cache)
+    assert found.sequences == fasta.build_index(path)
+    fasta.keep_index(found, path, cache)
     assert (own.read_bytes(), own.stat().st_mtime_ns) == before
 
 
 def test_reading_windows_writes_nothing_beside_the_genome(file, tmp_path: Path) -> None:
     path = file(GENOMES["several"])
-    Genome(path, genome.index(path, tmp_path / "none").sequences).window("MT", 5, 100)
+    Genome(path, fasta.index(path, tmp_path / "none").sequences).window("MT", 5, 100)
     assert [each.name for each in tmp_path.iterdir()] == ["genome.fa"]

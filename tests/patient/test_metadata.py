@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import sqlitedict
 
-from cpgpt_doctor.embed import metadata
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.store import metadata
 
 PLAIN = {
     "assembly": "GRCh38",
@@ -329,7 +329,7 @@ HOSTILE = {
 }
 LOADS = """
 import resource, sys
-from cpgpt_doctor.embed import metadata
+from cpgpt_doctor.store import metadata
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     metadata.load_plain(sys.stdin.buffer.read())

@@ -17,16 +17,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cpgpt_doctor.embed import admission, observe, record, store
+from cpgpt_doctor.embed import admission
 from cpgpt_doctor.embed.admission import Looked
-from cpgpt_doctor.embed.binding import Binding, Model, bind, other_genome, other_model
-from cpgpt_doctor.embed.genome import Genome, build_index
-from cpgpt_doctor.embed.record import Earlier, Found, Part, locations_digest
-from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts.store import Audit, StoreFacts
 from cpgpt_doctor.findings import Finding
+from cpgpt_doctor.genome.fasta import Genome, build_index
 from cpgpt_doctor.patient import scan
+from cpgpt_doctor.store import layout, observe, record
+from cpgpt_doctor.store.binding import Binding, Model, bind, other_genome, other_model
+from cpgpt_doctor.store.layout import StorePaths
+from cpgpt_doctor.store.record import Earlier, Found, Part, locations_digest
 from tests.findings import errors, said
 from tests.unit.test_store import WIDTH, new_store, set_rows, values
 
@@ -99,7 +100,7 @@ class World:
         asked = SimpleNamespace(
             ask=lambda request: scan.rows(request["path"], request["row_bytes"], request["ranges"])
         )
-        named = len(store.named_rows(self.address))
+        named = len(layout.named_rows(self.address))
         facts = observe.look(self.address, genome).facts
         for looked in admission.audit(
             asked,  # type: ignore[arg-type]
@@ -243,7 +244,7 @@ def recorded(world: World) -> Part:
     return Part(
         0,
         len(LOCATIONS),
-        store.digest(store.read_rows(rows, range(len(LOCATIONS)))),
+        layout.digest(layout.read_rows(rows, range(len(LOCATIONS)))),
         locations_digest(LOCATIONS),
         1.0,
         "now",
@@ -252,13 +253,13 @@ def recorded(world: World) -> Part:
 
 def test_recorded_rows_that_are_as_they_were_stand(world: World) -> None:
     part = recorded(world)
-    rows = store.named_rows(world.address)
+    rows = layout.named_rows(world.address)
     assert admission.held([part], world.address, rows) == ([part], ())
 
 
 def test_an_index_that_names_recorded_rows_for_other_locations_is_found(world: World) -> None:
     part = recorded(world)
-    rows = store.named_rows(world.address)
+    rows = layout.named_rows(world.address)
     first, second = LOCATIONS[3], LOCATIONS[5]
     rows[first], rows[second] = rows[second], rows[first]
     _, changed = admission.held([part], world.address, rows)
@@ -274,7 +275,7 @@ def test_recorded_rows_that_were_changed_are_found(world: World) -> None:
     with world.address.rows.open("r+b") as stream:
         stream.seek(5000)
         stream.write(b"\x01")
-    _, changed = admission.held([part], world.address, store.named_rows(world.address))
+    _, changed = admission.held([part], world.address, layout.named_rows(world.address))
     facts = dataclasses.replace(observe.look(world.address).facts, changed=changed)
     (finding,) = errors(store=facts)
     assert finding.code == "CPG513"
@@ -287,7 +288,7 @@ def test_rows_that_another_program_laid_anew_no_longer_count_as_recorded(world: 
     anew = LOCATIONS[::-1]
     world.write(rows_of(anew))
     set_rows(world.address, {each: row for row, each in enumerate(anew)})
-    assert admission.held([part], world.address, store.named_rows(world.address)) == ([], ())
+    assert admission.held([part], world.address, layout.named_rows(world.address)) == ([], ())
 
 
 def test_a_row_of_a_covered_windows_is_found_among_the_others(world: World, genome: Genome) -> None:

@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 
 from cpgpt_doctor.audit import nearby
-from cpgpt_doctor.embed.store import StorePaths
+from cpgpt_doctor.store.layout import StorePaths
 
 LLM = "nucleotide-transformer-v2-500m-multi-species"
 LOCATIONS = [f"1:{number}" for number in range(50)]

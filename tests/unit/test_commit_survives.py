@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from cpgpt_doctor.embed import store
-from cpgpt_doctor.embed.store import StorePaths
+from cpgpt_doctor.store import layout, transaction
+from cpgpt_doctor.store.layout import StorePaths
 from tests.unit.test_store import FIRST, holds, new_store, stage
 
 PART = [f"5:{at}" for at in range(300)]
@@ -39,7 +39,7 @@ def commit_in_a_child(address: StorePaths, staged: StorePaths) -> int:
     child = os.fork()
     if child == 0:
         try:
-            store.commit(address, staged, PART)
+            transaction.commit(address, staged, PART)
         finally:
             os._exit(0)
     return child
@@ -47,7 +47,7 @@ def commit_in_a_child(address: StorePaths, staged: StorePaths) -> int:
 
 def seconds_of_a_commit(folder: Path, staged: StorePaths) -> float:
     address = new_store(folder)
-    store.commit(address, stage(folder.with_name(f"{folder.name}-first"), FIRST), FIRST)
+    transaction.commit(address, stage(folder.with_name(f"{folder.name}-first"), FIRST), FIRST)
     started = time.monotonic()
     os.waitpid(commit_in_a_child(address, staged), 0)
     return time.monotonic() - started
@@ -60,7 +60,7 @@ def kill_commits(tmp_path: Path, kills: int, through_a_link: bool) -> dict[str, 
     """
     staged = stage(tmp_path / "staged", PART)
     template = new_store(tmp_path / "template")
-    store.commit(template, stage(tmp_path / "first", FIRST), FIRST)
+    transaction.commit(template, stage(tmp_path / "first", FIRST), FIRST)
     length = seconds_of_a_commit(tmp_path / "timed", staged)
     rng = random.Random(SEED)
     seen = {"in": 0, "not in": 0, "journal": 0, "note": 0, "tail": 0}
@@ -76,12 +76,12 @@ def kill_commits(tmp_path: Path, kills: int, through_a_link: bool) -> dict[str, 
         real = address.database.resolve()
         seen["journal"] += real.with_name(real.name + "-journal").exists()
         seen["note"] += address.note.exists()
-        named = store.named_rows(address)
+        named = layout.named_rows(address)
         seen["tail"] += address.rows.stat().st_size > len(named) * address.row_bytes
         if len(named) == len(FIRST):
             seen["not in"] += 1
             assert holds(address, FIRST)
-            store.commit(address, staged, PART)
+            transaction.commit(address, staged, PART)
         else:
             seen["in"] += 1
         assert holds(address, FIRST + PART)
@@ -114,7 +114,7 @@ def fill_disk(tiny_disk: Path, tmp_path: Path, points: int) -> dict[str, int]:
     """Commit with every so many bytes free; returns how often the part was in, and was not."""
     staged = stage(tmp_path / "staged", PART)
     template = new_store(tmp_path / "template")
-    store.commit(template, stage(tmp_path / "first", FIRST), FIRST)
+    transaction.commit(template, stage(tmp_path / "first", FIRST), FIRST)
     seen = {"in": 0, "not in": 0}
     most = 520 * 1024  # the part takes 300 KiB of rows, and then its names
     for point in range(points):
@@ -124,13 +124,13 @@ def fill_disk(tiny_disk: Path, tmp_path: Path, points: int) -> dict[str, int]:
         filler = tiny_disk / "filler"
         filler.write_bytes(b"x" * (shutil.disk_usage(tiny_disk).free - left))
         try:
-            store.commit(address, staged, PART)
+            transaction.commit(address, staged, PART)
             seen["in"] += 1
         except OSError:
             seen["not in"] += 1
             assert holds(address, FIRST)
             filler.unlink()
-            store.commit(address, staged, PART)
+            transaction.commit(address, staged, PART)
         assert holds(address, FIRST + PART)
         filler.unlink(missing_ok=True)
         shutil.rmtree(address.dependencies)

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cpgpt_doctor.embed import metadata, record
-from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.packages import CpGPT, Packages
 from cpgpt_doctor.intent import Intent
 from cpgpt_doctor.probes import dependencies, genomes, rows
 from cpgpt_doctor.probes.dependencies import observe_folders
+from cpgpt_doctor.store import metadata, record
+from cpgpt_doctor.store.layout import StorePaths
 from tests import folders
 from tests.folders import LLM, SPECIES, findings, names, observed, one, said, store, unknown, values
 
@@ -305,6 +305,17 @@ def test_equal_rows_of_unequal_windows_are_found_where_the_genome_tells(tmp_path
         stored[1] = stored[0]
 
     assert said(spoiled(tmp_path, twice)) == [("CPG507", "error")]
+
+
+def test_rows_of_windows_of_nothing_but_n_are_a_warning(tmp_path: Path) -> None:
+    folders.genome(tmp_path, ">1\n" + "A" * 5000 + "\n>2\n" + "N" * 9000 + "\n")
+    paths = store(tmp_path, [*names(20), *names(20, "2")])
+    stored = values(names(40))
+    stored[20:] = stored[20]
+    folders.set_rows(paths, stored)
+    found = one("CPG507", tmp_path)
+    assert found.severity.name == "warning"
+    assert found.evidence.seen[0][1].en == "19, such as 2:1007, 2:1014, 2:1021"
 
 
 def test_rows_of_names_that_the_genome_lacks_are_found_in_the_index_alone(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cpgpt_doctor.embed import genome, signals
+from cpgpt_doctor.embed import signals
+from cpgpt_doctor.genome import fasta
 from tests import standin
 from tests.processes import HANG, all_end
 
@@ -89,15 +90,15 @@ class Running:
 
 
 def stored(folder: Path) -> dict[str, int]:
-    from cpgpt_doctor.embed import store
+    from cpgpt_doctor.store import layout, transaction
 
-    address = store.StorePaths(
+    address = layout.StorePaths(
         folder, standin.SPECIES, standin.DNA_LLM, standin.CONTEXT, standin.WIDTH
     )
-    rows = store.named_rows(address)
-    store.check_fit(address, rows)
+    rows = layout.named_rows(address)
+    transaction.check_fit(address, rows)
     for location, row in rows.items():
-        (data,) = store.read_rows(address, [row])
+        (data,) = layout.read_rows(address, [row])
         assert memoryview(data).cast("f")[0] == int(location.partition(":")[2]) + 1
     return rows
 
@@ -365,7 +366,8 @@ def test_a_disk_that_fills_while_the_model_loads_leaves_room_for_the_record(
 HANDLED = """
 import signal, sys, time
 def ready(): print("ready", flush=True)
-from cpgpt_doctor.embed import genome, signals
+from cpgpt_doctor.genome import fasta
+from cpgpt_doctor.embed import signals
 signals.CHILDREN_SECONDS, signals.GRACE_SECONDS, signals.SAME_EVENT = {limits}
 try:
     with signals.handled():
@@ -539,9 +541,9 @@ def test_an_index_that_is_made_to_lie_in_mid_run_ends_it(folder: Path) -> None:
     running = Running(folder, variables=SLOW)
     running.wait_until(running.committed)
     path, kept = folder / "genomes" / "x.fa", folder / ".cpgpt-doctor"
-    right = genome.index(path, kept)
+    right = fasta.index(path, kept)
     lying = tuple(dataclasses.replace(each, offset=each.offset + 7) for each in right.sequences)
-    genome.keep_index(genome.Index(right.identity, lying), path, kept)
+    fasta.keep_index(fasta.Index(right.identity, lying), path, kept)
     code, err = running.end()
     assert code == 1
     assert "the index of the genome was changed by something else" in err

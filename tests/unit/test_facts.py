@@ -15,9 +15,12 @@ import pytest
 from cpgpt_doctor import facts
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts, Host, form
-from cpgpt_doctor.intent import Intent
+from cpgpt_doctor.intent import Intent, resolve
 from cpgpt_doctor.redact import redacted
+from cpgpt_doctor.report import Report
+from cpgpt_doctor.reports import view
 from cpgpt_doctor.rules.registry import judge
+from cpgpt_doctor.words import Language
 from tests.machines import recorded
 
 RECORDED = sorted(recorded.HERE.glob("*.json"))
@@ -249,3 +252,15 @@ def test_a_whole_number_is_a_number() -> None:
 def test_an_answer_of_a_probe_may_hold_nothing_that_facts_do_not() -> None:
     with pytest.raises(InputError, match=r"^facts\.colour: there is no such field$"):
         facts.build({"colour": "red"}, Host)
+
+
+def test_the_report_names_what_is_not_understood_in_both_languages() -> None:
+    intent = Intent()
+    languages: tuple[Language, ...] = ("en", "zh")
+    for language in languages:
+        lines = []
+        for seen in (facts.from_data(machine()), facts.from_data(later())):
+            report = Report(seen, intent, resolve(intent, seen), judge(seen, intent), 0)
+            lines.append(view.of(report, language).patient)
+        assert all(name in lines[1] for name in ("host.foo", "host.gpus[0].bus", "sources"))
+        assert lines[1].startswith(lines[0])

@@ -41,7 +41,9 @@ def examined(facts: Facts, **changes: object) -> Facts:
 def cached(facts: Facts) -> Facts:
     assert facts.embedder
     assert facts.embedder.examined
-    codes = tuple(replace(each, cached=True) for each in facts.embedder.examined.remote_code)
+    codes = tuple(
+        replace(each, cached=True, weights=1 << 20) for each in facts.embedder.examined.remote_code
+    )
     return examined(facts, remote_code=codes)
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from cpgpt_doctor.embed import examine, locations
+from cpgpt_doctor.embed import examine
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts.locations import BadLine
 from cpgpt_doctor.findings import Location
+from cpgpt_doctor.genome import locations
 from tests.findings import errors, said
 
 VCF = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\n"

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 import sqlitedict
 
-from cpgpt_doctor.embed import examine, metadata, observe, places, store
+from cpgpt_doctor.embed import examine
 from cpgpt_doctor.embed.examine import WORK
 from cpgpt_doctor.embed.run import set_aside
-from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.store import metadata, observe, places, transaction
+from cpgpt_doctor.store.layout import StorePaths
 from tests.findings import errors, said
 from tests.unit.test_store import FIRST, SECOND, content, holds, new_store, stage
 
@@ -27,7 +28,7 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 @pytest.fixture
 def address(tmp_path: Path) -> StorePaths:
     address = new_store(tmp_path / "dependencies")
-    store.commit(address, stage(tmp_path / "staged-first", FIRST), FIRST)
+    transaction.commit(address, stage(tmp_path / "staged-first", FIRST), FIRST)
     return address
 
 
@@ -89,7 +90,7 @@ def test_links_to_another_disk_are_fine_and_said(address: StorePaths, tmp_path: 
         (str(address.rows), str(tmp_path / "big" / "rows.mmap")),
     ]
     assert errors(store=seen) == []
-    store.commit(address, stage(tmp_path / "second", SECOND), SECOND)
+    transaction.commit(address, stage(tmp_path / "second", SECOND), SECOND)
     assert holds(address, FIRST + SECOND)
     assert address.rows.is_symlink()
     assert address.database.is_symlink()
@@ -111,7 +112,7 @@ def test_published_rows_linked_from_beside_their_index_are_refused(
     tmp_path: Path, linked: str
 ) -> None:
     human = new_store(tmp_path / "dependencies" / "human")
-    store.commit(human, stage(tmp_path / "staged", FIRST), FIRST)
+    transaction.commit(human, stage(tmp_path / "staged", FIRST), FIRST)
     address = new_store(tmp_path / "dependencies")
     if linked == "file":
         address.folder.mkdir(parents=True)
@@ -131,7 +132,7 @@ def test_published_rows_linked_from_beside_their_index_are_refused(
 
 def test_an_index_linked_without_its_rows_is_refused(tmp_path: Path) -> None:
     human = new_store(tmp_path / "dependencies" / "human")
-    store.commit(human, stage(tmp_path / "staged", FIRST), FIRST)
+    transaction.commit(human, stage(tmp_path / "staged", FIRST), FIRST)
     address = replace(human, dependencies=tmp_path / "dependencies")
     address.database.symlink_to(human.database)
     finding = next(

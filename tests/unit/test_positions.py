@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from cpgpt_doctor.embed import examine, locations
-from cpgpt_doctor.embed.genome import Genome, build_index
+from cpgpt_doctor.embed import examine
 from cpgpt_doctor.embed.plan import positions
 from cpgpt_doctor.facts.genome import GenomeFacts
 from cpgpt_doctor.facts.locations import InGenome
 from cpgpt_doctor.findings import Finding, Severity
+from cpgpt_doctor.genome import locations
+from cpgpt_doctor.genome.fasta import Genome, build_index
 from tests.findings import errors, found, said
 
 CONTEXT = 201

@@ -15,6 +15,7 @@ from markdown_it.token import Token
 from cpgpt_doctor import logs, pages, rules
 from cpgpt_doctor.findings import Finding, Remedy
 from cpgpt_doctor.rules import failures
+from cpgpt_doctor.rules.data import dependencies
 from cpgpt_doctor.words import Language
 from tests.unit.test_rule_words import every_check, says_the_same
 
@@ -55,8 +56,18 @@ def test_each_remedy_of_a_finding_is_on_its_page_in_both_languages() -> None:
 def test_each_remedy_of_a_page_is_a_findings_or_says_why_it_is_there() -> None:
     used = {(code, remedy.id) for code, remedy in references()}
     there = {(code, name) for code in CODES for name in pages.remedies(code, "en")}
+    # Those of whole folders are found on real ones, in test_dependencies.py.
+    folders = set(strings(Path(dependencies.__file__)))
+    used |= {(code, name) for code, name in there if {code, name} <= folders}
     assert there - used == set(FOR_READERS)
     assert all(FOR_READERS.values())
+
+
+def strings(path: Path) -> Iterator[str]:
+    """Every text of a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
 def test_values_have_placeholders_and_say_the_same_in_both_languages() -> None:
@@ -131,7 +142,7 @@ def test_a_page_that_is_read_shows_no_ids_and_no_placeholders(
 def test_remedies_are_read_as_a_markdown_parser_reads_them(code: str, language: Language) -> None:
     """Ours reads line by line, and knows no more of Markdown than pages use."""
     tokens = MarkdownIt().parse(pages.raw_parts(code, language).get("remedies", ""))
-    first = next((n for n, token in enumerate(tokens) if token.type == "heading_open"), 0)
+    first = next((n for n, token in enumerate(tokens) if token.type == "heading_open"), len(tokens))
     blocks = [token.content.rstrip("\n") for token in tokens if token.type == "fence"]
     spoken = ["".join(map(shown, token.children or ())) for token in tokens[first:]]
     remedies = pages.remedies(code, language).values()

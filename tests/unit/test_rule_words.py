@@ -35,7 +35,7 @@ from cpgpt_doctor.findings import Check
 from cpgpt_doctor.intent import DNA_LLM, Intent
 from cpgpt_doctor.rules.registry import RULES, judge
 from cpgpt_doctor.words import Words
-from tests import seen
+from tests import seen, seen_folders
 from tests.machines import recorded
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -120,6 +120,18 @@ def platforms(base: Facts) -> Iterator[Facts]:
     yield unseen
     yield recorded.with_variables(unseen, CUDA_VISIBLE_DEVICES="")
     yield recorded.with_examined(base, missing_seams=("Fasta", "DataLoader"))
+    yield recorded.with_host(unseen, gpus=(), driver=None, container="docker")
+    yield from (recorded.small(base), recorded.small(base, container=None))
+    yield recorded.with_host(recorded.small(base), memory_limit=1 << 30)
+    yield recorded.with_host(recorded.with_model(base, 2 << 30), memory_available=None)
+    yield recorded.with_cuda(base, "12.0", "sm_80", "sm_90")
+    yield recorded.with_cuda(base, "9.0", "sm_90")
+    yield recorded.with_cuda(recorded.with_model(base, 2 << 30), "?", "sm_90", memory=2100 << 20)
+    mps = recorded.mac(base)
+    yield recorded.with_variables(mps, PYTORCH_MPS_HIGH_WATERMARK_RATIO="0.0")
+    yield recorded.with_variables(
+        mps, PYTORCH_MPS_HIGH_WATERMARK_RATIO="2", PYTORCH_ENABLE_MPS_FALLBACK="1"
+    )
 
 
 def with_workers(base: Facts, **changes: Any) -> Facts:
@@ -274,7 +286,7 @@ def every_check() -> tuple[Check, ...]:
         for judged in judge(facts, intent)
     ) + tuple(
         judged.check
-        for facts in seen.EVERY
+        for facts in (*seen.EVERY, *seen_folders.EVERY)
         for via in ("direct", "run-embed")
         for allowed in seen.ALLOWED
         for judged in judge(facts, Intent(via, allowed=allowed))  # type: ignore[arg-type]

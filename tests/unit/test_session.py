@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from cpgpt_doctor import cli
 from cpgpt_doctor.facts import ProbeFailure
 from cpgpt_doctor.patient import protocol
 from cpgpt_doctor.probes import collect, runner, session
@@ -471,3 +472,13 @@ def test_an_error_meanwhile_ends_the_session(tmp_path: Path, name: str) -> None:
 def test_an_interpreter_that_cannot_be_started_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(runner.InputError, match="cannot be started"):
         collect.collect(str(tmp_path / "none"), folder=str(tmp_path))
+
+
+def test_a_signal_that_another_error_wraps_is_still_one() -> None:
+    """Python up to 3.11 raises RuntimeError for what comes while a class is made."""
+    signalled = cli.Terminated(signal.SIGTERM)
+    wrapped = RuntimeError("Error calling __set_name__")
+    wrapped.__cause__ = signalled
+    assert cli.interruption(wrapped) is signalled
+    assert cli.interruption(signalled) is signalled
+    assert cli.interruption(RuntimeError("x")) is None

@@ -22,11 +22,12 @@ import numpy as np
 import pytest
 import sqlitedict
 
-from cpgpt_doctor.embed import files, metadata, observe, store
-from cpgpt_doctor.embed.record import Part, lost_rows
-from cpgpt_doctor.embed.store import StorePaths
+from cpgpt_doctor import disk
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.patient import upstream
+from cpgpt_doctor.store import layout, metadata, observe, transaction
+from cpgpt_doctor.store.layout import StorePaths
+from cpgpt_doctor.store.record import Part, lost_rows
 from tests.findings import errors, said
 
 LLM = "hyenadna-tiny-1k-seqlen-d256"  # the narrowest that CpGPT has
@@ -90,7 +91,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def address(tmp_path: Path) -> StorePaths:
     """A store with the first locations in it."""
     address = new_store(tmp_path / "dependencies")
-    store.commit(address, stage(tmp_path / "staged-first", FIRST), FIRST)
+    transaction.commit(address, stage(tmp_path / "staged-first", FIRST), FIRST)
     return address
 
 
@@ -102,26 +103,26 @@ def second(tmp_path: Path) -> StorePaths:
 def holds(address: StorePaths, locations: list[str]) -> bool:
     """Whether the store has exactly these locations, each with its own row, as CpGPT reads it."""
     same = np.array_equal(as_cpgpt_reads(address, locations), values(locations))
-    return same and sorted(store.named_rows(address)) == sorted(locations)
+    return same and sorted(layout.named_rows(address)) == sorted(locations)
 
 
 def test_a_commit_appends_rows_and_names_them(address: StorePaths, second: StorePaths) -> None:
     before = address.rows.read_bytes()
     assert before == values(FIRST).tobytes()
-    added = store.commit(address, second, SECOND)
+    added = transaction.commit(address, second, SECOND)
     assert holds(address, FIRST + SECOND)
     assert address.rows.read_bytes() == before + values(SECOND).tobytes()
     assert added.first_row == 40
     assert added.rows_digest == hashlib.sha256(values(SECOND).tobytes()).hexdigest()
-    rows = store.named_rows(address)
+    rows = layout.named_rows(address)
     assert [rows[each] for each in FIRST + SECOND] == list(range(65))
-    assert added.rows_digest == store.digest(store.read_rows(address, range(40, 65)))
+    assert added.rows_digest == layout.digest(layout.read_rows(address, range(40, 65)))
 
 
 def test_a_commit_leaves_everything_else_as_it_was(address: StorePaths, second: StorePaths) -> None:
     with sqlitedict.SqliteDict(address.database, flag="r") as table:
         before = dict(table)
-    store.commit(address, second, SECOND)
+    transaction.commit(address, second, SECOND)
     with sqlitedict.SqliteDict(address.database, flag="r") as table:
         after = dict(table)
     del before["homo_sapiens"][LLM][201], after["homo_sapiens"][LLM][201]
@@ -135,7 +136,7 @@ def test_a_model_that_the_database_does_not_know_is_added(
     address = new_store(tmp_path / "dependencies")
     with sqlitedict.SqliteDict(address.database, autocommit=True) as table:
         table["homo_sapiens"] = {"assembly": "x"}
-    store.commit(address, second, SECOND)
+    transaction.commit(address, second, SECOND)
     assert holds(address, SECOND)
 
 
@@ -149,7 +150,7 @@ def test_real_cpgpt_reads_a_store_and_one_that_it_staged_is_taken(tmp_path: Path
     staged.folder.mkdir(parents=True)
     values(FIRST).tofile(staged.rows)
     set_rows(staged, {location: np.int64(row) for row, location in enumerate(FIRST)})
-    store.commit(address, staged, FIRST)
+    transaction.commit(address, staged, FIRST)
     embedder = module.DNALLMEmbedder(str(tmp_path / "dependencies"))
     read = [embedder.get_embedding(location, "homo_sapiens", LLM, 201) for location in FIRST]
     assert np.array_equal(np.stack(read), values(FIRST))
@@ -161,7 +162,7 @@ def test_zeros_that_cpgpt_allocated_are_overwritten(
 ) -> None:
     with address.rows.open("ab") as stream:
         stream.truncate(40 * address.row_bytes + zeros)
-    store.commit(address, second, SECOND)
+    transaction.commit(address, second, SECOND)
     assert holds(address, FIRST + SECOND)
 
 
@@ -174,8 +175,10 @@ def test_rows_that_nobody_names_are_not_overwritten(
     with address.rows.open("ab") as stream:
         stream.write(b"\0" * zeros + b"\x3f" * others)
     before = content(address.dependencies)
-    with pytest.raises(store.Unfit, match="after the 40 rows that are named, it holds numbers"):
-        store.commit(address, second, SECOND)
+    with pytest.raises(
+        transaction.Unfit, match="after the 40 rows that are named, it holds numbers"
+    ):
+        transaction.commit(address, second, SECOND)
     (finding,) = errors(store=observe.look(address).facts)
     assert finding.code == "CPG520"
     assert f"from byte: {40 * 1024 + zeros:,}" in said(finding)
@@ -189,8 +192,8 @@ def test_published_rows_without_their_index_are_named_with_the_folder_to_use(
     (address.dependencies / "human").mkdir()
     shutil.copy(address.database, address.dependencies / "human")
     set_rows(address, {})
-    with pytest.raises(store.Unfit):
-        store.commit(address, second, SECOND)
+    with pytest.raises(transaction.Unfit):
+        transaction.commit(address, second, SECOND)
     (finding,) = errors(store=observe.look(address).facts)
     assert finding.remedies[0].id == "right-folder"
     assert dict(finding.remedies[0].values)["home"].en == str(address.dependencies / "human")
@@ -207,19 +210,19 @@ def test_rows_that_nobody_names_can_be_set_aside(
     whole = address.rows.read_bytes()
     if not named:
         set_rows(address, {})
-    aside = store.set_aside_unnamed(address)
+    aside = transaction.set_aside_unnamed(address)
     assert aside == address.rows.with_name(f"{address.rows.name}.unnamed-2")
     assert aside.read_bytes() == whole[named * 1024 :]
     assert others.read_bytes() == b"of another time"
-    assert store.set_aside_unnamed(address) is None
-    store.commit(address, second, SECOND)
+    assert transaction.set_aside_unnamed(address) is None
+    transaction.commit(address, second, SECOND)
     assert holds(address, (FIRST if named else []) + SECOND)
 
 
 def test_rows_are_set_aside_where_there_is_no_index_at_all(address: StorePaths) -> None:
     whole = address.rows.read_bytes()
     address.database.unlink()
-    aside = store.set_aside_unnamed(address)
+    aside = transaction.set_aside_unnamed(address)
     assert aside is not None
     assert aside.read_bytes() == whole
     assert not address.rows.exists()
@@ -227,9 +230,9 @@ def test_rows_are_set_aside_where_there_is_no_index_at_all(address: StorePaths) 
 
 def killed_in_append(address: StorePaths, second: StorePaths, part: float) -> bytes:
     """Leave what a process killed in an append leaves: the note, and some of the rows."""
-    data = list(store.read_rows(second, [store.named_rows(second)[each] for each in SECOND]))
-    named = len(store.named_rows(address))
-    store.write_note(address, named, data)
+    data = list(layout.read_rows(second, [layout.named_rows(second)[each] for each in SECOND]))
+    named = len(layout.named_rows(address))
+    transaction.write_note(address, named, data)
     written = b"".join(data)[: int(len(SECOND) * 1024 * part)]
     with address.rows.open("r+b") as stream:
         stream.seek(named * 1024)
@@ -246,7 +249,7 @@ def test_what_a_killed_append_has_left_is_replaced(
         os.truncate(address.rows, (40 + allocated) * 1024)
     killed_in_append(address, second, part)
     third = [f"3:{at}" for at in range(7)]
-    store.commit(address, stage(tmp_path / "third", third), third)
+    transaction.commit(address, stage(tmp_path / "third", third), third)
     assert holds(address, FIRST + third)
     assert not address.note.exists()
 
@@ -284,15 +287,15 @@ def test_a_note_that_lies_explains_nothing(
             os.mkfifo(address.note)
     before = address.rows.read_bytes()
     with pytest.raises(InputError, match="nobody names"):
-        store.commit(address, second, SECOND)
+        transaction.commit(address, second, SECOND)
     assert address.rows.read_bytes() == before
-    assert store.named_rows(address) == {location: row for row, location in enumerate(FIRST)}
+    assert layout.named_rows(address) == {location: row for row, location in enumerate(FIRST)}
 
 
 def test_looking_at_gigabytes_of_allocated_zeros_takes_no_memory(address: StorePaths) -> None:
     os.truncate(address.rows, 40 * 1024 + (8 << 30))
     tracemalloc.start()
-    assert store.foreign_from(address, 40) is None
+    assert layout.foreign_from(address, 40) is None
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 8 << 20
@@ -308,7 +311,7 @@ def test_a_part_that_is_not_what_was_asked_for_is_not_taken(
 ) -> None:
     before = content(address.dependencies)
     with pytest.raises(DoctorError, match=r"CpGPT stored 25 locations of a part of \d+"):
-        store.commit(address, second, locations)
+        transaction.commit(address, second, locations)
     assert content(address.dependencies) == before
 
 
@@ -318,7 +321,7 @@ def test_a_part_whose_rows_are_cut_short_is_not_taken(
     second.rows.write_bytes(second.rows.read_bytes()[: 20 * second.row_bytes])
     before = content(address.dependencies)
     with pytest.raises(DoctorError, match=r"row \d+ is not there in full"):
-        store.commit(address, second, SECOND)
+        transaction.commit(address, second, SECOND)
     assert content(address.dependencies) == before
 
 
@@ -334,16 +337,17 @@ def test_an_error_before_the_rows_are_named_leaves_the_store_as_it_was(
     with monkeypatch.context() as broken:
         broken.setattr(metadata, "write_species", fail)
         with pytest.raises(PowerCut):
-            store.commit(address, second, SECOND)
+            transaction.commit(address, second, SECOND)
     assert holds(address, FIRST)
-    store.commit(address, second, SECOND)
+    transaction.commit(address, second, SECOND)
     assert holds(address, FIRST + SECOND)
 
 
 KILLED = """
 import json, os, signal, sys
 from pathlib import Path
-from cpgpt_doctor.embed import metadata, store
+from cpgpt_doctor.store import metadata
+from cpgpt_doctor.store import layout, transaction
 
 where, name, when, dependencies, staged, locations = sys.argv[1:]
 owner = {"store": store, "metadata": metadata}[where]
@@ -356,9 +360,9 @@ def killed(*arguments):
 
 setattr(owner, name, killed)
 settings = "homo_sapiens", "hyenadna-tiny-1k-seqlen-d256", 201, 256
-store.commit(
-    store.StorePaths(Path(dependencies), *settings),
-    store.StorePaths(Path(staged), *settings),
+transaction.commit(
+    layout.StorePaths(Path(dependencies), *settings),
+    layout.StorePaths(Path(staged), *settings),
     json.loads(locations),
 )
 """
@@ -384,9 +388,9 @@ def test_a_process_killed_in_a_commit_leaves_the_store_as_it_was(
     asked = str(SECOND).replace("'", '"')
     command = [sys.executable, "-c", KILLED, *moment, address.dependencies, second.dependencies]
     assert subprocess.run([*command, asked]).returncode == -9
-    assert store.named_rows(address) == {location: row for row, location in enumerate(FIRST)}
+    assert layout.named_rows(address) == {location: row for row, location in enumerate(FIRST)}
     assert holds(address, FIRST)
-    store.commit(address, second, SECOND)
+    transaction.commit(address, second, SECOND)
     assert holds(address, FIRST + SECOND)
 
 
@@ -401,15 +405,15 @@ def test_a_process_killed_right_after_a_commit_has_its_rows_in(
 
 
 def damage_shared_row(address: StorePaths) -> None:
-    set_rows(address, {**store.named_rows(address), "1:1": 0})
+    set_rows(address, {**layout.named_rows(address), "1:1": 0})
 
 
 def damage_left_out_row(address: StorePaths) -> None:
-    set_rows(address, {**store.named_rows(address), "1:39": 40})
+    set_rows(address, {**layout.named_rows(address), "1:39": 40})
 
 
 def damage_negative_row(address: StorePaths) -> None:
-    set_rows(address, {**store.named_rows(address), "1:39": -1})
+    set_rows(address, {**layout.named_rows(address), "1:39": -1})
 
 
 def damage_short_file(address: StorePaths) -> None:
@@ -439,7 +443,7 @@ def damage_not_a_table(address: StorePaths) -> None:
 
 
 def damage_row_not_a_number(address: StorePaths) -> None:
-    set_rows(address, {**store.named_rows(address), "1:39": "39"})
+    set_rows(address, {**layout.named_rows(address), "1:39": "39"})
 
 
 def damage_pickle(address: StorePaths) -> None:
@@ -472,7 +476,7 @@ def test_nothing_is_added_to_an_unhealthy_store(
     damage(address)
     before = content(address.dependencies)
     with pytest.raises(InputError) as caught:
-        store.commit(address, second, SECOND)
+        transaction.commit(address, second, SECOND)
     assert str(address.dependencies) in str(caught.value)
     assert "\n" not in str(caught.value)
     (finding,) = errors(store=observe.look(address).facts)
@@ -484,10 +488,10 @@ def test_nothing_is_added_to_an_unhealthy_store(
 def test_a_part_that_another_program_added_first_is_refused(
     address: StorePaths, second: StorePaths
 ) -> None:
-    store.commit(address, second, SECOND)
+    transaction.commit(address, second, SECOND)
     before = content(address.dependencies)
     with pytest.raises(DoctorError, match="another program added rows"):
-        store.commit(address, second, SECOND)
+        transaction.commit(address, second, SECOND)
     assert content(address.dependencies) == before
 
 
@@ -495,7 +499,7 @@ def test_no_other_program_can_name_rows_during_a_commit(
     address: StorePaths, second: StorePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or ours would be written over rows that it has named in between."""
-    real = store.append
+    real = transaction.append
     refused: list[str] = []
 
     def append(*arguments: Any) -> None:
@@ -507,8 +511,8 @@ def test_no_other_program_can_name_rows_during_a_commit(
         other.close()
         real(*arguments)
 
-    monkeypatch.setattr(store, "append", append)
-    store.commit(address, second, SECOND)
+    monkeypatch.setattr(transaction, "append", append)
+    transaction.commit(address, second, SECOND)
     assert refused == ["database is locked"]
     assert holds(address, FIRST + SECOND)
 
@@ -516,13 +520,13 @@ def test_no_other_program_can_name_rows_during_a_commit(
 def test_a_database_that_another_program_holds_for_long_is_an_error_of_the_system(
     address: StorePaths, second: StorePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "STEP_SECONDS", 0.05)
-    monkeypatch.setattr(store, "LOCKED_SECONDS", 0.2)
+    monkeypatch.setattr(transaction, "STEP_SECONDS", 0.05)
+    monkeypatch.setattr(transaction, "LOCKED_SECONDS", 0.2)
     before = content(address.dependencies)
     other = sqlite3.connect(address.database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(OSError, match="locked") as caught:
-        store.commit(address, second, SECOND)
+        transaction.commit(address, second, SECOND)
     other.close()
     assert caught.value.filename == str(address.database)
     assert content(address.dependencies) == before
@@ -544,19 +548,19 @@ def test_reading_a_database_that_stays_locked_is_refused_in_a_line(
     monkeypatch.setattr(metadata, "LOCKED_SECONDS", 0.1)
     other = sqlite3.connect(address.database, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    for read in (store.named_rows, observe.look):
+    for read in (layout.named_rows, observe.look):
         with pytest.raises(InputError, match="another program has locked it for more than") as said:
             read(address)
         assert not isinstance(said.value, metadata.MetadataWrong)
         assert "\n" not in str(said.value)
     other.close()
-    assert len(store.named_rows(address)) == len(FIRST)
+    assert len(layout.named_rows(address)) == len(FIRST)
 
 
 def test_a_finished_part_waits_for_a_locked_database_and_says_who_holds_it(
     address: StorePaths, second: StorePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "STEP_SECONDS", 0.05)
+    monkeypatch.setattr(transaction, "STEP_SECONDS", 0.05)
     told: list[str] = []
     with subprocess.Popen(
         [sys.executable, "-c", HOLDS, address.database], stdin=-1, stdout=-1, text=True
@@ -568,7 +572,7 @@ def test_a_finished_part_waits_for_a_locked_database_and_says_who_holds_it(
             told.append(text)
             holder.kill()
 
-        assert store.commit(address, second, SECOND, tell).waited
+        assert transaction.commit(address, second, SECOND, tell).waited
     assert holds(address, FIRST + SECOND)
     assert "locked by another program" in told[0]
     assert f"process {holder.pid}" in told[0]
@@ -579,11 +583,11 @@ def test_a_reader_that_stands_in_the_way_of_the_commit_is_waited_for(
     address: StorePaths, second: StorePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite then refuses COMMIT itself, and not BEGIN."""
-    monkeypatch.setattr(store, "STEP_SECONDS", 0.05)
+    monkeypatch.setattr(transaction, "STEP_SECONDS", 0.05)
     reader = sqlite3.connect(address.database, isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT key FROM unnamed").fetchone()
-    store.commit(address, second, SECOND, lambda text: reader.close())
+    transaction.commit(address, second, SECOND, lambda text: reader.close())
     assert holds(address, FIRST + SECOND)
 
 
@@ -602,7 +606,9 @@ def saves(address: StorePaths, rows: dict[str, int]) -> None:
 def test_a_database_that_cpgpt_replaces_in_a_commit_gets_the_part_as_well(
     address: StorePaths, second: StorePaths, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    owner, name = (store, "append") if moment == "after the rows" else (metadata, "write_species")
+    owner, name = (
+        (transaction, "append") if moment == "after the rows" else (metadata, "write_species")
+    )
     real = getattr(owner, name)
     told: list[str] = []
 
@@ -612,7 +618,7 @@ def test_a_database_that_cpgpt_replaces_in_a_commit_gets_the_part_as_well(
         saves(address, {location: row for row, location in enumerate(FIRST)})
 
     monkeypatch.setattr(owner, name, once)
-    added = store.commit(address, second, SECOND, told.append)
+    added = transaction.commit(address, second, SECOND, told.append)
     assert "replaced" in told[0]
     assert added.first_row == 40
     assert holds(address, FIRST + SECOND)
@@ -622,7 +628,7 @@ def test_a_database_replaced_right_after_the_commit_is_noticed(
     address: StorePaths, second: StorePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite says nothing then: it committed, to a file that is at no path any more."""
-    real, moments = store.identity, []
+    real, moments = transaction.identity, []
 
     def identity(path: Path) -> Any:
         moments.append(path)
@@ -630,8 +636,8 @@ def test_a_database_replaced_right_after_the_commit_is_noticed(
             saves(address, {location: row for row, location in enumerate(FIRST)})
         return real(path)
 
-    monkeypatch.setattr(store, "identity", identity)
-    store.commit(address, second, SECOND)
+    monkeypatch.setattr(transaction, "identity", identity)
+    transaction.commit(address, second, SECOND)
     assert holds(address, FIRST + SECOND)
 
 
@@ -645,8 +651,8 @@ def test_a_saved_database_that_names_fewer_rows_is_not_built_upon(
         saves(address, {location: row for row, location in enumerate(FIRST[:30])})
 
     monkeypatch.setattr(metadata, "write_species", replaced)
-    with pytest.raises(store.Unfit, match="after the 30 rows that are named"):
-        store.commit(address, second, SECOND)
+    with pytest.raises(transaction.Unfit, match="after the 30 rows that are named"):
+        transaction.commit(address, second, SECOND)
     (finding,) = errors(store=observe.look(address).facts)
     assert "30 rows that the index names, 35 more hold numbers" in finding.title.en
     assert address.rows.read_bytes()[: 40 * 1024] == values(FIRST).tobytes()
@@ -666,15 +672,15 @@ def test_the_journal_and_new_folders_reach_the_disk(
     """Each folder that gained an entry is flushed, and after it nothing is left to be lost."""
     address = new_store(tmp_path / "dependencies")
     flushed: list[Path] = []
-    real = files.flush_folder
+    real = disk.flush_folder
 
     def flush_folder(path: Path) -> None:
         flushed.append(path)
         real(path)
 
-    for module in (store, files):
+    for module in (transaction, disk):
         monkeypatch.setattr(module, "flush_folder", flush_folder)
-    store.commit(address, second, SECOND)
+    transaction.commit(address, second, SECOND)
     assert {address.folder, *list(address.folder.parents)[:3]} <= set(flushed)
 
 
@@ -690,7 +696,7 @@ def test_sqlite_is_told_to_bring_the_end_of_its_journal_onto_the_disk(
         return connection
 
     monkeypatch.setattr(metadata, "connect", connect)
-    store.commit(address, second, SECOND)
+    transaction.commit(address, second, SECOND)
     begun = said.index("BEGIN IMMEDIATE")
     assert {"PRAGMA synchronous = EXTRA", "PRAGMA fullfsync = ON"} < set(said[:begun])
 
@@ -701,12 +707,12 @@ def test_a_mac_is_told_to_empty_the_drives_cache(
     """A stand-in: there is no Mac here."""
     calls: list[object] = []
     fcntl = types.SimpleNamespace(F_FULLFSYNC=51, fcntl=lambda *call: calls.append(call))
-    monkeypatch.setattr(files.sys, "platform", "darwin")
+    monkeypatch.setattr(disk.sys, "platform", "darwin")
     monkeypatch.setitem(sys.modules, "fcntl", fcntl)
     monkeypatch.setattr(os, "fsync", lambda descriptor: calls.append("fsync"))
     path = tmp_path / "file"
     path.write_bytes(b"x")
-    files.flush(path)
+    disk.flush(path)
     assert [call[1:] if isinstance(call, tuple) else call for call in calls] == [(51,)]
 
     def unknown(*call: object) -> None:
@@ -714,7 +720,7 @@ def test_a_mac_is_told_to_empty_the_drives_cache(
 
     calls.clear()
     fcntl.fcntl = unknown
-    files.flush(path)
+    disk.flush(path)
     assert calls == ["fsync"]
 
 
@@ -726,11 +732,11 @@ def test_a_new_database_is_not_made_where_a_journal_stands(tmp_path: Path) -> No
     for name in ("new/ensembl_metadata.db-journal", "new/ensembl_metadata.db-wal"):
         (tmp_path / name).write_bytes(b"of a database that is gone")
         with pytest.raises(InputError, match="stands where the new"):
-            store.create_database(address, staged.database)
+            transaction.create_database(address, staged.database)
         (tmp_path / name).unlink()
     address.database.symlink_to(tmp_path / "far" / "index.db")  # which is not there
     with pytest.raises(InputError, match="stands where the new"):
-        store.create_database(address, staged.database)
+        transaction.create_database(address, staged.database)
     assert address.database.is_symlink()
 
 
@@ -740,7 +746,7 @@ def test_a_database_that_is_gone_is_an_error_of_the_system(
     address.database.unlink()
     before = content(address.dependencies)
     with pytest.raises(OSError, match="unable to open"):
-        store.commit(address, second, SECOND)
+        transaction.commit(address, second, SECOND)
     assert content(address.dependencies) == before
 
 
@@ -765,14 +771,14 @@ def test_rows_that_do_not_fit_on_the_disk_leave_the_old_ones(
     small_disk: Path, tmp_path: Path, second: StorePaths
 ) -> None:
     address = new_store(small_disk / "dependencies")
-    store.commit(address, stage(tmp_path / "first", FIRST), FIRST)
+    transaction.commit(address, stage(tmp_path / "first", FIRST), FIRST)
     many = [f"3:{at}" for at in range(2000)]
     before = content(address.dependencies)
     with pytest.raises(OSError, match="No space left") as caught:
-        store.commit(address, stage(tmp_path / "many", many), many)
+        transaction.commit(address, stage(tmp_path / "many", many), many)
     assert caught.value.errno == errno.ENOSPC
     assert content(address.dependencies) == before
-    store.commit(address, second, SECOND)
+    transaction.commit(address, second, SECOND)
     assert holds(address, FIRST + SECOND)
 
 
@@ -784,7 +790,7 @@ def test_a_first_part_that_does_not_fit_leaves_no_file_of_rows(
     many = [f"3:{at}" for at in range(2000)]
     before = content(address.dependencies)
     with pytest.raises(OSError, match="No space left"):
-        store.commit(address, stage(tmp_path / "many", many), many)
+        transaction.commit(address, stage(tmp_path / "many", many), many)
     assert content(address.dependencies) == before
 
 
@@ -794,14 +800,14 @@ def test_names_that_do_not_fit_on_the_disk_leave_the_old_ones(
 ) -> None:
     """25 rows of 1 KiB fit into 28 KiB; the transaction then has nearly nothing."""
     address = new_store(small_disk / "dependencies")
-    store.commit(address, stage(tmp_path / "first", FIRST), FIRST)
+    transaction.commit(address, stage(tmp_path / "first", FIRST), FIRST)
     filler = small_disk / "filler"
     filler.write_bytes(b"x" * (shutil.disk_usage(small_disk).free - left * 1024))
     with pytest.raises(OSError, match=r"full|No space left|I/O"):
-        store.commit(address, second, SECOND)
+        transaction.commit(address, second, SECOND)
     assert holds(address, FIRST)
     filler.unlink()
-    store.commit(address, second, SECOND)
+    transaction.commit(address, second, SECOND)
     assert holds(address, FIRST + SECOND)
 
 
@@ -810,7 +816,7 @@ def test_a_database_is_adopted_whole(tmp_path: Path) -> None:
     address = replace(staged, dependencies=tmp_path / "new")
     address.dependencies.mkdir()
     (address.dependencies / "ensembl_metadata.db.new").write_bytes(b"of a run that was killed")
-    store.create_database(address, staged.database)
+    transaction.create_database(address, staged.database)
     with sqlitedict.SqliteDict(address.database, flag="r") as ours:
         adopted = dict(ours)
     with sqlitedict.SqliteDict(staged.database, flag="r") as theirs:
@@ -819,7 +825,7 @@ def test_a_database_is_adopted_whole(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_not_there_names_no_rows(tmp_path: Path) -> None:
-    assert store.named_rows(StorePaths(tmp_path, "homo_sapiens", LLM, 201, WIDTH)) == {}
+    assert layout.named_rows(StorePaths(tmp_path, "homo_sapiens", LLM, 201, WIDTH)) == {}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -829,12 +835,12 @@ def test_an_entry_that_is_not_plain_is_not_added_to(
     with sqlitedict.SqliteDict(address.database, autocommit=True) as table:
         table["homo_sapiens"] = {**table["homo_sapiens"], "dtype": np.dtype("i8")}
     with pytest.raises(InputError, match="no plain data; nothing was added"):
-        store.commit(address, second, SECOND)
+        transaction.commit(address, second, SECOND)
     assert holds(address, FIRST)
 
 
 def test_a_commit_says_that_named_rows_are_gone(address: StorePaths, second: StorePaths) -> None:
     before = content(address.dependencies)
-    with pytest.raises(store.Unfit, match="60 rows that were named are no longer"):
-        store.commit(address, second, SECOND, named=len(FIRST) + 60)
+    with pytest.raises(transaction.Unfit, match="60 rows that were named are no longer"):
+        transaction.commit(address, second, SECOND, named=len(FIRST) + 60)
     assert content(address.dependencies) == before

@@ -20,6 +20,11 @@ def quoted(path: str) -> Words:
     return same(shlex.quote(path))
 
 
+def in_code(path: str) -> Words:
+    """A path as it stands between the quotes of Python's text."""
+    return same(path.replace("\\", "\\\\").replace('"', '\\"'))
+
+
 def values(facts: Facts) -> Values:
     """The paths of this run, for the commands of the pages."""
     known: list[tuple[str, Words]] = []
@@ -27,6 +32,7 @@ def values(facts: Facts) -> Values:
         store = facts.store
         at = max(store.rows.rfind(each) for each in "/\\")  # Windows has the other
         folder, name = store.rows[:at], store.rows[at + 1 :]
+        known += [("in_code", in_code(store.dependencies))]
         known += [("dir", quoted(store.dependencies)), ("store", quoted(folder))]
         record = name.replace(".mmap", ".run.json")
         known += [("rows", quoted(name)), ("record", quoted(record))]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from cpgpt_doctor import pages
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.dependencies import (
     DependenciesFacts,
@@ -32,7 +33,7 @@ from cpgpt_doctor.findings import (
     unknown,
 )
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.data.common import quoted, share
+from cpgpt_doctor.rules.data.common import in_code, placed, quoted, share
 from cpgpt_doctor.rules.rule import Rule, read_version
 from cpgpt_doctor.words import Words, same
 
@@ -131,17 +132,17 @@ def named_by(finding: Finding, seen: StoreSeen) -> Finding:
         ),
     )
     first = "right-folder" if fits.folder else "put-back"
-    remedies = [each for each in finding.remedies if isinstance(each, Remedy)]
-    ordered = sorted(remedies, key=lambda each: each.id != first)
+    remedies = [with_values(finding.code, each, places_of(fits)) for each in finding.remedies]
     return replace(
         finding,
         evidence=evidence,
-        remedies=tuple(with_values(each, places_of(fits)) for each in ordered),
+        remedies=tuple(sorted(remedies, key=lambda each: each.id != first)),
     )
 
 
-def with_values(remedy: Remedy, more: Values) -> Remedy:
-    return replace(remedy, values=(*remedy.values, *more))
+def with_values(code: str, remedy: Remedy, more: Values) -> Remedy:
+    """The remedy with what it asks for of these values, too."""
+    return way(code, (remedy.page or code, remedy.id), (*remedy.values, *more))
 
 
 def places_of(other: OtherIndex) -> Values:
@@ -152,21 +153,19 @@ def places_of(other: OtherIndex) -> Values:
     return (*folder, ("index", quoted(other.path)))
 
 
-def in_code(path: str) -> Words:
-    """A path as it stands between the quotes of Python's text."""
-    return same(path.replace("\\", "\\\\").replace('"', '\\"'))
-
-
 def paths_of(store: StoreFacts) -> Values:
     """The paths of a store, for the commands of the pages."""
-    at = max(store.rows.rfind(each) for each in "/\\")
     return (
         ("dir", quoted(store.dependencies)),
         ("in_code", in_code(store.dependencies)),
-        ("store", quoted(store.rows[:at])),
-        ("rows", quoted(store.rows[at + 1 :])),
+        *split_path(store.rows),
         ("database", quoted(store.database)),
     )
+
+
+def split_path(rows: str) -> Values:
+    at = max(rows.rfind(each) for each in "/\\")
+    return (("store", quoted(rows[:at])), ("rows", quoted(rows[at + 1 :])))
 
 
 def finding(
@@ -180,15 +179,23 @@ def finding(
     seen: Seen = (),
 ) -> Finding:
     """A finding; a remedy of another page is written (page, id)."""
-    ways = tuple(
-        Remedy(each, values=known)
-        if isinstance(each, str)
-        else Remedy(each[1], page=each[0], values=known)
-        for each in remedies
-    )
+    verification = repr(pages.verification(code, "en").commands)
     return Finding(
-        code, level, title, causes, ways, Evidence(seen=seen), Location(path), values=known
+        code,
+        level,
+        title,
+        causes,
+        tuple(way(code, each, known) for each in remedies),
+        Evidence(seen=seen),
+        Location(path),
+        values=placed(dict(known), verification),
     )
+
+
+def way(code: str, remedy: str | tuple[str, str], known: Values) -> Remedy:
+    page, name = (None, remedy) if isinstance(remedy, str) else remedy
+    texts = pages.remedies(page or code, "en")[name]
+    return Remedy(name, page, placed(dict(known), repr(texts)))
 
 
 def result(findings: list[Finding], well: Words) -> Check:
@@ -421,7 +428,7 @@ def unreadable_files(facts: Facts, call: Call, folder: DependenciesFacts) -> Che
             ),
             ("put-back",),
             each.path,
-            of_folder(folder),
+            (*of_folder(folder), *split_path(each.path), ("database", quoted(folder.database))),
             ((Words("seen", "检测结果"), cannot(each)),),
         )
         for each in bad
@@ -562,6 +569,7 @@ def what_is_wrong(store: StoreSeen, rows: RowsSeen) -> Seen:
     kinds = (
         (Words("rows of zeros", "全零的行"), rows.zero),
         (Words("rows that hold what is no number", "含有非数值的行"), rows.not_finite),
+        (Words("rows of windows of nothing but N", "窗口全是 N 的行"), rows.all_n),
         (
             Words("locations past the end of their sequence", "位置超出序列末端的位点"),
             store.outside,
@@ -592,13 +600,15 @@ def what_is_wrong(store: StoreSeen, rows: RowsSeen) -> Seen:
 def impossible(store: StoreSeen, rows: RowsSeen, seen: Seen) -> Finding:
     wrong = rows.zero.count + rows.not_finite.count + rows.equal.count + store.outside.count
     wrong = max(wrong, rows.in_holes)
+    only_n = not wrong
+    wrong += rows.all_n.count
     sample = "" if rows.whole else f", a sample of {rows.named:,}"
     of = f"（从 {rows.named:,} 行中抽查）" if sample else ""
     # Where no genome tells, a few equal rows may be those of equal windows, as X and Y have some.
     few = not rows.windows and wrong == rows.equal.count <= FEW_EQUAL * rows.read
     return finding(
         "CPG507",
-        Severity.warning if few else Severity.error,
+        Severity.warning if few or only_n else Severity.error,
         Words(
             f"{wrong:,} of {rows.read:,} stored rows{sample}, cannot be embeddings of their"
             " locations"

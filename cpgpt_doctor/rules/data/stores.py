@@ -18,6 +18,7 @@ from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.data.common import (
     ALL_N,
     UNNAMED,
+    in_code,
     line,
     quoted,
     unless_allowed,
@@ -591,6 +592,7 @@ def index_is_theirs(facts: Facts, call: Call) -> Check:
                 ("right-folder", "right-folder-in-code"),
                 path=each.path,
                 home=home,
+                home_in_code=in_code(each.root),
             )
         )
     changed = [each for each in store.changed if each.where == "index"]

@@ -14,15 +14,25 @@ from typing import Any
 import cattrs
 
 from cpgpt_doctor import __version__
-from cpgpt_doctor.embed.binding import Binding, Proof
-from cpgpt_doctor.embed.files import make_folder, open_regular, write_whole
-from cpgpt_doctor.embed.locations import LOCATION
-from cpgpt_doctor.embed.plan import Setting
-from cpgpt_doctor.embed.store import StorePaths
+from cpgpt_doctor.disk import make_folder, open_regular, write_whole
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.genome.locations import LOCATION
+from cpgpt_doctor.store.binding import Binding, Proof
+from cpgpt_doctor.store.layout import StorePaths
 
 SCHEMA = "cpgpt-doctor/run/v1"
 LARGEST = 64 << 20  # bytes; a part is about 400
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A line of the plan; `code` is the rule that a change treats, empty for none."""
+
+    setting: str
+    asked: str
+    applied: str
+    code: str
+    why: str
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from cpgpt_doctor.embed import metadata
-from cpgpt_doctor.embed.files import flush_folder
-from cpgpt_doctor.embed.store import StorePaths
+from cpgpt_doctor.disk import flush_folder
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts.store import Apart, HardLinked, InCache, Link
+from cpgpt_doctor.store import metadata
+from cpgpt_doctor.store.layout import StorePaths
 
 # https://huggingface.co/docs/huggingface_hub/guides/manage-cache: REPOSITORY/snapshots/REVISION
 # holds links into REPOSITORY/blobs, where each file is named by its hash and shared by revisions.

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from cpgpt_doctor.embed.files import open_regular, write_whole
+from cpgpt_doctor.disk import open_regular, write_whole
 from cpgpt_doctor.errors import InputError
 
 BLOCK = 1 << 23  # bytes of a genome in memory at once, about

@@ -1,11 +1,7 @@
-"""CpGPT's embedding store, read and committed by us.
+"""Rows are added to CpGPT's store in a transaction of ours.
 
-For a species, model and context length it is two things in a dependencies folder:
-`dna_embeddings/SPECIES/DNA_LLM/{LEN}bp_dna_embeddings.mmap`, rows of float32, and the entry
-`[dna_llm][len]` of the species in `ensembl_metadata.db`, a row for each location. The file may hold
-more rows than are named: what stands after the last named row does not count.
-
-That is what makes a commit safe. Within one SQLite transaction, which keeps other writers out,
+What stands in the file of rows after the last named one does not count (`layout.py`), and that is
+what makes a commit safe. Within one SQLite transaction, which keeps other writers out,
 rows are appended after the last named one and flushed to the disk, and then named. Before the
 transaction's commit the store is as it was, after it the rows are in, and a crash in between leaves
 only rows that nobody names.
@@ -20,100 +16,48 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import psutil
 
-from cpgpt_doctor.embed import metadata
-from cpgpt_doctor.embed.files import (
+from cpgpt_doctor.disk import (
     flush,
     flush_folder,
     free_name,
     make_folder,
-    open_regular,
     sync,
     write_whole,
 )
 from cpgpt_doctor.errors import DoctorError, InputError
-from cpgpt_doctor.facts.store import IndexSeen, Unnamed
+from cpgpt_doctor.store import metadata
+from cpgpt_doctor.store.layout import (
+    BLOCK,
+    CHUNK,
+    NOTE_SCHEMA,
+    StorePaths,
+    block_digest,
+    digest,
+    entry,
+    foreign_from,
+    named_rows,
+    read_note,
+    read_rows,
+    shape,
+    size,
+    unnamed_rows,
+)
 
-FLOAT32 = 4
 LOCKED_SECONDS = 600.0  # how long a finished part waits for a database that others hold
 STEP_SECONDS = 2.0
 WRITE_SECONDS = 30.0  # how long rows that are set aside wait for it
 MOST_REPLACED = 5  # times that the database may be replaced under one commit
-NOTE_SCHEMA = "cpgpt-doctor/appending/v1"
-LARGEST_NOTE = 64 << 20
-BLOCK = 512  # bytes that reach a disk together, or not at all
-CHUNK = 1 << 20
-# Numbers of a row by model, as CpGPT 0.0.1 to 0.0.13 have them (`llm_embedding_size_dict`).
-WIDTHS = {
-    "NTv3_650M_pre": 1536,
-    "NTv3_100M_pre": 768,
-    "NTv3_8M_pre": 256,
-    "nucleotide-transformer-v2-500m-multi-species": 1024,
-    "nucleotide-transformer-v2-100m-multi-species": 1024,
-    "nucleotide-transformer-v2-50m-multi-species": 512,
-    "DNABERT-2-117M": 768,
-    "hyenadna-large-1m-seqlen-hf": 256,
-    "hyenadna-medium-450k-seqlen-hf": 256,
-    "hyenadna-small-32k-seqlen-hf": 256,
-    "hyenadna-tiny-1k-seqlen-d256": 256,
-}
-
-
-@dataclass(frozen=True)
-class StorePaths:
-    """Which store: the folder and what CpGPT names its parts by.
-
-    `width` is numbers a row; None where only files and names are looked at.
-    """
-
-    dependencies: Path
-    species: str
-    dna_llm: str
-    context_len: int
-    width: int | None = None
-
-    @property
-    def folder(self) -> Path:
-        return self.dependencies / "dna_embeddings" / self.species / self.dna_llm
-
-    @property
-    def rows(self) -> Path:
-        return self.folder / f"{self.context_len}bp_dna_embeddings.mmap"
-
-    @property
-    def unfinished(self) -> Path:
-        """What CpGPT calls the file while it writes, and leaves behind when it is stopped."""
-        return self.rows.with_name(self.rows.name + ".tmp")
-
-    @property
-    def checkpoint(self) -> Path:
-        """CpGPT's note of how many rows of an unfinished run it trusts (0.0.8 and later)."""
-        return self.rows.with_name(self.rows.name + ".checkpoint.json")
-
-    @property
-    def note(self) -> Path:
-        """Ours: what is being appended to the file. Gone once it is named."""
-        return self.rows.with_name(self.rows.name + ".appending")
-
-    @property
-    def database(self) -> Path:
-        return self.dependencies / metadata.FILE
-
-    @property
-    def row_bytes(self) -> int:
-        assert self.width is not None
-        return self.width * FLOAT32
 
 
 @dataclass(frozen=True)
@@ -136,44 +80,6 @@ class Replaced(Exception):
     """The database was replaced, as a file, while we wrote to it (CpGPT from 0.0.8 does so)."""
 
 
-def named_rows(paths: StorePaths) -> dict[str, int]:
-    """The row of each location in the store; empty where there is none yet."""
-    if not paths.database.exists():
-        return {}
-    connection = metadata.connect(paths.database)
-    try:
-        species = metadata.read_species(connection, paths.species, paths.database)
-    finally:
-        connection.close()
-    return entry(species, paths)
-
-
-def entry(species: dict[Any, Any], paths: StorePaths) -> dict[str, int]:
-    by_length = species.get(paths.dna_llm, {})
-    rows = by_length.get(paths.context_len, {}) if isinstance(by_length, dict) else None
-    if not isinstance(rows, dict) or not all(
-        isinstance(key, str) and type(value) is int for key, value in rows.items()
-    ):
-        said = (
-            f"the rows of {paths.species}, {paths.dna_llm}, {paths.context_len} are not a"
-            " table of locations"
-        )
-        raise metadata.MetadataWrong(paths.database, "rows", paths.dna_llm, said)
-    return rows
-
-
-def shape(rows: dict[str, int]) -> IndexSeen:
-    """Whether the locations of an index have the first rows, one each."""
-    taken = set(rows.values())
-    outside = sum(not 0 <= row < len(rows) for row in taken)
-    return IndexSeen(len(rows), len(rows) - len(taken), outside)
-
-
-def size(paths: StorePaths) -> int | None:
-    """Of the file of rows, in bytes; None where there is none."""
-    return paths.rows.stat().st_size if paths.rows.exists() else None
-
-
 def check_fit(paths: StorePaths, rows: dict[str, int]) -> None:
     """Hold a store against what an append relies on, once more. Raises Unfit.
 
@@ -193,25 +99,6 @@ def check_fit(paths: StorePaths, rows: dict[str, int]) -> None:
             f"{paths.rows}: holds {have // paths.row_bytes} rows, and the metadata names"
             f" {len(rows)}; nothing was added"
         )
-
-
-def read_rows(paths: StorePaths, rows: Sequence[int]) -> Iterator[bytes]:
-    """The bytes of each of these rows, in their order."""
-    with paths.rows.open("rb") as stream:
-        for row in rows:
-            stream.seek(row * paths.row_bytes)
-            data = stream.read(paths.row_bytes)
-            if len(data) != paths.row_bytes:
-                raise DoctorError(f"{paths.rows}: row {row} is not there in full")
-            yield data
-
-
-def digest(chunks: Iterator[bytes]) -> str:
-    """SHA-256 over rows in their order."""
-    total = hashlib.sha256()
-    for chunk in chunks:
-        total.update(chunk)
-    return total.hexdigest()
 
 
 def create_database(paths: StorePaths, staged: Path) -> None:
@@ -403,89 +290,12 @@ def append(paths: StorePaths, after: int, rows: list[bytes]) -> None:
         flush_folder(paths.folder)
 
 
-def block_digest(block: bytes) -> str:
-    return hashlib.blake2b(block.ljust(BLOCK, b"\0"), digest_size=8).hexdigest()
-
-
 def write_note(paths: StorePaths, first_row: int, rows: list[bytes]) -> None:
     """Bring a note of the rows about to be appended onto the disk."""
     data = b"".join(rows)
     blocks = [block_digest(data[at : at + BLOCK]) for at in range(0, len(data), BLOCK)]
     note = {"schema": NOTE_SCHEMA, "first_row": first_row, "blocks": "".join(blocks)}
     write_whole(paths.note, json.dumps(note))
-
-
-def read_note(paths: StorePaths, first_row: int) -> list[str]:
-    """The digests of the blocks that were about to be appended from this row on; empty for none."""
-    try:
-        with open_regular(paths.note, follow=False) as stream:
-            data = json.loads(stream.read(LARGEST_NOTE))
-        blocks = data["blocks"]
-        if data["schema"] != NOTE_SCHEMA or data["first_row"] != first_row:
-            return []
-        return [blocks[at : at + 16] for at in range(0, len(blocks), 16)]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return []
-
-
-def foreign_from(paths: StorePaths, named: int) -> int | None:
-    """Where in the file, after the last named row, the first bytes are that are not ours to write.
-
-    Bytes, from the file's start; None where all is zeros or what our note says. Zeros that CpGPT
-    allocated can be gigabytes of a sparse file: its holes are passed over.
-    """
-    if not paths.rows.exists():
-        return None
-    start = named * paths.row_bytes
-    blocks: list[str] | None = None
-    with paths.rows.open("rb") as stream:
-        end = os.fstat(stream.fileno()).st_size
-        at = start
-        while at < end:
-            at = max(at, start + (next_data(stream, at) - start) // BLOCK * BLOCK)
-            stream.seek(at)
-            chunk = stream.read(CHUNK)
-            if not chunk:
-                return None
-            if chunk.count(0) != len(chunk):
-                blocks = read_note(paths, named) if blocks is None else blocks
-                for inside in range(0, len(chunk), BLOCK):
-                    block = chunk[inside : inside + BLOCK]
-                    number = (at + inside - start) // BLOCK
-                    ours = number < len(blocks) and blocks[number] == block_digest(block)
-                    if not ours and block.strip(b"\0"):
-                        return at + inside + len(block) - len(block.lstrip(b"\0"))
-            at += len(chunk)
-    return None
-
-
-def next_data(stream: BinaryIO, at: int) -> int:
-    """The first byte from `at` on that is not in a hole of the file; `at` where that is unknown."""
-    if not hasattr(os, "SEEK_DATA"):
-        return at
-    try:
-        return os.lseek(stream.fileno(), at, os.SEEK_DATA)
-    except OSError as error:
-        if error.errno == errno.ENXIO:  # nothing but a hole
-            return os.fstat(stream.fileno()).st_size
-        return at
-
-
-def unnamed_rows(paths: StorePaths, named: int) -> Unnamed | None:
-    """What the file holds after the `named` rows that is neither zeros nor ours; None for nothing.
-
-    Nearby is the folder where a download of CpGPT's puts published rows with their index.
-    """
-    first_byte = foreign_from(paths, named)
-    if first_byte is None:
-        return None
-    left = paths.rows.stat().st_size - named * paths.row_bytes
-    human = paths.dependencies / "human"
-    return Unnamed(
-        *divmod(left, paths.row_bytes),
-        first_byte,
-        str(human) if (human / metadata.FILE).exists() else None,
-    )
 
 
 def remove_own_tail(paths: StorePaths, named: int) -> None:

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cpgpt_doctor.embed import metadata, places, record, store
-from cpgpt_doctor.embed.binding import other_genome
-from cpgpt_doctor.embed.genome import Genome
-from cpgpt_doctor.embed.record import Earlier
-from cpgpt_doctor.embed.store import StorePaths
 from cpgpt_doctor.facts.store import Damage, StoreFacts, Unfinished
+from cpgpt_doctor.genome.fasta import Genome
+from cpgpt_doctor.store import layout, metadata, places, record
+from cpgpt_doctor.store.binding import other_genome
+from cpgpt_doctor.store.layout import StorePaths
+from cpgpt_doctor.store.record import Earlier
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def damaged(paths: StorePaths, damage: Damage) -> StoreFacts:
 def look(
     paths: StorePaths,
     genome: Genome | None = None,
-    named_rows: Callable[[StorePaths], dict[str, int]] = store.named_rows,
+    named_rows: Callable[[StorePaths], dict[str, int]] = layout.named_rows,
 ) -> Store:
     """Look at a store; its record is held against `genome` where one is given.
 
@@ -62,7 +62,7 @@ def look(
         in_cache=places.in_cache(paths),
         hard_linked=places.hard_linked(paths),
         apart=places.apart(paths),
-        size=store.size(paths),
+        size=layout.size(paths),
         unfinished=unfinished(paths),
         checkpoint=str(paths.checkpoint) if paths.checkpoint.exists() else None,
     )
@@ -71,12 +71,12 @@ def look(
         rows = named_rows(paths)
     except metadata.MetadataWrong as wrong:
         return Store(dataclasses.replace(facts, damage=wrong.damage), known=known)
-    index = store.shape(rows)
+    index = layout.shape(rows)
     numbered = paths.width is not None and not (index.shared or index.outside)
     facts = dataclasses.replace(
         facts,
         index=index if paths.database.exists() else None,
-        unnamed=store.unnamed_rows(paths, len(rows)) if numbered else None,
+        unnamed=layout.unnamed_rows(paths, len(rows)) if numbered else None,
         lost=record.lost_rows(known.parts, len(rows)),
         other_genome=other_genome(known.bound, genome, paths.context_len)
         if known.bound and genome

@@ -10,8 +10,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 
-from cpgpt_doctor.embed.genome import Genome, sample_digests
 from cpgpt_doctor.facts.store import GenomeDifference, ModelDifference
+from cpgpt_doctor.genome.fasta import Genome, sample_digests
 
 WINDOWS = 64  # locations whose windows are kept as digests
 PADDINGS = (1, 128)  # of each kind of rows: up to CpGPT 0.0.7, and from 0.0.8 on

@@ -1,4 +1,4 @@
-"""A store as unmodified CpGPT makes it: PATIENT_PYTHON store_by_cpgpt.py REQUEST.json.
+"""A store as unmodified CpGPT makes it: PATIENT_PYTHON reproduce_store.py REQUEST.json.
 
 REQUEST is that of reference.py, with the batch size. Nothing is read back: CpGPT cannot read every
 store that it makes.

@@ -1,0 +1,1 @@
+"""The genome that windows are read from, and locations in it."""

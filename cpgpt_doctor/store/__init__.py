@@ -1,0 +1,1 @@
+"""CpGPT's embedding store: its format, read and committed by us, and our record beside it."""
