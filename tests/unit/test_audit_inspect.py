@@ -289,3 +289,32 @@ def test_an_explanation_that_holds_for_no_scout_is_not_computed_for_all() -> Non
     assert facts.counts == {"unknown": inspect.MOST_TRIED, "untried": 400 - inspect.MOST_TRIED}
     trials = (len(inspect.SIDES) + len(inspect.LETTERS)) * 2
     assert rows.computed <= 2 * 400 + trials * inspect.SCOUTS
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 9, 63, 64, 65, 128, 300, 400])
+@pytest.mark.parametrize("stored", [1, 128])
+@pytest.mark.parametrize("apart", [0.0, 0.99 * ROUNDING])
+def test_healthy_stores_of_any_size_and_kind_have_nothing_wrong(
+    size: int, stored: int, apart: float
+) -> None:
+    locations = LOCATIONS[:size]
+    file = [own(each, stored) for each in locations]
+    rng = random.Random(size)
+    file = [noise(row, apart * rng.random(), str(at)) for at, row in enumerate(file)]
+    index = {location: row for row, location in enumerate(locations)}
+    facts = audited(file, index=index, sample=min(size, 300))
+    assert facts.wrong == 0
+    assert facts.counts == {"own": min(size, 300)}
+
+
+def test_rows_that_both_kinds_give_alike_are_of_the_kind_of_the_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Windows whose tokens are a multiple of 128 already: padding adds nothing to them."""
+    monkeypatch.setattr(
+        "tests.unit.test_audit_inspect.tokens",
+        lambda location: 128 if location in LOCATIONS[:150] else 34,
+    )
+    facts = audited(store(1), sample=400)
+    assert facts.counts == {"own": 400}
+    assert facts.padding == 1
