@@ -11,7 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from cpgpt_doctor import __version__
-from cpgpt_doctor.commands import bench, check, explain, run_embed
+from cpgpt_doctor.commands import bench, check, explain, run_embed, verify
 from cpgpt_doctor.commands.options import OneLineParser
 from cpgpt_doctor.commands.output import complain
 from cpgpt_doctor.errors import DoctorError, InputError
@@ -31,6 +31,8 @@ examples:
       embed every location of the file, safely; start it again to go on
   cpgpt-doctor run-embed --demo
       a whole run on a made-up genome and model
+  cpgpt-doctor verify --dependencies-dir dependencies
+      compute a sample of a store's rows again, and say what those are that differ
   cpgpt-doctor bench --plot loading.svg
       what CpGPT's worker settings and the safe path cost on this machine
 """
@@ -49,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     check.add(commands)
     explain.add(commands)
     run_embed.add(commands)
+    verify.add(commands)
     bench.add(commands)
     return top
 

@@ -30,6 +30,7 @@ from cpgpt_doctor.facts.store import (
     Unnamed,
 )
 from cpgpt_doctor.intent import DNA_LLM
+from tests import seen_audits
 
 GENOME = GenomeFacts("deps/genomes/human.fa", "deps", sequences=25, names=("1", "2", "3"))
 CPG = InGenome("human.fa", ("1", "2", "3"), total=300, cg=300)
@@ -154,4 +155,5 @@ WRONG_ONES: tuple[tuple[str, Facts], ...] = (
     ("CPG524", audited(recorded_padding=None, samples=(OF_THE_OTHER_KIND,))),
 )
 ALLOWED = (("all-n", "non-cpg", "unnamed"), ())
-EVERY = (*WELL, *(facts for _, facts in WRONG_ONES))
+AUDITS = tuple(Facts(store=STORE, audit=each) for each in seen_audits.EVERY)
+EVERY = (*WELL, *(facts for _, facts in WRONG_ONES), *AUDITS)

@@ -30,6 +30,10 @@ ANSWERS = {
     "embed": "embedded",
     "scan": "scanned",
     "reference": "embedded",
+    "lengths": "counted",
+    "find": "found",
+    "nearest": "nearest",
+    "compare": "compared",
 }
 SHOWN = 60  # characters of an answer that cannot be read
 STOP_SECONDS = 5.0

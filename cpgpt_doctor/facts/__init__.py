@@ -15,6 +15,7 @@ from typing import Any, Literal
 from cpgpt_doctor import json_file
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import form
+from cpgpt_doctor.facts.audit import AuditFacts
 from cpgpt_doctor.facts.dependencies import DependenciesFacts
 from cpgpt_doctor.facts.embedder import (
     BatchTrial,
@@ -52,6 +53,7 @@ __all__ = [
     "SCHEMA",
     "Accelerator",
     "Anatomy",
+    "AuditFacts",
     "BatchTrial",
     "CallDefaults",
     "CallTrial",
@@ -115,6 +117,7 @@ class Facts:
     genome: GenomeFacts | None = None
     locations: LocationFacts | None = None
     store: StoreFacts | None = None
+    audit: AuditFacts | None = None
     dependencies: tuple[DependenciesFacts, ...] = ()
     failures: tuple[ProbeFailure, ...] = ()
     skipped: tuple[str, ...] = ()

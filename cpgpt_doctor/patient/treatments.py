@@ -142,3 +142,21 @@ def padded_to(
         }
 
     return collate_alone
+
+
+def with_letters(
+    letters: str, context_len: int, tokens: Callable[[list[Any]], list[Batch]]
+) -> Callable[[list[Any]], list[Batch]]:
+    """Tokens of windows with other letters: "upper" or "lower" case, or "n": nothing but N.
+
+    No treatment: it tells what a row was computed from that is not its window's. CpGPT embeds as
+    many N as the context is long where it does not know a sequence.
+    """
+
+    def other(window: str) -> str:
+        return {"upper": window.upper(), "lower": window.lower(), "n": "N" * context_len}[letters]
+
+    def changed(items: list[Any]) -> list[Batch]:
+        return tokens([{**item, "sequence": other(item["sequence"])} for item in items])
+
+    return changed

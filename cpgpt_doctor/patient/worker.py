@@ -8,9 +8,12 @@ worker ends itself.
     {"op": "load", ...}                           load the model; see `Session`
     {"op": "tokens", "locations"}                 may tokens be looked up?
     {"op": "measure", "folder", "locations"}      is a batch equal to its windows alone?
-    {"op": "embed", "folder", "locations", "alone", "padding"}   compute a part into a store in that
-                    folder; padding: as another release pads, None as this one does
+    {"op": "embed", "folder", "locations", "alone", "padding", "letters"}   compute a part into a
+                    store in that folder; padding: as another release pads, None as this one does;
+                    letters: see `treatments.with_letters`, None as they are
+    {"op": "lengths", "locations"}                tokens of each window alone, without padding
     {"op": "scan", "path", "row_bytes", "ranges"}  look at stored rows; see `scan.rows`
+    {"op": "find" | "nearest" | "compare", ...}   look through files of rows; see `audit`
     {"op": "reference", ...}   unmodified CpGPT, in a worker of its own; see `reference.embed`
 """
 
@@ -24,15 +27,16 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TextIO
 
-from cpgpt_doctor.patient import identity, reference, scan, upstream
+from cpgpt_doctor.patient import audit, identity, reference, scan, upstream
 from cpgpt_doctor.patient.channel import send
 from cpgpt_doctor.patient.reader import shareable
 from cpgpt_doctor.patient.rounding import ROUNDING, relative_difference
 from cpgpt_doctor.patient.tokens import Frame, Table, Tokens, make_table
-from cpgpt_doctor.patient.treatments import Batching, Loader, padded_to
+from cpgpt_doctor.patient.treatments import Batching, Loader, padded_to, with_letters
 
 ALIVE_SECONDS = 5.0
 
@@ -41,7 +45,8 @@ class Session:
     """One model, loaded once, and the settings of a run.
 
     request: species, dna_llm, context_len, batch_size, num_workers, start_method (None: the
-    platform's), device ("cpu", "cuda", "mps"), genome and index (paths).
+    platform's), device ("cpu", "cuda", "mps", or "auto": the best that torch has), genome and index
+    (paths).
     """
 
     def __init__(self, request: dict[str, Any], channel: TextIO) -> None:
@@ -71,7 +76,8 @@ class Session:
             **identity.of_model(self.model, upstream.repository(dna_llm)),
             "padding": identity.padding(collate),
         }
-        self.model = self.model.to(self.request["device"])
+        device = self.request["device"]
+        self.model = self.model.to(best_device() if device == "auto" else device)
         return {
             "event": "loaded",
             "seconds": time.perf_counter() - started,
@@ -88,11 +94,13 @@ class Session:
         batching: Batching,
         workers: int = 0,
         padding: int | None = None,
+        letters: str | None = None,
     ) -> None:
         """Let CpGPT embed `locations` into a store in `folder`.
 
         padding: pad each window to this multiple of tokens, as another release does, to tell which
-        kind of rows a store holds; None pads as this release does.
+        kind of rows a store holds; None pads as this release does. letters: what to make of each
+        window's letters first; None leaves them.
         """
         embedder = self.embedder(folder)
         request = self.request
@@ -101,9 +109,12 @@ class Session:
             return self.model, self.tokenizer
 
         def make_loader(dataset: Any, *, collate_fn: Any, **settings: Any) -> Loader:
+            tokens: Callable[[list[Any]], list[dict[str, Any]]]
             tokens = Tokens(collate_fn, self.table, self.frames)
             if padding is not None:
                 tokens = Tokens(padded_to(padding, collate_fn, self.tokenizer), None)
+            if letters is not None:
+                tokens = with_letters(letters, request["context_len"], tokens)
             return Loader(
                 dataset=dataset,
                 tokens=tokens,
@@ -153,6 +164,15 @@ class Session:
             self.table, self.frames = None, {}
         bases = self.table.bases if self.table else None
         return {"event": "checked", "windows": len(items), "equal": equal, "bases": bases}
+
+    def lengths(self, locations: list[str]) -> dict[str, Any]:
+        """How many tokens each window has alone, without padding."""
+        dataset = self.dataset(locations)
+        lengths = []
+        for at in range(len(locations)):
+            batch = self.module.collate_sequences([dataset[at]], tokenizer=self.tokenizer)
+            lengths.append(int(batch["attention_mask"].sum()))
+        return {"event": "counted", "lengths": lengths}
 
     def rows(self, embedder: Any, locations: list[str]) -> Any:
         """The stored rows of `locations`, an array of (locations, width) float32."""
@@ -221,6 +241,14 @@ def same_as_alone(block: dict[str, Any], items: list[Any], collate: Any) -> bool
     return True
 
 
+def best_device() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
 def versions() -> dict[str, str]:
     """Versions of what computes the rows."""
     import platform
@@ -261,6 +289,27 @@ def beat(channel: TextIO) -> None:
             time.sleep(ALIVE_SECONDS)
 
 
+def looking(
+    look: Callable[..., dict[str, Any]],
+) -> Callable[[dict[str, Any], TextIO], dict[str, Any]]:
+    """What looks through a file, telling how many rows it has looked at."""
+
+    def run(arguments: dict[str, Any], channel: TextIO) -> dict[str, Any]:
+        def progress(done: int) -> None:
+            send(channel, {"event": "progress", "done": done})
+
+        return look(**arguments, progress=progress)
+
+    return run
+
+
+AUDIT = {
+    "find": looking(audit.find),
+    "compare": looking(audit.compare),
+    "nearest": looking(audit.nearest),
+}
+
+
 def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
     os.chdir(request["folder"])  # CpGPT's logger makes a folder where it is
     waiting: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -280,16 +329,21 @@ def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
                 send(channel, reference.embed(command))
             elif command["op"] == "scan":
                 send(channel, scan.rows(command["path"], command["row_bytes"], command["ranges"]))
+            elif command["op"] in AUDIT:
+                send(channel, AUDIT[command.pop("op")](command, channel))
             elif session is None:
                 raise RuntimeError(f"{command['op']} before load")
             elif command["op"] == "tokens":
                 send(channel, session.check_tokens(command["locations"]))
+            elif command["op"] == "lengths":
+                send(channel, session.lengths(command["locations"]))
             elif command["op"] == "measure":
                 send(channel, session.measure(command["folder"], command["locations"]))
             else:
                 folder, locations = command["folder"], command["locations"]
                 if command["alone"]:
-                    session.embed(folder, locations, Batching(1), padding=command["padding"])
+                    padding, letters = command["padding"], command.get("letters")
+                    session.embed(folder, locations, Batching(1), padding=padding, letters=letters)
                 else:
                     workers = session.request["num_workers"]
                     session.embed(folder, locations, session.batching, workers)

@@ -20,6 +20,7 @@ from markdown_it.token import Token
 
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.reports import markdown
+from cpgpt_doctor.reports.audit_picture import BESIDE, picture
 from cpgpt_doctor.reports.labels import Labels
 from cpgpt_doctor.reports.view import Finding, View
 from cpgpt_doctor.words import Language
@@ -118,11 +119,19 @@ def article(view: View, tag: str, date: str | None) -> str:
             f"<h1>{escape(markdown.title(view))}</h1>",
             html(markdown.head(view, date), labels),
             f'<nav aria-label="{labels["contents"]}"><ul>{contents}</ul></nav>',
+            *drawn(view),
             *findings,
             *ends,
             "</article>",
         )
     )
+
+
+def drawn(view: View) -> list[str]:
+    """The picture of an audit, where there is one."""
+    audit, language = view.report.facts.audit, view.labels.language
+    svg = picture(audit, language) if audit else ""
+    return [f"<figure>{svg}<figcaption>{BESIDE.say(language)}</figcaption></figure>"] if svg else []
 
 
 def section(finding: Finding, name: str, labels: Labels, shown: dict[object, str]) -> str:

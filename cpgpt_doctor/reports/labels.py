@@ -20,11 +20,13 @@ TABLE: dict[str, Words] = {
     "note severity": Words("note", "提示"),
     # The head of a report
     "title": Words("CpGPT environment", "CpGPT 环境检查"),
+    "store title": Words("CpGPT store", "CpGPT 嵌入文件检查"),
     "nothing found": Words("nothing found", "没有发现问题"),
     "date": Words("Date", "日期"),
     "patient": Words("Environment", "环境"),
     "python": Words("Interpreter", "解释器"),
     "judged": Words("Judged call", "检查的调用"),
+    "judged rows": Words("Judged rows", "检查的行"),
     "result": Words("Result", "结论"),
     "doctor": same("cpgpt-doctor"),
     "contents": Words("Contents", "目录"),

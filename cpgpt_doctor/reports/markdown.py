@@ -45,7 +45,8 @@ def render(view: View, *, date: str | None = None) -> str:
 def title(view: View) -> str:
     mark = MARKS[view.findings[0].severity] if view.findings else "✅"
     said = view.counted or view.labels["nothing found"]
-    return f"{mark} {view.labels.begin('title')}{said}"
+    title = "store title" if view.report.facts.audit else "title"
+    return f"{mark} {view.labels.begin(title)}{said}"
 
 
 def head(view: View, date: str | None) -> str:
@@ -55,7 +56,7 @@ def head(view: View, date: str | None) -> str:
         ("date", text(date) if date else None),
         ("patient", text(view.patient)),
         ("python", code(facts.python.executable) if facts.python else None),
-        ("judged", text(view.judged_call)),
+        ("judged rows" if facts.audit else "judged", text(view.judged_call)),
         ("doctor", text(facts.doctor_version)),
         ("result", text(view.next_step)),
     )

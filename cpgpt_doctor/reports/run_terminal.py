@@ -90,6 +90,9 @@ class Shown:
         """A line that stays."""
         self.bar.console.print(text, soft_wrap=True)
 
+    def expect(self, total: int) -> None:
+        self.bar.update(self.task, total=total)
+
     def advance(self, done: int) -> None:
         task = self.bar.tasks[self.task]
         rate = f"{task.speed:.1f}/s" if task.speed else ""

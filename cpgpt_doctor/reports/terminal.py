@@ -71,9 +71,9 @@ def header(view: View) -> RenderableType:
     for label, value in (
         ("patient", view.patient),
         ("python", facts.python.executable if facts.python else None),
-        ("judged", view.judged_call),
+        ("judged rows" if facts.audit else "judged", view.judged_call),
     ):
-        if value is not None:
+        if value:
             rows.add_row(Text(labels[label].lower(), "dim"), Text(value))
     return Group(Text(f"cpgpt-doctor {facts.doctor_version}", "bold"), rows)
 

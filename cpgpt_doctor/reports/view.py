@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from cpgpt_doctor import catalogue, culprits, findings, pages
+from cpgpt_doctor.facts.audit import AuditFacts
 from cpgpt_doctor.findings import Location, Severity, Status
 from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.report import Report
@@ -193,8 +194,30 @@ def counted(report: Report, labels: Labels) -> str:
     return labels["comma"].join(said)
 
 
+def judged_rows(audit: AuditFacts) -> Words:
+    """The rows of a store that were judged."""
+    if audit.comparison is not None:
+        return Words(
+            f"{audit.rows_file}, every row that {audit.comparison.path} has, too",
+            f"{audit.rows_file}，{audit.comparison.path} 里也有的每一行",
+        )
+    drawn = {
+        "sample": Words(f"drawn with --seed {audit.seed}", f"随机抽取，--seed {audit.seed}"),
+        "all": Words("all that can be", "可判断的全部"),
+        "locations": Words("those that were named", "指定的位点"),
+    }[audit.drawn]
+    return Words(
+        f"{audit.rows_file}, {audit.judged:,} of {audit.named:,} rows, {drawn.en}, computed again"
+        f" alone with CpGPT {audit.release} on {audit.device}",
+        f"{audit.rows_file}，{audit.named:,} 行中的 {audit.judged:,} 行（{drawn.zh}），"
+        f"用 CpGPT {audit.release} 在 {audit.device} 上逐个重新计算",
+    )
+
+
 def judged_call(report: Report, language: Language) -> str:
-    """The call that was judged, and how it is made."""
+    """What was judged: rows of a store, or a call and how it is made."""
+    if report.facts.audit is not None:
+        return judged_rows(report.facts.audit).say(language)
     call = report.call
     settings = (
         f"parse_dna_embeddings(num_workers={call.num_workers}, batch_size={call.batch_size},"
@@ -268,6 +291,8 @@ def next_step(report: Report, found: tuple[Finding, ...], labels: Labels) -> str
             f"。请先处理 {gravest.code}{'：' + first if first else ''}。"
             f"详情：cpgpt-doctor explain {gravest.code}",
         )
+    elif report.facts.audit is not None:
+        rest = Words(".", "。")
     elif report.unknown:
         rest = Words(". Whether this call is safe is not known.", "。这次调用是否安全，尚不清楚。")
         if report.facts.skipped:

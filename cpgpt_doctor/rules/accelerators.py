@@ -244,7 +244,7 @@ EFFECTS = {
     WATERMARK: Words(
         "the limit of what torch takes of the GPU's memory, as a share of the recommended most"
         " (1.7 by default; 0.0 for no limit)",
-        "torch 占用显存的上限，按系统建议的最大值的倍数计（默认 1.7；0.0 表示不设上限）",
+        "torch 占用 GPU 内存的上限，按系统建议的最大值的倍数计（默认 1.7；0.0 表示不设上限）",
     ),
     FALLBACK: Words(
         "with 1, operations that MPS lacks run on the CPU, without an error",
@@ -358,7 +358,7 @@ def built_for_gpu(facts: Facts, call: Call) -> Check:
         return skipped(
             Words(
                 "the GPU's architecture: torch names no CUDA device",
-                "显卡架构：torch 没有列出 CUDA 设备",
+                "显卡（GPU）架构：torch 没有列出 CUDA 设备",
             )
         )
     device = torch.devices[0]
@@ -367,7 +367,7 @@ def built_for_gpu(facts: Facts, call: Call) -> Check:
         return unknown(
             Words(
                 f"the GPU's architecture: {device.capability!r} cannot be read",
-                f"显卡架构：无法解析 {device.capability!r}",
+                f"显卡（GPU）架构：无法解析 {device.capability!r}",
             )
         )
     capability = (int(written[1]), int(written[2]))
@@ -393,8 +393,8 @@ def built_for_gpu(facts: Facts, call: Call) -> Check:
                 Words(
                     "The driver works, so CpGPT takes the GPU; this build has neither machine code"
                     " nor PTX that runs on it.",
-                    "驱动正常，CpGPT 会使用这块显卡；但这个 torch 里既没有适用于它的机器码，也没有"
-                    "适用的 PTX。",
+                    "驱动正常，CpGPT 会使用这块显卡（GPU）；但这个 torch 里既没有适用于它的机器码，"
+                    "也没有适用的 PTX。",
                 ),
                 Words(
                     "The call ends with “no kernel image is available for execution on the device”"
@@ -437,7 +437,7 @@ RULES = (
     ),
     Rule(
         "CPG306",
-        Words("the GPU's architecture", "显卡架构"),
+        Words("the GPU's architecture", "显卡（GPU）架构"),
         built_for_gpu,
         ("torch",),
     ),

@@ -15,7 +15,7 @@ from cpgpt_doctor.rules import (
     worker_starts,
     workers,
 )
-from cpgpt_doctor.rules.data import dependencies, genome, locations, models, stores
+from cpgpt_doctor.rules.data import audit, dependencies, genome, locations, models, stores
 from cpgpt_doctor.rules.rule import Rule, ending
 from cpgpt_doctor.words import Words
 
@@ -62,7 +62,8 @@ def judged(rule: Rule, facts: Facts, call: Call) -> Check:
     """What a rule says; one that fails is a result of its own, and the rest stands."""
     try:
         asked = missing(facts, rule, call) or rule.judge(facts, call)
-        return dependencies.with_folders(rule, facts, call, asked)
+        asked = dependencies.with_folders(rule, facts, call, asked)
+        return audit.with_audit(rule, facts, call, asked)
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         return unknown(

@@ -36,7 +36,7 @@ CHECKPOINT = f"{CONTEXT}bp_dna_embeddings.mmap.checkpoint.json"
 @pytest.fixture(scope="module")
 def many(locations: list[str]) -> list[str]:
     """Enough locations for a fault to come while some are committed and some are not."""
-    others = (f"1:{position}" for position in random.Random(6).sample(range(48_000), 300))
+    others = (f"1:{position}" for position in random.Random(6).sample(range(48_000), 150))
     return [*locations, *(each for each in others if each not in locations)]
 
 

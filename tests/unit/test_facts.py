@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import dataclasses
 import json
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import cpgpt_doctor
 from cpgpt_doctor import facts
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts, Host, form
@@ -110,16 +112,23 @@ def test_no_rule_fails_on_parts_of_which_nothing_is_known() -> None:
     assert crashed(facts.from_data(nested)) == []
 
 
-def test_every_field_has_a_default() -> None:
+def kinds() -> list[type[Any]]:
+    """The dataclasses that facts are made of."""
     seen: list[type[Any]] = [Facts]
     for kind in seen:
-        for name, (hint, has_default) in form.fields(kind).items():
-            assert has_default, f"{kind.__name__}.{name}"
+        for hint, _ in form.fields(kind).values():
             inside = [hint, *form.get_args(hint)]
             inside += [each for one in inside for each in form.get_args(one)]
             new = [each for each in inside if dataclasses.is_dataclass(each)]
             seen += [each for each in new if each not in seen and isinstance(each, type)]
-    assert len(seen) > 20
+    return seen
+
+
+def test_every_field_has_a_default() -> None:
+    assert len(kinds()) > 20
+    for kind in kinds():
+        for name, (_, has_default) in form.fields(kind).items():
+            assert has_default, f"{kind.__name__}.{name}"
 
 
 # What a later version writes
@@ -264,3 +273,40 @@ def test_the_report_names_what_is_not_understood_in_both_languages() -> None:
             lines.append(view.of(report, language).patient)
         assert all(name in lines[1] for name in ("host.foo", "host.gpus[0].bus", "sources"))
         assert lines[1].startswith(lines[0])
+
+
+# What is seen is used
+
+
+# Fields that nothing outside reads by name, and why they are there.
+UNREAD = {
+    "Facts.schema": "says what kind of file it is",
+    "ProbeFailure.probe": "read by Facts.failure",
+    "RowsSeen.alike": "not judged yet",
+    # 0.1.0 wrote these, so that its facts would be said to hold what is not understood.
+    "CallDefaults.dna_context_len": "not judged yet",
+    "CallTrial.persistent_workers": "not judged yet",
+    "Host.disk": "not judged: the disk of the dependencies folder is (CPG107)",
+    "Host.memory_total": "not judged: what is available is (CPG106)",
+    "Host.system": "not judged: the interpreter's platform is",
+    "Python.environment": "not judged yet",
+}
+
+
+def test_every_field_is_read_by_a_rule_a_report_or_a_run_or_says_why_it_is_there() -> None:
+    """By its name: an attribute of that name is read where facts are judged, shown or used."""
+    package = Path(cpgpt_doctor.__file__).parent
+    read = {
+        node.attr
+        for path in package.rglob("*.py")
+        if path.relative_to(package).parts[0] not in ("facts", "patient", "probes")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+    }
+    unread = {
+        f"{kind.__name__}.{name}"
+        for kind in kinds()
+        for name in form.fields(kind)
+        if name not in read
+    }
+    assert unread == UNREAD.keys()

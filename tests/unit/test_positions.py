@@ -177,7 +177,7 @@ def test_windows_with_more_than_nucleotides_are_refused_with_their_locations(
     tmp_path: Path, letter: str
 ) -> None:
     path = tmp_path / "other.fa"
-    path.write_text(">1\n" + "ACGT" * 200 + "AC" + letter + "T" * 400 + "\n")
+    path.write_text(">1\n" + "ACGT" * 200 + "AC" + letter + "T" * 400 + "\n", "utf-8")
     genome = Genome(path, build_index(path))
     given = locations.Locations("x", {f"1:{at}": at for at in (0, 750, 790, 800, 850)})
     finding = next(each for each in held_errors(given, genome) if each.code == "CPG518")

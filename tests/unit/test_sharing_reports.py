@@ -117,7 +117,7 @@ def test_output_is_written_whole_or_refused_in_one_line(tmp_path: Path) -> None:
     target = tmp_path / "report.json"
     ran = check("--facts", FACTS, "--format", "json", "--output", target)
     assert ran.stdout == ""
-    assert json.loads(target.read_text())["schema"] == "cpgpt-doctor/check/v1"
+    assert json.loads(target.read_text("utf-8"))["schema"] == "cpgpt-doctor/check/v1"
     assert list(tmp_path.iterdir()) == [target]
     ran = check("--facts", FACTS, "--output", tmp_path / "missing" / "report.txt")
     assert ran.returncode == 2

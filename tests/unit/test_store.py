@@ -346,11 +346,10 @@ def test_an_error_before_the_rows_are_named_leaves_the_store_as_it_was(
 KILLED = """
 import json, os, signal, sys
 from pathlib import Path
-from cpgpt_doctor.store import metadata
-from cpgpt_doctor.store import layout, transaction
+from cpgpt_doctor.store import layout, metadata, transaction
 
 where, name, when, dependencies, staged, locations = sys.argv[1:]
-owner = {"store": store, "metadata": metadata}[where]
+owner = {"transaction": transaction, "metadata": metadata}[where]
 real = getattr(owner, name)
 
 def killed(*arguments):
@@ -371,8 +370,8 @@ transaction.commit(
 @pytest.mark.parametrize(
     "moment",
     [
-        ("store", "append", "before"),
-        ("store", "append", "after"),
+        ("transaction", "append", "before"),
+        ("transaction", "append", "after"),
         ("metadata", "write_species", "after"),
     ],
     ids=["before the rows", "between rows and names", "before the commit"],
@@ -398,7 +397,7 @@ def test_a_process_killed_right_after_a_commit_has_its_rows_in(
     address: StorePaths, second: StorePaths
 ) -> None:
     asked = str(SECOND).replace("'", '"')
-    command = [sys.executable, "-c", KILLED, "store", "digest", "before"]
+    command = [sys.executable, "-c", KILLED, "transaction", "digest", "before"]
     ran = subprocess.run([*command, address.dependencies, second.dependencies, asked])
     assert ran.returncode == -9
     assert holds(address, FIRST + SECOND)

@@ -1,0 +1,562 @@
+"""Compute stored rows again, each alone, and find out what those are that differ.
+
+Nothing is guessed from how a row looks: each explanation is tried, by computing the row that it
+foretells, and holds only where the stored row is that one, up to rounding.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import median
+from typing import Literal, Protocol
+
+from cpgpt_doctor.audit import laws
+from cpgpt_doctor.audit.laws import Law, Pair
+from cpgpt_doctor.audit.patient import Rows
+from cpgpt_doctor.audit.statistics import bounds
+from cpgpt_doctor.facts.audit import AuditedRow, AuditFacts, BoundsFacts, LawFacts, Verdict
+from cpgpt_doctor.patient.rounding import ROUNDING, relative_difference
+
+PADDINGS = (1, 128)  # of the two kinds of rows: up to CpGPT 0.0.7, and from 0.0.8 on
+CHUNK = 64  # rows computed at a time
+MOST_TRIED = 300  # rows that differ, of which it is found out what they are
+SCOUTS = 24  # rows that an explanation is tried on first; where it explains none, it is dropped
+PICTURED = 300  # rows that are right, of which the facts keep how far they are from others
+FORETOLD = 32  # further rows that a law is proved on
+BISECTED = 24  # rows computed to find where a shift begins
+MATES = 64  # rows on either side that can have been in one batch: the largest usual size
+MOST_LENGTHS = 8  # of mates, that are tried for one row
+LARGEST_NEAR = 0.03  # of a row's norm: bf16 gives about 0.01
+NEAR_FACTOR = 4.0
+FEWEST_NEAR = 8  # rows that a tolerance is learnt from
+LETTERS: dict[Verdict, str] = {"upper-case": "upper", "lower-case": "lower", "all-n": "n"}
+SIDES: dict[Verdict, int] = {"one-left": -1, "one-right": 1}
+
+
+class Progress(Protocol):
+    def phase(self, text: str) -> None: ...
+    def expect(self, total: int) -> None: ...
+    def advance(self, done: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """The store that is audited.
+
+    index: the row of each location whose row is in the file, which has `rows` rows. judgeable:
+    those that can be computed here. others: other indexes near by, by their paths. stored: the
+    bytes of a row. is_plain: whether a location's window has as many tokens as most.
+    """
+
+    index: Mapping[str, int]
+    judgeable: Sequence[str]
+    rows: int
+    others: Callable[[], Mapping[str, Mapping[str, int]]]
+    stored: Callable[[int], bytes]
+    is_plain: Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which rows are judged: `locations`, in their order, chosen in the way of `drawn`."""
+
+    drawn: Literal["sample", "all", "locations"]
+    locations: Sequence[str]
+    seed: int | None = None
+
+
+@dataclass
+class Differing:
+    """A stored row that is not its location's; own: that, by the padding of its kind."""
+
+    location: str
+    row: int
+    data: bytes
+    own: dict[int, bytes]
+    verdict: Verdict = "unknown"
+    difference: float = 0.0
+    owner: str | None = None
+    stands: int | None = None
+    tokens: int | None = None
+    padding: int | None = None
+
+    def explained(self, verdict: Verdict, **more: str | int | None) -> None:
+        self.verdict = verdict
+        for name, value in more.items():
+            setattr(self, name, value)
+
+    def equals(self, row: bytes) -> bool:
+        return relative_difference(self.data, row) <= ROUNDING
+
+
+@dataclass
+class Right:
+    """A stored row that is its location's, and the kind that it is of."""
+
+    location: str
+    row: int
+    data: bytes
+    own: bytes
+    difference: float
+    padding: int
+
+
+def inspect(source: Source, choice: Choice, rows: Rows, progress: Progress) -> AuditFacts:
+    """Judge the chosen rows; returns all but what the caller knows of the store."""
+    return Inspection(source, rows, progress).judge(choice)
+
+
+@dataclass
+class Inspection:
+    source: Source
+    rows: Rows
+    progress: Progress
+    rng: random.Random = field(default_factory=lambda: random.Random(0))
+    right: list[Right] = field(default_factory=list)  # some of them
+    in_place: list[Pair] = field(default_factory=list)
+    differing: list[Differing] = field(default_factory=list)
+    kinds: Counter[int] = field(default_factory=Counter)  # of rows that are right in one of them
+    other_kind: list[Right] = field(default_factory=list)
+    equal: int = 0
+    untried: list[float] = field(default_factory=list)  # how far they are apart
+    largest: float = 0.0
+
+    def judge(self, choice: Choice) -> AuditFacts:
+        self.rng = random.Random(choice.seed)
+        self.progress.phase("computing rows again, each alone")
+        self.compute(choice.locations)
+        self.settle_kinds()
+        self.tell_zeros()
+        self.match_sample()
+        found = self.misplaced()
+        self.try_mates()
+        self.try_windows()
+        nearest = self.nearest()
+        tolerance = self.settle_near(nearest, len(choice.locations))
+        return self.facts(choice, found, nearest, tolerance)
+
+    # What is computed
+
+    def compute(self, locations: Sequence[str]) -> None:
+        """Hold each stored row against its own, as the kind first that most were of so far."""
+        expected, done = self.rows.padding, 0
+        self.progress.expect(len(locations))
+        for start in range(0, len(locations), CHUNK):
+            chunk = locations[start : start + CHUNK]
+            matched, rest = self.held(chunk, expected)
+            other = next(each for each in PADDINGS if each != expected)
+            as_other = 0
+            again = [each for each in rest if any(each.data)]
+            for each, row in zip(
+                again, self.rows.alone([each.location for each in again], other), strict=True
+            ):
+                if each.equals(row):
+                    as_other += 1
+                    self.take(
+                        Right(
+                            each.location,
+                            each.row,
+                            each.data,
+                            row,
+                            relative_difference(each.data, row),
+                            other,
+                        )
+                    )
+                    rest.remove(each)
+                else:
+                    each.own[other] = row
+            room = max(0, MOST_TRIED - len(self.differing))
+            self.differing += rest[:room]
+            self.untried += [each.difference for each in rest[room:]]
+            if as_other > matched:
+                expected = other
+            done += len(chunk)
+            self.progress.advance(done)
+
+    def held(self, locations: Sequence[str], padding: int) -> tuple[int, list[Differing]]:
+        """How many rows are right as this kind, and those that are not."""
+        rest, matched = [], 0
+        computed = self.rows.alone(locations, padding)
+        for location, own in zip(locations, computed, strict=True):
+            row = self.source.index[location]
+            data = self.source.stored(row)
+            difference = relative_difference(data, own)
+            if difference <= ROUNDING:
+                self.take(Right(location, row, data, own, difference, padding))
+                matched += 1
+            else:
+                rest.append(Differing(location, row, data, {padding: own}, difference=difference))
+        return matched, rest
+
+    def take(self, right: Right) -> None:
+        self.kinds[right.padding] += 1
+        self.equal += right.difference == 0.0
+        self.largest = max(self.largest, right.difference)
+        if len(self.in_place) < MOST_TRIED:
+            self.in_place.append(Pair(right.location, right.row, right.row))
+        kept = sum(each.padding == right.padding for each in self.right)
+        if kept < PICTURED:
+            self.right.append(right)
+
+    @property
+    def padding(self) -> int:
+        """Of the kind that most rows are of; the installed release's where none is right."""
+        (most, _), *rest = self.kinds.most_common() or [(self.rows.padding, 0)]
+        if rest and rest[0][1] == self.kinds[most]:
+            return self.rows.padding
+        return most
+
+    def settle_kinds(self) -> None:
+        """Rows of the less common kind, unless they are of both: padding can add nothing."""
+        few = [each for each in self.right if each.padding != self.padding]
+        again = self.rows.alone([each.location for each in few], self.padding)
+        for each, row in zip(few, again, strict=True):
+            difference = relative_difference(each.data, row)
+            if difference <= ROUNDING:
+                self.kinds[each.padding] -= 1
+                self.kinds[self.padding] += 1
+                each.padding, each.own = self.padding, row
+            else:
+                self.other_kind.append(each)
+        self.right = [each for each in self.right if each.padding == self.padding]
+
+    # What the rows are that differ
+
+    @property
+    def unknown(self) -> list[Differing]:
+        return [each for each in self.differing if each.verdict == "unknown"]
+
+    def tell_zeros(self) -> None:
+        for each in self.differing:
+            numbers = memoryview(each.data).cast("f")
+            if not any(numbers):
+                each.explained("zero")
+            elif any(number - number != 0 for number in numbers):
+                each.explained("not-finite")
+
+    def match_sample(self) -> None:
+        """Rows that are those of locations with which they share a row in the index."""
+        by_row: dict[int, list[str]] = {}
+        rows = {each.row for each in self.unknown}
+        for location, row in self.source.index.items():
+            if row in rows:
+                by_row.setdefault(row, []).append(location)
+        judgeable = set(self.source.judgeable) if any(len(x) > 1 for x in by_row.values()) else ()
+        for each in self.unknown:
+            sharing = [
+                other for other in by_row[each.row] if other != each.location and other in judgeable
+            ]
+            self.owned(each, sharing)
+
+    def owned(self, each: Differing, owners: Sequence[str]) -> bool:
+        """Whether a row is that of one of these locations; it is told so then."""
+        for padding in self.tried_kinds():
+            for owner, row in zip(owners, self.rows.alone(owners, padding), strict=True):
+                if each.equals(row):
+                    each.explained("foreign", owner=owner, padding=padding)
+                    return True
+        return False
+
+    def tried_kinds(self) -> tuple[int, ...]:
+        """The kind that rows of this store are of; both where none is right."""
+        if self.kinds.total():
+            return (self.padding,)
+        return (self.padding, *(each for each in PADDINGS if each != self.padding))
+
+    def misplaced(self) -> list[LawFacts]:
+        """Look for the rows of those that differ in all of the file, and for a law of where."""
+        found = []
+        shared = [each for each in self.differing if each.verdict == "foreign"]
+        if shared:
+            taken = Counter(self.source.index.values())
+            sharing = sum(count - 1 for count in taken.values() if count > 1)
+            found.append(LawFacts("shared", read_off=len(shared), moved=sharing))
+        wanted = [
+            (each, padding, row) for each in self.unknown for padding, row in each.own.items()
+        ]
+        if not wanted:
+            return found
+        self.progress.phase("searching the file for rows of other locations")
+        for (each, padding, own), places in zip(
+            wanted, self.rows.find([row for _, _, row in wanted]), strict=True
+        ):
+            elsewhere = [row for row in places if row != each.row]
+            if elsewhere and each.stands is None and any(own):
+                each.stands, each.padding = elsewhere[0], padding
+        moved = [
+            Pair(each.location, each.row, each.stands)
+            for each in self.unknown
+            if each.stands is not None
+        ]
+        if moved:
+            pairs = [*self.in_place, *moved]
+            law = laws.find(pairs, self.source.index, self.source.others())
+            if law is not None:
+                found.append(self.proved(law, moved))
+        for each in self.unknown:
+            if each.stands is not None:
+                each.explained("foreign")
+        return found
+
+    def proved(self, law: Law, moved: Sequence[Pair]) -> LawFacts:
+        """Let a law foretell further rows, and whose the rows of the sample are."""
+        self.progress.phase("proving the law on further rows")
+        after = -1
+        if law.kind == "shift":
+            law, after = self.bisected(law)
+        index = self.source.index
+        kind = Counter(each.padding for each in self.differing if each.stands is not None)
+        padding = kind.most_common(1)[0][0]
+        owner_of: dict[int, str] = {}
+        moving = 0
+        for location, row in index.items():
+            stands = law.stands(location, row)
+            if stands is not None:
+                owner_of[stands] = location
+                moving += stands != row
+        owned = [(each, owner_of.get(each.row)) for each in self.unknown]
+        judgeable = set(self.source.judgeable)
+        known = [(each, owner) for each, owner in owned if owner in judgeable]
+        computed = self.rows.alone([owner for _, owner in known if owner], padding)
+        for (each, owner), data in zip(known, computed, strict=True):
+            if each.equals(data):
+                each.explained("foreign", owner=owner, padding=padding)
+        seen = {each.location for each in self.differing} | {each.location for each in self.right}
+        further = [
+            (location, stands)
+            for location in self.source.judgeable
+            if location not in seen
+            and (stands := law.stands(location, index[location])) is not None
+            and stands != index[location]
+            and stands in owner_of
+            and 0 <= stands < self.source.rows
+        ]
+        chosen = self.rng.sample(further, min(FORETOLD, len(further)))
+        again = self.rows.alone([location for location, _ in chosen], padding)
+        came_true = sum(
+            relative_difference(self.source.stored(stands), row) <= ROUNDING
+            for (_, stands), row in zip(chosen, again, strict=True)
+        )
+        return LawFacts(
+            law.kind,
+            source=law.source,
+            first=law.first,
+            after=after,
+            by=law.by,
+            read_off=laws.fits(law, moved),
+            foretold=len(chosen),
+            came_true=came_true,
+            moved=moving,
+        )
+
+    def bisected(self, law: Law) -> tuple[Law, int]:
+        """A shift with the row at which it begins, and the last one before that is in its place."""
+        shifted = [
+            Pair(each.location, each.row, each.stands)
+            for each in self.unknown
+            if each.stands is not None
+        ]
+        after = laws.last_in_place([*self.in_place, *shifted], law.first)
+        judgeable = sorted(
+            (self.source.index[location], location)
+            for location in self.source.judgeable
+            if after < self.source.index[location] < law.first
+        )
+        for _ in range(BISECTED):
+            between = [each for each in judgeable if after < each[0] < law.first]
+            if not between:
+                break
+            row, location = between[len(between) // 2]
+            own = self.own(location)
+            if any(relative_difference(self.source.stored(row), each) <= ROUNDING for each in own):
+                after = row
+            else:
+                law = dataclasses.replace(law, first=row)
+        return law, after
+
+    def own(self, location: str) -> list[bytes]:
+        return [self.rows.alone([location], padding)[0] for padding in self.tried_kinds()]
+
+    def scouts(self) -> list[Differing]:
+        unknown = self.unknown
+        return self.rng.sample(unknown, min(SCOUTS, len(unknown)))
+
+    def tried(self, attempt: Callable[[list[Differing]], None]) -> None:
+        """Try an explanation on some rows, and on all where it explains one of them."""
+        scouts = self.scouts()
+        attempt(scouts)
+        if any(each.verdict != "unknown" for each in scouts):
+            attempt(self.unknown)
+
+    def try_windows(self) -> None:
+        """Windows of other bases: one base off, of the other case, nothing but N."""
+        for verdict in (*SIDES, *LETTERS):
+            if self.unknown:
+                self.progress.phase("computing rows that differ from other windows")
+                self.tried(partial(self.try_window, verdict))
+
+    def try_window(self, verdict: Verdict, some: list[Differing]) -> None:
+        side, letters = SIDES.get(verdict, 0), LETTERS.get(verdict)
+        moved = [(each, beside(each.location, side)) for each in some]
+        inside = [(each, location) for each, location in moved if location is not None]
+        for padding in self.tried_kinds():
+            computed = self.rows.alone([location for _, location in inside], padding, letters)
+            for (each, _), row in zip(inside, computed, strict=True):
+                if each.verdict == "unknown" and each.equals(row):
+                    each.explained(verdict, padding=padding)
+
+    def try_mates(self) -> None:
+        """Rows padded to a longer window of their batch: one that stands near by."""
+        if self.unknown:
+            self.progress.phase("computing rows that differ with padding")
+            by_row = sorted((row, location) for location, row in self.source.index.items())
+            self.tried(partial(self.try_padded, by_row))
+
+    def try_padded(self, by_row: Sequence[tuple[int, str]], some: list[Differing]) -> None:
+        places = {row: at for at, (row, _) in enumerate(by_row)}
+        mates = {
+            each.location: [
+                location
+                for _, location in by_row[
+                    max(0, places[each.row] - MATES) : places[each.row] + MATES + 1
+                ]
+                if location != each.location and not self.source.is_plain(location)
+            ]
+            for each in some
+        }
+        asked = sorted({mate for each in mates.values() for mate in each})
+        tokens = dict(zip(asked, self.rows.lengths(asked), strict=True)) if asked else {}
+        for padding in self.tried_kinds():
+            by_length: dict[int, list[Differing]] = {}
+            for each in some:
+                lengths = {-(-tokens[mate] // padding) * padding for mate in mates[each.location]}
+                for length in sorted(lengths)[-MOST_LENGTHS:]:
+                    by_length.setdefault(length, []).append(each)
+            for length, rest in sorted(by_length.items()):
+                open_ = [each for each in rest if each.verdict == "unknown"]
+                computed = self.rows.alone([each.location for each in open_], length)
+                for each, row in zip(open_, computed, strict=True):
+                    if each.equals(row):
+                        each.explained("padded", tokens=length, padding=padding)
+
+    def nearest(self) -> dict[str, tuple[str, float | None]]:
+        """The nearest other location that was computed, for each row that is kept."""
+        kept = [
+            *((each.location, each.data, each.own) for each in self.right[:PICTURED]),
+            *(
+                (each.location, each.data, each.own[min(each.own, key=self.is_other)])
+                for each in self.differing
+            ),
+        ]
+        if len(kept) < 2:
+            return {}
+        answer = self.rows.nearest([data for _, data, _ in kept], [own for _, _, own in kept])
+        return {
+            location: (kept[at][0], apart)
+            for (location, _, _), (at, apart) in zip(kept, answer, strict=True)
+        }
+
+    def is_other(self, padding: int) -> bool:
+        return padding != self.padding
+
+    def settle_near(
+        self, nearest: Mapping[str, tuple[str, float | None]], judged: int
+    ) -> float | None:
+        """Where most rows differ by a little, of another precision or device, let that pass.
+
+        Returns what passes, learnt from the rows; None where none does.
+        """
+        for each in self.unknown:  # of the sample's own windows
+            other, apart = nearest.get(each.location, ("", None))
+            if apart is not None and apart <= ROUNDING:
+                each.explained("foreign", owner=other)
+        unknown = self.unknown
+        if len(unknown) < FEWEST_NEAR or 2 * (len(unknown) + len(self.untried)) <= judged:
+            return None
+        tolerance = NEAR_FACTOR * median(each.difference for each in unknown)
+        others = [apart for _, apart in nearest.values() if apart is not None]
+        if tolerance > LARGEST_NEAR or (others and tolerance > median(others) / 2):
+            return None
+        for each in unknown:
+            if each.difference <= tolerance:
+                each.explained("near")
+        return tolerance
+
+    def facts(
+        self,
+        choice: Choice,
+        found: Sequence[LawFacts],
+        nearest: Mapping[str, tuple[str, float | None]],
+        tolerance: float | None,
+    ) -> AuditFacts:
+        judged = len(choice.locations)
+        counts: Counter[str] = Counter(each.verdict for each in self.differing)
+        counts["own"] = self.kinds[self.padding]
+        counts["other-kind"] = self.kinds.total() - self.kinds[self.padding]
+        near = [each for each in self.untried if tolerance is not None and each <= tolerance]
+        counts["near"] += len(near)
+        counts["untried"] = len(self.untried) - len(near)
+        wrong = judged - counts["own"] - counts["near"]
+        known = None
+        if choice.drawn != "locations" and judged:
+            known = bounds(len(self.source.judgeable), judged, wrong)
+        return AuditFacts(
+            drawn=choice.drawn,
+            seed=choice.seed,
+            judgeable=len(self.source.judgeable),
+            judged=judged,
+            equal=self.equal,
+            wrong=wrong,
+            largest=self.largest,
+            counts={name: count for name, count in sorted(counts.items()) if count},
+            bounds=BoundsFacts(known.population, known.low, known.high, known.confidence)
+            if known
+            else None,
+            laws=tuple(found),
+            padding=self.padding,
+            installed_padding=self.rows.padding,
+            rounding=ROUNDING,
+            tolerance=tolerance,
+            rows=tuple(self.audited(nearest)),
+        )
+
+    def audited(self, nearest: Mapping[str, tuple[str, float | None]]) -> Iterator[AuditedRow]:
+        for each in self.differing:
+            other, apart = nearest.get(each.location, (None, None))
+            finite = each.difference if each.difference != float("inf") else None
+            yield AuditedRow(
+                each.location,
+                each.row,
+                each.verdict,
+                finite,
+                apart,
+                other,
+                each.owner,
+                each.stands,
+                each.tokens,
+                each.padding,
+            )
+        for kind, some in (("other-kind", self.other_kind), ("own", self.right[:PICTURED])):
+            for right in some:
+                other, apart = nearest.get(right.location, (None, None))
+                verdict: Verdict = "own" if kind == "own" else "other-kind"
+                yield AuditedRow(
+                    right.location,
+                    right.row,
+                    verdict,
+                    right.difference,
+                    apart,
+                    other,
+                    padding=right.padding,
+                )
+
+
+def beside(location: str, side: int) -> str | None:
+    """The location one base to a side; None past the beginning."""
+    name, _, position = location.rpartition(":")
+    return f"{name}:{int(position) + side}" if int(position) + side >= 0 else None

@@ -1,0 +1,52 @@
+"""The report of `verify`: a store is audited, and what was seen of it judged."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from cpgpt_doctor import __version__
+from cpgpt_doctor.audit import run
+from cpgpt_doctor.audit.inspect import Progress
+from cpgpt_doctor.audit.run import Asked
+from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.findings import Severity
+from cpgpt_doctor.intent import DNA_LLM, Intent, resolve
+from cpgpt_doctor.report import Report, exit_code
+from cpgpt_doctor.rules.registry import is_of_data, judge
+from cpgpt_doctor.store import metadata, observe
+from cpgpt_doctor.store.layout import WIDTHS, StorePaths
+
+
+def report(asked: Asked, progress: Progress) -> Report:
+    """The report on a store; 1 is its exit code where there is an error.
+
+    Raises InputError where nothing can be judged.
+    """
+    try:
+        paths = run.find_store(asked.dependencies, asked.species, asked.dna_llm, asked.context_len)
+        if not paths.rows.exists():  # the rules say more than that no row can be judged
+            width = WIDTHS.get(paths.dna_llm)
+            seen = observe.look(dataclasses.replace(paths, width=width))
+            told = judged(Facts(store=seen.facts))
+            if told.exit_code:
+                return told
+        audited = run.audit(asked, paths, progress)
+    except metadata.MetadataWrong as wrong:
+        length = asked.context_len or run.CONTEXT_LEN
+        paths = StorePaths(asked.dependencies, asked.species, asked.dna_llm or DNA_LLM, length)
+        return judged(Facts(store=observe.damaged(paths, wrong.damage)))
+    seen = observe.look(audited.paths)
+    return judged(Facts(genome=audited.genome, store=seen.facts, audit=audited.facts))
+
+
+def judged(facts: Facts) -> Report:
+    """What the rules over stores and audits say; rules that nothing was seen for are left out."""
+    facts = dataclasses.replace(facts, doctor_version=__version__)
+    intent = Intent()
+    results = tuple(
+        each
+        for each in judge(facts, intent)
+        if is_of_data(each.code) and each.check.status != "skipped"
+    )
+    code = exit_code(results, Severity.error)
+    return Report(facts, intent, resolve(intent, facts), results, code)

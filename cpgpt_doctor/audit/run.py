@@ -1,0 +1,280 @@
+"""Audit a store: open it and what it takes, choose rows, judge them. Nothing is written beside it.
+
+What the patient computes and reads goes through a temporary folder of the system's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cpgpt_doctor.audit import compare, drawing, inspect, nearby
+from cpgpt_doctor.audit.inspect import Choice, Progress, Source
+from cpgpt_doctor.audit.patient import Patient, rows_in
+from cpgpt_doctor.embed import admission, examine
+from cpgpt_doctor.embed.supervisor import Worker, WorkerFailed, WorkerLost
+from cpgpt_doctor.errors import DoctorError, InputError
+from cpgpt_doctor.facts.audit import AuditFacts
+from cpgpt_doctor.facts.genome import GenomeFacts
+from cpgpt_doctor.genome import locations
+from cpgpt_doctor.genome.fasta import Genome, keep_index
+from cpgpt_doctor.intent import DNA_LLM
+from cpgpt_doctor.store import layout, metadata
+from cpgpt_doctor.store.layout import WIDTHS, StorePaths
+
+CONTEXT_LEN = 2001  # CpGPT's own default
+CHECKED_TOKENS = 64
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asked for; None: what the store, or CpGPT, has.
+
+    sample: rows; every: all of them instead; locations: those of a file instead. against: another
+    dependencies folder, whose rows are compared instead.
+    """
+
+    dependencies: Path
+    species: str
+    python: str
+    dna_llm: str | None = None
+    context_len: int | None = None
+    sample: int = 300
+    every: bool = False
+    seed: int | None = None
+    locations: str | None = None
+    positions: str | None = None
+    against: Path | None = None
+    genome: Path | None = None
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What was seen; `paths` with the width of a row. genome: None where none was needed."""
+
+    paths: StorePaths
+    facts: AuditFacts
+    genome: GenomeFacts | None
+
+
+def find_store(
+    dependencies: Path, species: str, dna_llm: str | None, length: int | None
+) -> StorePaths:
+    """Which store of a folder is meant: the only one that fits, else the one of CpGPT's defaults.
+
+    Raises InputError that names those that are there.
+    """
+    if not dependencies.is_dir():
+        raise InputError(f"{dependencies}: no such folder")
+    database = dependencies / metadata.FILE
+    if not database.exists():
+        raise InputError(f"{database}: is not there, so no row has a name")
+    known = metadata.species_names(database)
+    if species not in known:
+        raise examine.unknown_species(species, known, database)
+    with contextlib.closing(metadata.connect(database)) as connection:
+        value = metadata.read_species(connection, species, database)
+    there = sorted(stores(value))
+    fitting = [
+        (model, long)
+        for model, long in there
+        if dna_llm in (None, model) and length in (None, long)
+    ]
+    if len(fitting) != 1:
+        fitting = [each for each in fitting if each == (dna_llm or DNA_LLM, length or CONTEXT_LEN)]
+    if not fitting:
+        names = "; ".join(f"--dna-llm {model} --context-len {long}" for model, long in there)
+        raise InputError(
+            f"{database}: has rows of {species} for {names or 'no model'}; name one of them"
+            if names
+            else f"{database}: has no rows of {species}"
+        )
+    return StorePaths(dependencies, species, *fitting[0])
+
+
+def stores(species: Mapping[Any, Any]) -> Iterator[tuple[str, int]]:
+    """The models and context lengths that an index has rows for."""
+    for model, by_length in species.items():
+        if isinstance(model, str) and isinstance(by_length, dict):
+            for length, rows in by_length.items():
+                if type(length) is int and isinstance(rows, dict) and rows:
+                    yield model, length
+
+
+@contextlib.contextmanager
+def patient_worker(asked: Asked) -> Iterator[tuple[Worker, Path]]:
+    """A worker in the patient's interpreter, and a temporary folder; both are gone afterwards.
+
+    Raises InputError where CpGPT or its libraries fail, DoctorError where the worker is lost.
+    """
+    with tempfile.TemporaryDirectory(prefix="cpgpt-doctor-") as name:
+        work = Path(name).resolve()
+        log = work / "log"
+        hidden = {"CUDA_VISIBLE_DEVICES": ""} if asked.device == "cpu" else {}
+        worker = Worker(asked.python, work, log, hidden)
+        try:
+            yield worker, work
+        except WorkerFailed as error:
+            raise InputError(
+                f"{asked.python}: the rows cannot be computed here ({error}); see:"
+                f" cpgpt-doctor check --python {asked.python}"
+            ) from error
+        except WorkerLost as error:
+            raise DoctorError(f"the worker of {asked.python} was lost: {error}") from error
+        finally:
+            worker.stop()
+
+
+def audit(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
+    """Judge the rows that were asked for. Raises InputError, DoctorError, OSError."""
+    progress.phase("reading the index")
+    named = layout.named_rows(paths)
+    if asked.against is not None:
+        return against(asked, asked.against, paths, named, progress)
+    progress.phase("reading the genome")
+    assembly = examine.assembly(asked.dependencies, asked.species)
+    genome = examine.find_genome(asked.dependencies, asked.species, assembly, asked.genome)
+    if genome.found != "plain":
+        what = "is compressed" if genome.found == "compressed" else "is not there"
+        raise InputError(
+            f"{genome.path}: the genome {what}, and rows are computed from it; name one with"
+            " --genome FASTA, or hold the store against another one with --against DIR"
+        )
+    inputs = examine.inputs(asked.dependencies, asked.species, Path(genome.path))
+    names = {location.rpartition(":")[0] for location in named}
+    inputs, _ = examine.prove_index(inputs, names)
+    with (
+        contextlib.closing(Genome(inputs.genome, inputs.sequences)) as reader,
+        patient_worker(asked) as (worker, work),
+    ):
+        progress.phase("loading the model")
+        patient = Patient(
+            worker,
+            work,
+            paths,
+            {
+                "species": paths.species,
+                "dna_llm": paths.dna_llm,
+                "context_len": paths.context_len,
+                "batch_size": 1,
+                "num_workers": 0,
+                "start_method": None,
+                "device": asked.device,
+                "genome": str(inputs.genome.resolve()),
+                "index": str(keep_index(inputs.index, inputs.genome, work)),
+            },
+        )
+        paths = patient.paths
+        in_file = rows_in_file(paths, named)
+        judgeable = [each for each in in_file if admission.usable(each, reader)]
+        choice, missing = chosen(asked, judgeable, named)
+        if not choice.locations:
+            raise InputError(nothing(paths, named, in_file, genome, asked))
+        patient.check_tokens(drawing.draw(judgeable, CHECKED_TOKENS, 0))
+        with paths.rows.open("rb") as stream:
+
+            def stored(row: int) -> bytes:
+                stream.seek(row * paths.row_bytes)
+                return stream.read(paths.row_bytes)
+
+            def is_plain(location: str) -> bool:
+                return plain(location, reader, paths.context_len)
+
+            def others() -> dict[str, dict[str, int]]:
+                return nearby.indexes(paths, named)
+
+            source = Source(in_file, judgeable, rows_in(paths), others, stored, is_plain)
+            facts = inspect.inspect(source, choice, patient, progress)
+        facts = dataclasses.replace(
+            facts,
+            rows_file=str(paths.rows),
+            named=len(named),
+            in_file=len(in_file),
+            missing=missing,
+            release=patient.loaded["versions"].get("CpGPT", ""),
+            device=patient.loaded["device"],
+        )
+    return Audited(paths, facts, genome)
+
+
+def rows_in_file(paths: StorePaths, named: Mapping[str, int]) -> dict[str, int]:
+    """The locations whose row is in the file."""
+    have = rows_in(paths)
+    return {location: row for location, row in named.items() if 0 <= row < have}
+
+
+def chosen(asked: Asked, judgeable: Sequence[str], named: Mapping[str, int]) -> tuple[Choice, int]:
+    """Which rows are judged, and how many locations that the user named have no row."""
+    if asked.locations is not None:
+        given = locations.read(asked.locations, asked.positions)
+        able = set(judgeable)
+        some = [each for each in given.places if each in able]
+        return Choice("locations", some), sum(each not in named for each in given.places)
+    seed = drawing.new_seed() if asked.seed is None else asked.seed
+    count = len(judgeable) if asked.every else asked.sample
+    drawn = drawing.draw(judgeable, count, seed)
+    every = len(drawn) == len(judgeable)
+    return Choice("all" if every else "sample", drawn, seed), 0
+
+
+def nothing(
+    paths: StorePaths,
+    named: Mapping[str, int],
+    in_file: Mapping[str, int],
+    genome: GenomeFacts,
+    asked: Asked,
+) -> str:
+    """Why no row can be judged."""
+    if not in_file:
+        return f"{paths.rows}: holds none of the {len(named)} rows that are named"
+    if asked.locations is not None:
+        return f"{asked.locations}: names no location that has a row here and lies in the genome"
+    first = next(iter(in_file))
+    return (
+        f"{genome.path}: none of the {len(in_file)} locations, such as {first}, lies in this"
+        " genome, so no row can be computed again; name the right one with --genome FASTA"
+    )
+
+
+def plain(location: str, genome: Genome, context_len: int) -> bool:
+    """Whether a window has as many tokens as most: whole, and without letters beside ACGT."""
+    if locations.LOCATION.fullmatch(location) is None:
+        return True  # CpGPT may have embedded anything
+    name, _, position = location.rpartition(":")
+    if name not in genome.sequences:
+        return False
+    window = genome.window(name, int(position), context_len)
+    return len(window) == context_len // 2 * 2 and not window.strip("ACGT")
+
+
+def against(
+    asked: Asked,
+    folder: Path,
+    paths: StorePaths,
+    named: Mapping[str, int],
+    progress: Progress,
+) -> Audited:
+    """Hold every row against that of another store."""
+    other = find_store(folder, asked.species, paths.dna_llm, paths.context_len)
+    there = layout.named_rows(other)
+    if paths.dna_llm not in WIDTHS:
+        raise InputError(f"--dna-llm {paths.dna_llm}: how wide its rows are is not known")
+    width = WIDTHS[paths.dna_llm]
+    paths, other = (dataclasses.replace(each, width=width) for each in (paths, other))
+    here, there = rows_in_file(paths, named), rows_in_file(other, there)
+    if here.keys().isdisjoint(there):
+        raise InputError(f"--against {folder}: has none of the locations of {asked.dependencies}")
+
+    def others() -> dict[str, Mapping[str, int]]:
+        return {str(other.database): there, **nearby.indexes(paths, named)}
+
+    with patient_worker(asked) as (worker, work):
+        facts = compare.compare(paths, other, here, there, others, worker, work, progress)
+    facts = dataclasses.replace(facts, rows_file=str(paths.rows), named=len(named))
+    return Audited(paths, facts, None)

@@ -1,0 +1,320 @@
+"""What stored rows are that differ: each explanation is tried, and holds only where it is true.
+
+The patient's part is played by rows that are made up of their window and its padding; the same
+faults caused by CpGPT itself are in tests/e2e/test_verify.py.
+"""
+
+from __future__ import annotations
+
+import array
+import functools
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from cpgpt_doctor.audit import inspect
+from cpgpt_doctor.audit.inspect import Choice, Source
+from cpgpt_doctor.facts.audit import AuditFacts
+from cpgpt_doctor.patient.rounding import ROUNDING, relative_difference
+
+LOCATIONS = [f"1:{100 + 7 * number}" for number in range(400)]
+GAPPED = LOCATIONS[200]  # its window has more tokens
+WIDTH = 16
+
+
+def numbers(key: str) -> list[float]:
+    rng = random.Random(key)
+    return [rng.gauss(0, 1) for _ in range(WIDTH)]
+
+
+@functools.cache
+def made(window: str, length: int, scale: float = 1.0) -> bytes:
+    padded = numbers(f"{window} {length}")
+    row = [scale * (one + 0.2 * other) for one, other in zip(numbers(window), padded, strict=True)]
+    return array.array("f", row).tobytes()
+
+
+def noise(row: bytes, size: float, seed: str) -> bytes:
+    """The row with an error of `size`, relative to its norm."""
+    values, error = memoryview(row).cast("f").tolist(), numbers(f"noise {seed}")
+    scale = sum(each * each for each in values) / sum(each * each for each in error)
+    added = [one + size * scale**0.5 * other for one, other in zip(values, error, strict=True)]
+    return array.array("f", added).tobytes()
+
+
+class Made:
+    """Rows of windows: computed as the release with this padding does."""
+
+    def __init__(self, file: list[bytes], padding: int = 128) -> None:
+        self.file, self.padding, self.computed = file, padding, 0
+
+    def alone(
+        self, locations: Sequence[str], padding: int | None = None, letters: str | None = None
+    ) -> list[bytes]:
+        self.computed += len(locations)
+        return [own(each, padding or self.padding, letters) for each in locations]
+
+    def find(self, rows: Sequence[bytes]) -> list[list[int]]:
+        return [
+            [at for at, row in enumerate(self.file) if relative_difference(row, each) <= ROUNDING]
+            for each in rows
+        ]
+
+    def lengths(self, locations: Sequence[str]) -> list[int]:
+        return [tokens(each) for each in locations]
+
+    def nearest(
+        self, rows: Sequence[bytes], others: Sequence[bytes]
+    ) -> list[tuple[int, float | None]]:
+        answer: list[tuple[int, float | None]] = []
+        for at, row in enumerate(rows):
+            apart = [
+                (relative_difference(row, other), which)
+                for which, other in enumerate(others)
+                if which != at
+            ]
+            difference, which = min(apart)
+            answer.append((which, difference if difference < 1e9 else None))
+        return answer
+
+
+def tokens(location: str) -> int:
+    return 201 if location == GAPPED else 34
+
+
+def own(location: str, padding: int, letters: str | None = None) -> bytes:
+    window = f"{letters} window" if letters == "n" else f"{letters or ''}{location}"
+    length = 201 if letters == "n" else tokens(location)
+    return made(window, -(-length // padding) * padding)
+
+
+class Silent:
+    def phase(self, text: str) -> None:
+        pass
+
+    def expect(self, total: int) -> None:
+        pass
+
+    def advance(self, done: int) -> None:
+        pass
+
+
+def audited(
+    file: list[bytes],
+    *,
+    index: dict[str, int] | None = None,
+    others: dict[str, dict[str, int]] | None = None,
+    sample: int = 60,
+    padding: int = 128,
+) -> AuditFacts:
+    index = index or {location: row for row, location in enumerate(LOCATIONS)}
+    source = Source(
+        index,
+        list(index),
+        len(file),
+        lambda: others or {},
+        lambda row: file[row],
+        lambda location: location != GAPPED,
+    )
+    chosen = random.Random(2).sample(list(index), sample)
+    choice = Choice("all" if sample == len(index) else "sample", chosen, 2)
+    return inspect.inspect(source, choice, Made(file, padding), Silent())
+
+
+def store(padding: int = 128) -> list[bytes]:
+    return [own(each, padding) for each in LOCATIONS]
+
+
+def verdicts(facts: AuditFacts) -> dict[str, str]:
+    return {each.location: each.verdict for each in facts.rows if each.verdict != "own"}
+
+
+@pytest.mark.parametrize("stored", [1, 128])
+@pytest.mark.parametrize("installed", [1, 128])
+def test_a_store_of_one_kind_is_right_whatever_release_is_installed(
+    stored: int, installed: int
+) -> None:
+    facts = audited(store(stored), padding=installed)
+    assert facts.counts == {"own": 60}
+    assert (facts.wrong, facts.padding, facts.equal) == (0, stored, 60)
+    assert facts.bounds is not None
+    assert (facts.bounds.low, facts.bounds.population) == (0, 400)
+
+
+def test_rounding_of_another_device_is_no_fault() -> None:
+    file = [noise(row, 0.99 * ROUNDING, str(at)) for at, row in enumerate(store())]
+    facts = audited(file)
+    assert facts.counts == {"own": 60}
+    assert 0 < facts.largest <= ROUNDING
+    assert facts.equal == 0
+
+
+def test_another_precision_passes_where_most_rows_differ_by_as_little() -> None:
+    file = [noise(row, 0.004, str(at)) for at, row in enumerate(store())]
+    file[7] = made("anywhere", 128)
+    facts = audited(file, sample=400)
+    assert facts.tolerance is not None
+    assert facts.counts["near"] == 399
+    assert facts.wrong == 1
+
+
+def test_a_few_rows_that_differ_by_little_do_not_pass() -> None:
+    file = store()
+    for row in range(20):
+        file[row] = noise(file[row], 0.004, str(row))
+    facts = audited(file, sample=400)
+    assert facts.tolerance is None
+    assert facts.counts == {"own": 380, "unknown": 20}
+
+
+def shuffled(seed: int) -> dict[str, int]:
+    order = list(LOCATIONS)
+    random.Random(seed).shuffle(order)
+    return {location: row for row, location in enumerate(order)}
+
+
+@pytest.mark.parametrize("kind", [1, 128])
+def test_rows_in_the_order_of_another_index_are_named_with_their_owners(kind: int) -> None:
+    """The published rows under an index of one's own; they may be of the other kind, too."""
+    true = shuffled(5)
+    file = [own(location, kind) for location in sorted(true, key=true.__getitem__)]
+    facts = audited(file, others={"human": true, "old": shuffled(6)}, sample=100)
+    (law,) = facts.laws
+    assert (law.kind, law.source) == ("index", "human")
+    assert law.foretold == law.came_true == inspect.FORETOLD
+    names = {row: location for location, row in true.items()}
+    moved = [each for each in facts.rows if each.verdict == "foreign"]
+    assert len(moved) == facts.wrong > 95
+    for each in moved:
+        assert each.owner == names[each.row]
+        assert each.stands == true[each.location]
+
+
+@pytest.mark.parametrize(
+    ("kind", "true"),
+    [
+        ("reversed", lambda row: len(LOCATIONS) - 1 - row),
+        ("shift", lambda row: row + 1 if row >= 123 else row),
+    ],
+)
+def test_an_order_or_a_shift_is_found_and_proved(kind: str, true: Callable[[int], int]) -> None:
+    file = [bytes(4 * WIDTH)] * (len(LOCATIONS) + 1)
+    for row, location in enumerate(LOCATIONS):
+        file[true(row)] = own(location, 128)
+    facts = audited(file, sample=100)
+    (law,) = facts.laws
+    assert law.kind == kind
+    assert law.foretold == law.came_true > 0
+    if kind == "shift":
+        assert (law.first, law.after, law.by) == (123, 122, 1)
+
+
+def test_a_row_that_two_locations_share_is_that_of_one_of_them() -> None:
+    """As a location that was given twice leaves it: [A, A, B | C] gives B the row of C."""
+    index = {location: row for row, location in enumerate(LOCATIONS)}
+    index[LOCATIONS[5]] = 6
+    index[LOCATIONS[50]] = 51
+    facts = audited(store(), index=index, sample=400)
+    assert verdicts(facts) == {LOCATIONS[5]: "foreign", LOCATIONS[50]: "foreign"}
+    assert {each.owner for each in facts.rows if each.verdict == "foreign"} == {
+        LOCATIONS[6],
+        LOCATIONS[51],
+    }
+    (law,) = facts.laws
+    assert (law.kind, law.moved) == ("shared", 2)
+
+
+@pytest.mark.parametrize("kind", [1, 128])
+def test_rows_padded_to_a_longer_window_of_their_batch_are_told(kind: int) -> None:
+    file = store(kind)
+    length = -(-201 // kind) * kind
+    for row in range(192, 208):  # a batch of 16 with the window that has more tokens
+        if LOCATIONS[row] != GAPPED:
+            file[row] = made(LOCATIONS[row], length)
+    facts = audited(file, sample=400)
+    assert facts.counts == {"own": 385, "padded": 15}
+    assert {each.tokens for each in facts.rows if each.verdict == "padded"} == {length}
+
+
+def test_a_store_that_mixes_both_kinds_has_the_share_of_each() -> None:
+    file = store(1)[:300] + store(128)[300:]
+    facts = audited(file, sample=400)
+    assert facts.counts == {"own": 300, "other-kind": 100}
+    assert (facts.padding, facts.wrong) == (1, 100)
+
+
+def test_rows_of_other_windows_are_told() -> None:
+    file = store()
+    for row in range(40):
+        name, _, position = LOCATIONS[row].partition(":")
+        file[row] = (
+            own(f"{name}:{int(position) - 1}", 128),
+            own(f"{name}:{int(position) + 1}", 128),
+            own(LOCATIONS[row], 128, "upper"),
+            own(LOCATIONS[row], 128, "n"),
+        )[row % 4]
+    facts = audited(file, sample=400)
+    expected = {"one-left": 10, "one-right": 10, "upper-case": 10, "all-n": 10, "own": 360}
+    assert facts.counts == expected
+
+
+def test_zeros_and_what_is_no_number_are_told() -> None:
+    file = store()
+    file[3], file[4] = bytes(4 * WIDTH), array.array("f", [float("nan")] * WIDTH).tobytes()
+    facts = audited(file, sample=400)
+    assert verdicts(facts) == {LOCATIONS[3]: "zero", LOCATIONS[4]: "not-finite"}
+    assert facts.wrong == 2
+
+
+def test_rows_of_no_known_making_stay_unknown_and_are_counted() -> None:
+    """As forked workers leave them: windows of anywhere."""
+    file = store()
+    for row in range(0, 400, 4):
+        file[row] = made(f"anywhere {row}", 128)
+    facts = audited(file)
+    assert set(facts.counts) == {"own", "unknown"}
+    assert facts.bounds is not None
+    assert facts.bounds.low <= 100 <= facts.bounds.high
+    assert facts.laws == ()
+
+
+def test_an_explanation_that_holds_for_no_scout_is_not_computed_for_all() -> None:
+    file = [made(f"anywhere {row}", 128) for row in range(400)]
+    index = {location: row for row, location in enumerate(LOCATIONS)}
+    source = Source(index, list(index), 400, dict, lambda row: file[row], lambda location: True)
+    rows = Made(file)
+    facts = inspect.inspect(source, Choice("all", LOCATIONS, 1), rows, Silent())
+    assert facts.wrong == 400
+    assert facts.counts == {"unknown": inspect.MOST_TRIED, "untried": 400 - inspect.MOST_TRIED}
+    trials = (len(inspect.SIDES) + len(inspect.LETTERS)) * 2
+    assert rows.computed <= 2 * 400 + trials * inspect.SCOUTS
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 9, 63, 64, 65, 128, 300, 400])
+@pytest.mark.parametrize("stored", [1, 128])
+@pytest.mark.parametrize("apart", [0.0, 0.99 * ROUNDING])
+def test_healthy_stores_of_any_size_and_kind_have_nothing_wrong(
+    size: int, stored: int, apart: float
+) -> None:
+    locations = LOCATIONS[:size]
+    file = [own(each, stored) for each in locations]
+    rng = random.Random(size)
+    file = [noise(row, apart * rng.random(), str(at)) for at, row in enumerate(file)]
+    index = {location: row for row, location in enumerate(locations)}
+    facts = audited(file, index=index, sample=min(size, 300))
+    assert facts.wrong == 0
+    assert facts.counts == {"own": min(size, 300)}
+
+
+def test_rows_that_both_kinds_give_alike_are_of_the_kind_of_the_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Windows whose tokens are a multiple of 128 already: padding adds nothing to them."""
+    monkeypatch.setattr(
+        "tests.unit.test_audit_inspect.tokens",
+        lambda location: 128 if location in LOCATIONS[:150] else 34,
+    )
+    facts = audited(store(1), sample=400)
+    assert facts.counts == {"own": 400}
+    assert facts.padding == 1

@@ -1,0 +1,77 @@
+"""What verify says before a model is needed: of stores that cannot be audited, and of which one."""
+
+from __future__ import annotations
+
+import pickle
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+
+from cpgpt_doctor.audit import report, run
+from cpgpt_doctor.audit.run import Asked
+from cpgpt_doctor.errors import InputError
+from tests.conftest import DNA_LLM
+
+
+class Silent:
+    def phase(self, text: str) -> None:
+        pass
+
+    def expect(self, total: int) -> None:
+        pass
+
+    def advance(self, done: int) -> None:
+        pass
+
+
+def folder(path: Path, entry: object) -> Path:
+    connection = sqlite3.connect(path / "ensembl_metadata.db")
+    connection.execute("CREATE TABLE unnamed (key TEXT PRIMARY KEY, value BLOB)")
+    value = pickle.dumps(entry, 4)
+    connection.execute("INSERT INTO unnamed VALUES ('homo_sapiens', ?)", (value,))
+    connection.commit()
+    connection.close()
+    return path
+
+
+def asked(path: Path) -> Asked:
+    return Asked(path, "homo_sapiens", sys.executable)
+
+
+def test_rows_that_are_still_in_an_unfinished_file_are_a_finding(tmp_path: Path) -> None:
+    """As CpGPT up to 0.0.7 leaves them; no model is loaded for that."""
+    entry = {"assembly": "x", DNA_LLM: {201: {"1:5": 0, "1:9": 1}}}
+    given = asked(folder(tmp_path, entry))
+    rows = run.find_store(tmp_path, "homo_sapiens", None, None).rows
+    rows.parent.mkdir(parents=True)
+    rows.with_name(rows.name + ".tmp").write_bytes(b"x" * 2 * 4096)
+    told = report.report(given, Silent())
+    assert told.exit_code == 1
+    assert [each.code for each in told.findings] == ["CPG505"]
+
+
+def test_an_index_that_is_no_plain_data_is_a_finding(tmp_path: Path) -> None:
+    told = report.report(asked(folder(tmp_path, {"assembly": Silent})), Silent())
+    assert told.exit_code == 1
+    assert [each.code for each in told.findings] == ["CPG509"]
+
+
+def test_the_only_store_is_taken_and_of_several_the_one_of_cpgpts_defaults(tmp_path: Path) -> None:
+    rows = {"1:5": 0}
+    one, two = tmp_path / "one", tmp_path / "two"
+    for path in (one, two):
+        path.mkdir()
+    folder(one, {"hyenadna-large-1m-seqlen-hf": {501: rows}, DNA_LLM: {2001: {}}})
+    found = run.find_store(one, "homo_sapiens", None, None)
+    assert (found.dna_llm, found.context_len) == ("hyenadna-large-1m-seqlen-hf", 501)
+    folder(two, {"hyenadna-large-1m-seqlen-hf": {501: rows}, DNA_LLM: {2001: rows, 201: rows}})
+    found = run.find_store(two, "homo_sapiens", None, None)
+    assert (found.dna_llm, found.context_len) == (DNA_LLM, 2001)
+    found = run.find_store(two, "homo_sapiens", DNA_LLM, 201)
+    assert found.context_len == 201
+    with pytest.raises(
+        InputError, match=r"501; .*--context-len 201; .*--context-len 2001; name one"
+    ):
+        run.find_store(two, "homo_sapiens", None, 7)

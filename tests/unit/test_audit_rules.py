@@ -1,0 +1,79 @@
+"""What is said of an audit: the right rule, and a sentence that is right as statistics."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cpgpt_doctor.audit.statistics import bounds
+from cpgpt_doctor.facts.audit import AuditFacts, BoundsFacts
+from cpgpt_doctor.findings import Severity
+from cpgpt_doctor.rules.data import audit as rules
+from tests import seen, seen_audits
+from tests.findings import errors, found, said
+from tests.seen_audits import audit
+
+
+@pytest.mark.parametrize(("code", "facts"), seen_audits.WRONG)
+def test_each_fault_is_a_finding_of_its_rule(code: str, facts: AuditFacts) -> None:
+    told = found(via="direct", store=seen.STORE, audit=facts)
+    assert {each.code for each in told} == {code}
+    level = Severity.warning if facts.counts.get("near") else Severity.error
+    assert {each.severity for each in told} == {level}
+
+
+@pytest.mark.parametrize("facts", seen_audits.WELL)
+def test_a_store_that_is_well_has_no_finding(facts: AuditFacts) -> None:
+    assert found(via="direct", store=seen.STORE, audit=facts) == []
+
+
+def sentence(population: int, sample: int, wrong: int) -> str:
+    known = bounds(population, sample, wrong)
+    facts = audit(
+        {"own": sample - wrong, "unknown": wrong},
+        bounds=BoundsFacts(population, known.low, known.high),
+    )
+    return rules.confidence(facts).en
+
+
+def test_the_sentence_about_confidence() -> None:
+    assert sentence(929_770, 300, 0) == (
+        "none of 300 wrong: with 95 % confidence fewer than 1 % are (up to 9,236 of 929,770)"
+    )
+    assert sentence(929_770, 300, 300) == (
+        "300 of 300 wrong: with 95 % confidence at least 99 % are (920,534 or more of 929,770)"
+    )
+    assert sentence(929_770, 300, 3) == (
+        "3 of 300 wrong: with 95 % confidence 0.2 % to 2.9 % are (1,923 to 26,908 of 929,770)"
+    )
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 2, 57, 149, 150, 299, 300])
+@pytest.mark.parametrize("population", [301, 1000, 929_770])
+def test_rounded_shares_say_no_more_than_the_bounds(population: int, wrong: int) -> None:
+    known = bounds(population, 300, wrong)
+    shares = re.findall(r"([\d.]+) %", sentence(population, 300, wrong))[1:]
+    if wrong < 300:
+        assert known.high / population < float(shares[-1]) / 100
+    if wrong:
+        assert float(shares[0]) / 100 <= known.low / population + 1e-12
+
+
+def test_nothing_is_said_of_others_where_rows_were_named_or_all_were_judged() -> None:
+    named = audit({"own": 12}, drawn="locations", bounds=None)
+    every = audit({"own": 12}, drawn="all")
+    for facts in (named, every):
+        assert "confidence" not in rules.confidence(facts).en
+        assert "置信度" not in rules.confidence(facts).zh
+
+
+def test_a_misplaced_store_is_told_with_its_law_its_proof_and_the_folder_to_give() -> None:
+    (told,) = errors(store=seen.STORE, audit=seen_audits.EVERY_ROW)
+    text = said(told)
+    assert "300 of 300 locations have the row of another one" in text
+    assert f"in the order of {seen_audits.HUMAN}" in text
+    assert "it foretold 32 of 32 further rows" in text
+    assert "at least 99 %" in text
+    (first, *_) = told.remedies
+    assert dict(first.values)["home"].en == "/data/human"  # type: ignore[union-attr]
