@@ -382,7 +382,7 @@ def either(seen: StoreSeen, other: OtherIndex) -> Finding:
                 "两者的位点数都与文件的行数相同（或都不同），而嵌入本身没有名字。",
             ),
         ),
-        ("put-back", "new-folder"),
+        ("verify", "put-back"),
         seen.store.rows,
         (*paths_of(seen.store), *places_of(other)),
         said_of(seen, other),
