@@ -68,13 +68,13 @@ def is_dependencies(folder: Path) -> bool:
     )
 
 
-def find(folder: Path) -> list[Path]:
-    """Dependencies folders in a folder, itself included; links are not followed.
+def find(folder: Path, deepest: int = DEEPEST) -> list[Path]:
+    """Dependencies folders in a folder, itself included, and so many below; links are not followed.
 
     Raises InputError where there are more folders than are looked through.
     """
     found, level, seen = [], [folder], 0
-    for _ in range(DEEPEST + 1):
+    for _ in range(deepest + 1):
         below: list[Path] = []
         for each in level:
             if is_dependencies(each):
@@ -83,8 +83,8 @@ def find(folder: Path) -> list[Path]:
             seen += 1
             if seen > MOST_FOLDERS:
                 raise InputError(
-                    f"{folder}: has more than {MOST_FOLDERS} folders; name the dependencies folder"
-                    " itself"
+                    f"{folder}: has more than {MOST_FOLDERS} folders; name the right one with"
+                    " --dependencies-dir"
                 )
         level = below
     return found
@@ -690,11 +690,12 @@ def observe_folders(
         if not folder.is_dir():
             what = "is no folder" if os.path.lexists(folder) else "no such folder"
             raise InputError(f"{folder}: {what}")
-        below = find(folder)
+        deepest = 1 if folder in given else DEEPEST  # human and mammalian of a download
+        below = find(folder, deepest)
         if not below:
             raise InputError(
                 f"{folder}: holds none of CpGPT's dependencies ({', '.join(HOLDS)}), nor does a"
-                f" folder up to {DEEPEST} below it; name the folder that DNALLMEmbedder is given"
+                f" folder up to {deepest} below it; name the folder that DNALLMEmbedder is given"
             )
         for each in dict.fromkeys([folder, *below] if folder in given else below):
             found[each] = found.get(each, False) or each == folder
