@@ -202,11 +202,12 @@ def test_where_a_batch_changes_rows_the_plan_says_that_none_was_used(
     faulty: World, locations: list[str], reference
 ) -> None:
     folder = faulty.dependencies("fit-batch")
-    ran = embed(faulty.under(CPGPT_DOCTOR_FAULT="batched"), "0.0.13", folder, locations)
+    some = locations[:50]
+    ran = embed(faulty.under(CPGPT_DOCTOR_FAULT="batched"), "0.0.13", folder, some)
     assert ran.returncode == 0, ran.stderr
     (line,) = [each for each in record(folder)["plan"] if each["setting"] == "batch_size"]  # type: ignore[attr-defined]
     assert (line["asked"], line["applied"]) == ("8", "1")
-    assert np.array_equal(stored(folder, locations), reference("0.0.13"))
+    assert np.array_equal(stored(folder, some), reference("0.0.13")[: len(some)])
 
 
 def test_a_store_without_a_record_gets_one(world: World, locations: list[str], copy: Path) -> None:
