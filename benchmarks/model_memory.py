@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cpgpt_doctor.rules.resources import model_memory_needed
+from cpgpt_doctor.rules.environment.resources import model_memory_needed
 
 # Layers and width: Dalla-Torre and others, Nucleotide Transformer, Nature Methods 2025, v2 models.
 SIZES = {"50m": (12, 512), "100m": (22, 512), "250m": (24, 768), "500m": (29, 1024)}

@@ -1,4 +1,4 @@
-"""Reads a traceback or a whole log, and says what it shows. It judges nothing (rules/failures.py).
+"""Reads a traceback or a whole log, and says what it shows. It judges nothing (rules/failures).
 
 `read(stream, watch)` streams a log of any length in bounded memory.
 """

@@ -7,7 +7,8 @@ from dataclasses import replace
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Check, Judged, skipped, unknown
 from cpgpt_doctor.intent import Call, Intent, resolve
-from cpgpt_doctor.rules import (
+from cpgpt_doctor.rules.data import audit, dependencies, genome, locations, models, stores
+from cpgpt_doctor.rules.environment import (
     accelerators,
     host_python,
     packages,
@@ -15,7 +16,6 @@ from cpgpt_doctor.rules import (
     worker_starts,
     workers,
 )
-from cpgpt_doctor.rules.data import audit, dependencies, genome, locations, models, stores
 from cpgpt_doctor.rules.rule import Rule, ending
 from cpgpt_doctor.words import Words
 

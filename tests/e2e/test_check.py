@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 
 from cpgpt_doctor.intent import DNA_LLM
-from cpgpt_doctor.rules.releases import IMPORTED
+from cpgpt_doctor.rules.environment.releases import IMPORTED
 from tests.conftest import HERE, PATIENTS, World
 from tests.environment import clean_environment
 

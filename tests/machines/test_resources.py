@@ -6,8 +6,8 @@ import pytest
 
 from cpgpt_doctor.facts import Disk, Facts
 from cpgpt_doctor.findings import Severity
-from cpgpt_doctor.rules.accelerators import runs
-from cpgpt_doctor.rules.resources import (
+from cpgpt_doctor.rules.environment.accelerators import runs
+from cpgpt_doctor.rules.environment.resources import (
     model_memory_needed,
     open_files_needed,
     shared_memory_needed,

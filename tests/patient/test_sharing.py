@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from cpgpt_doctor.patient import upstream, workers
 from cpgpt_doctor.patient.anatomy import dissect
 from cpgpt_doctor.patient.reader import PositionalFile, shareable
-from cpgpt_doctor.rules import workers as workers_rules
+from cpgpt_doctor.rules.environment import workers as workers_rules
 from tests.conftest import write_genome
 from tests.machines import recorded
 

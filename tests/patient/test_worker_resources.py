@@ -14,7 +14,7 @@ import sys
 
 import pytest
 
-from cpgpt_doctor.rules.resources import open_files_needed, shared_memory_needed
+from cpgpt_doctor.rules.environment.resources import open_files_needed, shared_memory_needed
 from tests.conftest import World
 from tests.environment import clean_environment
 

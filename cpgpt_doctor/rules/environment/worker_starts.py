@@ -16,8 +16,7 @@ from cpgpt_doctor.findings import (
     unknown,
 )
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.rule import Rule, ending, examined, severity
-from cpgpt_doctor.rules.workers import (
+from cpgpt_doctor.rules.environment.workers import (
     PICKLING,
     UNKNOWN,
     falls_back,
@@ -27,6 +26,7 @@ from cpgpt_doctor.rules.workers import (
     proves_nothing,
     workers_asked,
 )
+from cpgpt_doctor.rules.rule import Rule, ending, examined, severity
 from cpgpt_doctor.words import Words, same
 
 

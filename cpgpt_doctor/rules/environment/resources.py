@@ -20,8 +20,8 @@ from cpgpt_doctor.findings import (
     unknown,
 )
 from cpgpt_doctor.intent import Call
+from cpgpt_doctor.rules.environment.workers import falls_back
 from cpgpt_doctor.rules.rule import Rule, examined, severity
-from cpgpt_doctor.rules.workers import falls_back
 from cpgpt_doctor.words import Words, same
 
 PAGE = 4096  # bytes; shared memory is given out in pages

@@ -10,11 +10,9 @@ from dataclasses import dataclass, replace
 from cpgpt_doctor import logs, pages
 from cpgpt_doctor.findings import Evidence, Finding, Location, Remedy, Severity, Values
 from cpgpt_doctor.logs import Failure, Log, Noted, Raised
-from cpgpt_doctor.rules.failure_signs import FAILURES, IN_WORKER, WATCH, Chain, Sign
-from cpgpt_doctor.rules.frames import CPGPT, through, users_line
+from cpgpt_doctor.rules.failures.frames import CPGPT, through, users_line
+from cpgpt_doctor.rules.failures.signs import FAILURES, IN_WORKER, WATCH, Chain, Sign
 from cpgpt_doctor.words import Words, same
-
-__all__ = ["FAILURES", "WATCH", "Explained", "Unknown", "judge", "recognise"]
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from cpgpt_doctor.findings import (
     unknown,
 )
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.releases import IMPORTED, LAST
+from cpgpt_doctor.rules.environment.releases import IMPORTED, LAST
 from cpgpt_doctor.rules.rule import Rule, ending, examined, read_version
 from cpgpt_doctor.words import Words, listed, same
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cpgpt_doctor.logs import Frame, Raised, Watched
-from cpgpt_doctor.rules.frames import CPGPT, path, through
+from cpgpt_doctor.rules.failures.frames import CPGPT, path, through
 
 Chain = tuple[Raised, ...]
 

@@ -24,7 +24,7 @@ from cpgpt_doctor.findings import (
     unknown,
 )
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.releases import GUARDED, PREFETCH_ERROR, known_release
+from cpgpt_doctor.rules.environment.releases import GUARDED, PREFETCH_ERROR, known_release
 from cpgpt_doctor.rules.rule import Rule, examined, severity
 from cpgpt_doctor.words import Words, same
 
