@@ -66,6 +66,7 @@ EVERY_ROW = audit({"foreign": 300}, 920_534, NAMED, laws=LAWS[:1])
 WELL = (
     NONE,
     audit({"own": 300}, padding=1),
+    audit({"own": 300}, padding=1, installed_padding=1),
     audit({"own": 300}, drawn="all"),
     audit({"own": 12}, drawn="locations", bounds=None),
     audit({"own": 36}, drawn="comparison", padding=None, comparison=HELD),

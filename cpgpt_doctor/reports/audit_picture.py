@@ -120,7 +120,7 @@ def place(difference: float | None) -> float:
 def marked(row: AuditedRow) -> str:
     x = LEFT + SIDE * place(row.difference)
     y = TOP + SIDE * (1 - place(row.nearest))
-    named = row.location if row.owner is None else f"{row.location}: {row.owner}"
+    named = f"{row.location} ({row.verdict}): {row.owner or row.nearest_to}"
     return f"<g><title>{escape(named)}</title>{shape(mark_of(row), x, y)}</g>"
 
 

@@ -198,8 +198,10 @@ def judged_rows(audit: AuditFacts) -> Words:
     """The rows of a store that were judged."""
     if audit.comparison is not None:
         return Words(
-            f"{audit.rows_file}, every row that {audit.comparison.path} has, too",
-            f"{audit.rows_file}，{audit.comparison.path} 里也有的每一行",
+            f"{audit.rows_file}, every row that is among the {audit.comparison.there:,} of"
+            f" {audit.comparison.path}, too",
+            f"{audit.rows_file}，{audit.comparison.path} 的 {audit.comparison.there:,} 行中"
+            "也有的每一行",
         )
     drawn = {
         "sample": Words(f"drawn with --seed {audit.seed}", f"随机抽取，--seed {audit.seed}"),

@@ -73,7 +73,7 @@ def seen(report: dict[str, Any], code: str) -> dict[str, str]:
     return {**found["evidence"]["seen"], "title": found["title"]}
 
 
-@pytest.mark.parametrize("release", ["0.0.7", "0.0.13"])
+@pytest.mark.parametrize("release", ["0.0.7", pytest.param("0.0.13", marks=pytest.mark.full)])
 def test_a_healthy_store_of_either_kind_raises_nothing_with_rounding_of_another_device(
     world: World, release: str
 ) -> None:
@@ -108,6 +108,7 @@ def test_published_rows_under_an_index_of_ones_own_are_those_of_other_locations(
     assert f"--dependencies-dir {folder / 'human'}" in json.dumps(said["remedies"])
 
 
+@pytest.mark.full
 def test_a_location_that_was_given_twice_gives_others_the_row_of_another(world: World) -> None:
     given = [*PLAIN[:10], PLAIN[2], PLAIN[4], *PLAIN[10:], PLAIN[6]]
     folder = embedded(world, "0.0.7", "twice", given, batch=8)
@@ -122,6 +123,7 @@ def test_rows_padded_to_a_window_of_n_in_their_batch_are_named(world: World) -> 
     assert found["title"] == "7 of 37 rows computed again are not what is stored"
 
 
+@pytest.mark.full
 def test_locations_added_with_the_other_kind_of_release_have_their_share(world: World) -> None:
     folder = embedded(world, "0.0.7", "added", PLAIN[:24])
     embedded(world, "0.0.13", "added", PLAIN, anew=False)
@@ -148,6 +150,7 @@ def test_a_copy_is_compared_row_by_row_without_a_genome(world: World) -> None:
     )
 
 
+@pytest.mark.full
 def test_rows_that_are_named_are_judged_and_nothing_is_said_of_the_others(world: World) -> None:
     folder = embedded(world, "0.0.13", "named", PLAIN)
     rows = np.memmap(rows_file(folder), np.float32, "r+").reshape(-1, 1024)

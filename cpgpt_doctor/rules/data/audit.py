@@ -62,15 +62,15 @@ def confidence(audit: AuditFacts) -> Words:
         return compared(audit.comparison)
     if audit.drawn == "locations":
         return Words(
-            f"{count(wrong)} of {judged:,} wrong; they were named, not drawn, so nothing follows"
-            " for the other rows",
+            f"{wrong:,} of {judged:,} wrong; they were named, not drawn, so nothing follows for the"
+            " other rows",
             f"{judged:,} 行中有 {wrong:,} 行不对；这些行是指定的，不是随机抽取的，"
             "因此不能推断其余的行",
         )
     bounds = audit.bounds
     if bounds is None or audit.drawn == "all":
         return Words(
-            f"{count(wrong)} of {judged:,} wrong: these are all that can be judged",
+            f"{wrong:,} of {judged:,} wrong: these are all that can be judged",
             f"{judged:,} 行中有 {wrong:,} 行不对：可判断的行已全部检查",
         )
     total, sure = f"{bounds.population:,}", f"{100 * bounds.confidence:g} %"
@@ -99,10 +99,6 @@ def confidence(audit: AuditFacts) -> Words:
         f"{judged:,} 行中有 {wrong:,} 行不对：置信度为 {sure} 时，不对的行占 {least} 到 {most}"
         f"（{total} 行中的 {low} 到 {high} 行）",
     )
-
-
-def count(number: int) -> str:
-    return f"{number:,}" if number else "none"
 
 
 def compared(held: Comparison) -> Words:
@@ -356,10 +352,10 @@ def proof(each: LawFacts, audit: AuditFacts) -> Words:
             f"全部 {total} 个错位的行中有 {right} 个符合",
         )
     return Words(
-        f"it foretold {right} of {total} further rows, computed again; by it {each.moved:,}"
-        " locations do not have their own",
-        f"另外重新计算 {total} 行，有 {right} 行与推算的一致；照此推算，{each.moved:,} 个位点"
-        "没有对应自己的行",
+        f"read off {each.read_off:,} rows, it foretold {right} of {total} further rows, computed"
+        f" again; by it {each.moved:,} locations do not have their own",
+        f"由 {each.read_off:,} 行得出；另外重新计算 {total} 行，有 {right} 行与推算的一致；"
+        f"照此推算，{each.moved:,} 个位点没有对应自己的行",
     )
 
 
@@ -415,10 +411,13 @@ def of_one_kind(facts: Facts, call: Call) -> Check:
     if not tally(audit, "own"):
         return skipped(Words("no row is right as any kind", "没有哪一类的行是对的"))
     if not number:
+        said = Words(f"the rows are of windows {most.en}", f"这些行的窗口{most.zh}")
+        if audit.installed_padding in (None, audit.padding):
+            return ok(said)
         return ok(
             Words(
-                f"the rows are of windows {most.en}",
-                f"这些行的窗口{most.zh}",
+                f"{said.en}; the installed CpGPT {audit.release} computes the other kind",
+                f"{said.zh}；安装的 CpGPT {audit.release} 计算的是另一类",
             )
         )
     other = next(each for each in RELEASES if each != audit.padding)
