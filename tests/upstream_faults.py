@@ -81,18 +81,18 @@ def half_copied(folder):
         writes = str(path).endswith(".tmp") and options.get("mode") == "w+"
         return rows.view(Interrupted) if writes else rows
 
-    embed(folder, LOCI[:300])
+    embed(folder, LOCI[:60])
     np.memmap = opened
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            embed(folder, LOCI[:310])
+            embed(folder, LOCI[:70])
     finally:
         np.memmap = memmap
 
 
 def half_copied_and_finished(folder):
     half_copied(folder)
-    embed(folder, LOCI[:310])
+    embed(folder, LOCI[:70])
 
 
 def published(folder, count):
