@@ -120,7 +120,7 @@ def test_reading_needs_no_numpy() -> None:
     data = pickle.dumps(np.int64(7))
     script = (
         "import sys; sys.modules['numpy'] = None\n"
-        "from cpgpt_doctor.embed import metadata\n"
+        "from cpgpt_doctor.store import metadata\n"
         f"print(metadata.load_plain({data!r}))"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -270,7 +270,7 @@ def test_a_database_whose_writer_was_killed_is_read_as_it_was_before(database) -
     script = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from cpgpt_doctor.embed import metadata\n"
+        "from cpgpt_doctor.store import metadata\n"
         "connection = metadata.connect(Path(sys.argv[1]), write=True)\n"
         "connection.execute('BEGIN IMMEDIATE')\n"
         "rows = {f'2:{at}': at for at in range(400_000)}\n"
@@ -446,7 +446,7 @@ def test_a_database_through_a_link_is_recovered_from_the_journal_beside_the_real
     script = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from cpgpt_doctor.embed import metadata\n"
+        "from cpgpt_doctor.store import metadata\n"
         "connection = metadata.connect(Path(sys.argv[1]), write=True)\n"
         "connection.execute('BEGIN IMMEDIATE')\n"
         "rows = {f'2:{at}': at for at in range(400_000)}\n"

@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 from torch.utils.data import DataLoader
 
+from cpgpt_doctor import pages
 from cpgpt_doctor.patient import upstream, workers
 from cpgpt_doctor.patient.anatomy import dissect
 from cpgpt_doctor.patient.reader import PositionalFile, shareable
-from cpgpt_doctor.rules.environment import workers as workers_rules
 from tests.conftest import write_genome
-from tests.machines import recorded
 
 
 @pytest.fixture(scope="module")
@@ -133,26 +132,20 @@ def test_the_treated_genome_keeps_pyfaidxs_meaning(module: Any, tmp_path: Path) 
 def test_the_remedy_in_the_users_own_code_makes_cpgpts_dataset_picklable(
     module: Any, genome: str
 ) -> None:
-    """CPG201's third remedy, run as it is printed; its "before" mends one culprit of four."""
+    """The remedy of CPG201's page, run as it stands there."""
     before = dissect(dataset(module, genome, 10, treated=False), "dataset")
     assert len(before.culprits) == 4
-    third = workers_rules.remedies(recorded_examined(), 4)[2]
-    assert third.after
+    code = pages.remedies("CPG201", "en")["make-picklable"].after
+    assert code
     registered = dict(copyreg.dispatch_table)
     try:
-        exec(third.after, {})
+        exec(code, {})
         data = dataset(module, genome, 100, treated=False)
         assert dissect(data, "dataset").culprits == ()
         assert sequences(data, "spawn", 1) == [data[at]["sequence"] for at in range(100)]
     finally:
         copyreg.dispatch_table.clear()
         copyreg.dispatch_table.update(registered)
-
-
-def recorded_examined() -> Any:
-    embedder = recorded.linux_new().embedder
-    assert embedder
-    return embedder.examined
 
 
 def test_a_pickled_genome_opens_its_file_where_it_arrives(module: Any, genome: str) -> None:
