@@ -8,6 +8,7 @@ import random
 from functools import partial
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -132,14 +133,15 @@ def test_the_treated_genome_keeps_pyfaidxs_meaning(module: Any, tmp_path: Path) 
 def test_the_remedy_in_the_users_own_code_makes_cpgpts_dataset_picklable(
     module: Any, genome: str
 ) -> None:
-    """The remedy of CPG201's page, run as it stands there."""
+    """The remedy of CPG201's page, run as it stands there but for the embedding itself."""
     before = dissect(dataset(module, genome, 10, treated=False), "dataset")
     assert len(before.culprits) == 4
     code = pages.remedies("CPG201", "en")["make-picklable"].after
     assert code
     registered = dict(copyreg.dispatch_table)
     try:
-        exec(code, {})
+        embedder = SimpleNamespace(parse_dna_embeddings=lambda *given, **settings: None)
+        exec(code, {"embedder": embedder, "locations": [], "species": "homo_sapiens"})
         data = dataset(module, genome, 100, treated=False)
         assert dissect(data, "dataset").culprits == ()
         assert sequences(data, "spawn", 1) == [data[at]["sequence"] for at in range(100)]
