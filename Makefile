@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # PyTorch's own index has builds without CUDA; where it cannot be reached, PyPI's build is taken.
 TORCH := --retries 1 --timeout 30 --extra-index-url https://download.pytorch.org/whl/cpu torch==2.13.0
-PARALLEL := --numprocesses auto --dist worksteal
+# One process more than there are cores: some tests wait for most of their time.
+PARALLEL := --numprocesses $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)') --dist worksteal
 FAMILIES := $(VENV)/families/0.0.3 $(VENV)/families/0.0.7
 
 .PHONY: demo test test-full lint clean

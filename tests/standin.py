@@ -1,7 +1,7 @@
 """run-embed over a stand-in for its worker, for faults of the supervisor: no torch, no model.
 
 `python standin.py FOLDER LOCATIONS` is the command line of run-embed from after the examination on.
-What the stand-in does is said by variables: PART_SECONDS, for each part; HANG_IN, a command in
+What the stand-in does is said by variables: ROW_SECONDS, for each location; HANG_IN, a command in
 which it stays; EXAMINE_SECONDS, for the examination. GRACE_SECONDS: run-embed's own limit.
 """
 
@@ -49,9 +49,10 @@ def database(folder, value):
 
 
 def embed(folder, locations, **more):
-    for done in range(0, len(locations), max(1, len(locations) // 5)):
+    step = max(1, len(locations) // 5)
+    for done in range(0, len(locations), step):
         send(event="progress", done=done)
-        time.sleep(float(os.environ.get("PART_SECONDS", "0")) / 5)
+        time.sleep(float(os.environ.get("ROW_SECONDS", "0")) * step)
     rows = {{location: at for at, location in enumerate(locations)}}
     database(folder, {{DNA_LLM: {{CONTEXT: rows}}}})
     place = os.path.join(folder, "dna_embeddings", SPECIES, DNA_LLM)
