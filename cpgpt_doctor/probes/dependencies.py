@@ -132,7 +132,8 @@ def stores_on_disk(folder: Path) -> Iterator[tuple[str, str, int]]:
 def stores_in_index(species: dict[Any, Any]) -> Iterator[tuple[str, int]]:
     """Model and context length of each table that an entry of the index has, if it is not empty."""
     for dna_llm, by_length in species.items():
-        if isinstance(dna_llm, str) and isinstance(by_length, dict):
+        named = isinstance(dna_llm, str) and metadata.is_folder_name(dna_llm)
+        if named and isinstance(by_length, dict):
             for length, table in by_length.items():
                 if type(length) is int and length > 0 and isinstance(table, dict) and table:
                     yield dna_llm, length
@@ -340,8 +341,9 @@ def read_entry(
         with contextlib.closing(metadata.connect(database)) as connection:
             metadata.check_table(connection, database)
             (size,) = connection.execute(
-                "SELECT length(value) FROM unnamed WHERE key = ?", (species,)
+                "SELECT total(length(value)) FROM unnamed WHERE key = ?", (species,)
             ).fetchone()
+            size = int(size)
             return metadata.read_species(connection, species, database), size, None
     except metadata.MetadataWrong as wrong:
         return {}, size, wrong.damage

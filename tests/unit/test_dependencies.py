@@ -802,6 +802,17 @@ def test_a_pickle_that_would_run_something_is_a_finding_and_not_run(tmp_path: Pa
     assert other.rows.read == 20
 
 
+@pytest.mark.parametrize("name", ["a\0b", "../../up", "..", "y" * 300, "", "\ud800"])
+def test_names_that_no_folder_can_have_end_no_check(tmp_path: Path, name: str) -> None:
+    """Neither of the folder itself nor of one beside it."""
+    store(tmp_path / "fine", names(20))
+    store(tmp_path / "odd", names(20))
+    folders.set_index(tmp_path / "odd", {"1:5": 0}, dna_llm=name)
+    if name != "\ud800":  # which SQLite does not take
+        folders.set_index(tmp_path / "odd", {"1:5": 0}, species=name)
+    assert said(tmp_path / "fine", tmp_path / "odd") == []
+
+
 def test_a_record_that_is_none_is_a_finding(tmp_path: Path) -> None:
     paths = store(tmp_path, names(50))
     record.record_path(paths).write_text("[]")
