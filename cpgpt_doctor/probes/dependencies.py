@@ -673,7 +673,7 @@ def shares(file: Path, paths: StorePaths, named: int) -> Literal["file", "equal"
         return None
     both = min(named, *(each.stat().st_size // paths.row_bytes for each in (file, paths.rows)))
     if not both:
-        return None
+        return "other"
     some = random.Random(SEED).sample(range(both), min(COMPARED_ROWS, both))
     return "equal" if rows.alike(file, paths.rows, paths.row_bytes, some) else "other"
 

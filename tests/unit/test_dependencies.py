@@ -802,6 +802,20 @@ def test_a_pickle_that_would_run_something_is_a_finding_and_not_run(tmp_path: Pa
     assert other.rows.read == 20
 
 
+def test_rows_whose_index_is_gone_are_counted_and_an_empty_store_beside_them_is_no_help(
+    tmp_path: Path,
+) -> None:
+    """CpGPT allocates more rows than it has: the zeros are nobody's."""
+    paths = store(tmp_path / "mine", names(30), allocated=100)
+    paths.database.unlink()
+    other = store(tmp_path / "other", names(30))
+    other.rows.write_bytes(b"")
+    found = one("CPG520", tmp_path / "mine")
+    assert found.title.en.startswith("after the 0 rows that the index names, 30 more hold numbers")
+    assert found.remedies[0].id == "put-back"
+    assert str(tmp_path / "other") not in repr(found)
+
+
 @pytest.mark.parametrize("name", ["a\0b", "../../up", "..", "y" * 300, "", "\ud800"])
 def test_names_that_no_folder_can_have_end_no_check(tmp_path: Path, name: str) -> None:
     """Neither of the folder itself nor of one beside it."""

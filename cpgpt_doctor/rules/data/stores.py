@@ -663,7 +663,7 @@ def all_are_named(facts: Facts, call: Call) -> Check:
             ),
             tuple(causes),
             ("right-folder", "put-back", "set-aside")
-            if unnamed.nearby or not named
+            if unnamed.nearby
             else ("put-back", "right-folder", "set-aside"),
             seen=(
                 (
