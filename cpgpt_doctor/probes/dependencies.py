@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cpgpt_doctor.disk import open_regular
-from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.facts.dependencies import (
     DependenciesFacts,
     Elsewhere,
@@ -222,7 +222,7 @@ def why_unread(path: Path, error: Exception) -> Unread:
         return Unread(str(path), *error.unread)
     if isinstance(error, metadata.Locked):
         return Unread(str(path), "locked")
-    if isinstance(error, rows.Shrank):
+    if isinstance(error, rows.Shrank | DoctorError):
         return Unread(str(path), "shrank", str(error))
     if isinstance(error, OSError):
         return Unread(str(path), "denied", error.strerror or str(error))
@@ -413,7 +413,7 @@ def look_at_store(
                     whole, rows=scanned(paths, have, reader, look.everything)
                 )
                 whole = held(whole, paths, names, seen.known, look.everything)
-        except (OSError, rows.Shrank, InputError) as error:
+        except (OSError, rows.Shrank, DoctorError, InputError) as error:
             look.cannot(paths.rows, error)
         return Store(paths, whole, seen.known, some)
 
@@ -505,6 +505,8 @@ def held(
     ]
     small = sum(each.rows for each in parts) * paths.row_bytes <= rows.ALL_BELOW
     read = parts if small or everything else random.Random(SEED).sample(parts, min(4, len(parts)))
+    there = (seen.store.size or 0) // paths.row_bytes  # CPG506 says where rows are lacking
+    read = [each for each in read if each.first_row + each.rows <= there]
     changed = []
     for each in read:
         numbers = range(each.first_row, each.first_row + each.rows)

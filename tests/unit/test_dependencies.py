@@ -827,6 +827,14 @@ def test_names_that_no_folder_can_have_end_no_check(tmp_path: Path, name: str) -
     assert said(tmp_path / "fine", tmp_path / "odd") == []
 
 
+@pytest.mark.parametrize("rows_left", [0, 20])
+def test_a_recorded_store_that_was_cut_short_is_a_finding(tmp_path: Path, rows_left: int) -> None:
+    paths = store(tmp_path, names(50))
+    a_record(paths, names(50), values(names(50)))
+    os.truncate(paths.rows, rows_left * paths.row_bytes + 7)
+    assert said(tmp_path) == [("CPG506", "error")]
+
+
 def test_a_record_that_is_none_is_a_finding(tmp_path: Path) -> None:
     paths = store(tmp_path, names(50))
     record.record_path(paths).write_text("[]")
