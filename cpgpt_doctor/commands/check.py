@@ -16,6 +16,7 @@ from cpgpt_doctor.commands.options import (
     add_common,
     add_shown,
     count,
+    folder,
     new_file,
     positive,
 )
@@ -83,14 +84,14 @@ def add(commands: Commands) -> None:
     )
     look.add_argument(
         "--dependencies-dir",
-        type=Path,
+        type=folder,
         metavar="DIR",
         help="also the embeddings, indexes and genomes in the folder that CpGPT is given",
     )
     look.add_argument(
         "paths",
         nargs="*",
-        type=Path,
+        type=folder,
         metavar="PATH",
         help="such folders, or folders in which they are looked for",
     )
