@@ -204,8 +204,8 @@ def run(args: argparse.Namespace) -> int:
         from cpgpt_doctor import baseline
 
         accepted = baseline.read(args.baseline)
-    files.check(args.output, "--output")
-    files.check(args.save_facts, "--save-facts")
+    files.check(args.output, "--output", args.genome)
+    files.check(args.save_facts, "--save-facts", args.genome)
 
     facts = check.observe(
         python=args.python,

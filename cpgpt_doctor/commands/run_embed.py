@@ -157,7 +157,7 @@ def embed(args: argparse.Namespace) -> int:
 
     language: Language = args.lang or from_locale()
     document = args.format != "terminal" or args.output is not None
-    files.check(args.output, "--output")
+    files.check(args.output, "--output", args.locations, args.genome)
     # Only a plan that was asked for alone needs somebody to read it.
     output = stream.standard_output() if args.dry_run else sys.stdout or io.StringIO()
     notes = stream.console(io.StringIO() if args.quiet else sys.stderr, "en")

@@ -117,7 +117,7 @@ def audit(args: argparse.Namespace) -> int:
     from cpgpt_doctor.words import from_locale
 
     language: Language = args.lang or from_locale()
-    files.check(args.output, "--output")
+    files.check(args.output, "--output", args.locations, args.genome)
     asked = Asked(
         dependencies=args.dependencies_dir,
         species=args.species,

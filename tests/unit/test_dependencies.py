@@ -669,6 +669,12 @@ def test_a_gzip_file_of_two_members_is_whole(tmp_path: Path) -> None:
     assert genomes.unpacks(path, everything=False) == "whole"
 
 
+def test_zeros_after_a_gzip_file_are_passed_over_as_gzip_does(tmp_path: Path) -> None:
+    path = tmp_path / "filled.gz"
+    path.write_bytes(gzip.compress(b"A" * 3_000_000) + bytes(3_000_000))
+    assert genomes.unpacks(path, everything=False) == "whole"
+
+
 # What is hostile
 
 

@@ -712,6 +712,7 @@ def is_its_own(facts: Facts, call: Call) -> Check:
                 ("own-file",),
                 path=each.path,
                 linked=quoted(each.path),
+                own=quoted(store.dependencies),
             )
         )
     if problems:
