@@ -16,6 +16,7 @@ from cpgpt_doctor.commands.options import (
     add_common,
     add_shown,
     count,
+    folder,
     new_file,
     positive,
 )
@@ -83,14 +84,14 @@ def add(commands: Commands) -> None:
     )
     look.add_argument(
         "--dependencies-dir",
-        type=Path,
+        type=folder,
         metavar="DIR",
         help="also the embeddings, indexes and genomes in the folder that CpGPT is given",
     )
     look.add_argument(
         "paths",
         nargs="*",
-        type=Path,
+        type=folder,
         metavar="PATH",
         help="such folders, or folders in which they are looked for",
     )
@@ -203,8 +204,8 @@ def run(args: argparse.Namespace) -> int:
         from cpgpt_doctor import baseline
 
         accepted = baseline.read(args.baseline)
-    files.check(args.output, "--output")
-    files.check(args.save_facts, "--save-facts")
+    files.check(args.output, "--output", args.genome)
+    files.check(args.save_facts, "--save-facts", args.genome)
 
     facts = check.observe(
         python=args.python,

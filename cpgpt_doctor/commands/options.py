@@ -58,6 +58,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def folder(text: str) -> Path:
+    """A folder; an empty text, as of a variable that is not set, would be the one at hand."""
+    if not text:
+        raise argparse.ArgumentTypeError("a folder is needed, not ''; the one at hand is .")
+    return Path(text)
+
+
 def positive(text: str) -> int:
     if not re.fullmatch("[0-9]{1,18}", text) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a whole number from 1 is needed, not {text!r}")

@@ -9,7 +9,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cpgpt_doctor.commands.options import FORMATS, Commands, add_common, add_shown, count, positive
+from cpgpt_doctor.commands.options import (
+    FORMATS,
+    Commands,
+    add_common,
+    add_shown,
+    count,
+    folder,
+    positive,
+)
 from cpgpt_doctor.commands.output import SHARED, complain, show_report
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.reports import files, stream
@@ -44,7 +52,7 @@ def add(commands: Commands) -> None:
     add_common(embed)
     embed.add_argument(
         "--dependencies-dir",
-        type=Path,
+        type=folder,
         metavar="DIR",
         help="CpGPT's dependencies folder, to which the store belongs",
     )
@@ -149,7 +157,7 @@ def embed(args: argparse.Namespace) -> int:
 
     language: Language = args.lang or from_locale()
     document = args.format != "terminal" or args.output is not None
-    files.check(args.output, "--output")
+    files.check(args.output, "--output", args.locations, args.genome)
     # Only a plan that was asked for alone needs somebody to read it.
     output = stream.standard_output() if args.dry_run else sys.stdout or io.StringIO()
     notes = stream.console(io.StringIO() if args.quiet else sys.stderr, "en")

@@ -8,7 +8,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cpgpt_doctor.commands.options import FORMATS, Commands, add_common, add_shown, count, positive
+from cpgpt_doctor.commands.options import (
+    FORMATS,
+    Commands,
+    add_common,
+    add_shown,
+    count,
+    folder,
+    positive,
+)
 from cpgpt_doctor.commands.output import complain
 from cpgpt_doctor.reports import files, stream
 
@@ -44,7 +52,7 @@ def add(commands: Commands) -> None:
     which = verify.add_argument_group("which store")
     which.add_argument(
         "--dependencies-dir",
-        type=Path,
+        type=folder,
         metavar="DIR",
         required=True,
         help="CpGPT's dependencies folder, to which the store belongs",
@@ -109,7 +117,7 @@ def audit(args: argparse.Namespace) -> int:
     from cpgpt_doctor.words import from_locale
 
     language: Language = args.lang or from_locale()
-    files.check(args.output, "--output")
+    files.check(args.output, "--output", args.locations, args.genome)
     asked = Asked(
         dependencies=args.dependencies_dir,
         species=args.species,

@@ -34,6 +34,7 @@ from cpgpt_doctor.store.layout import WORK
 
 ENSEMBL = "species_metadata_EnsemblVertebrates.json"
 LONGEST_ASSEMBLY = 100  # characters
+FEW = 5  # species, which an error names all
 # IUPAC's nucleotide codes: https://doi.org/10.1093/nar/13.9.3021
 NUCLEOTIDES = b"ACGTURYSWKMBDHVNacgturyswkmbdhvn"
 
@@ -84,6 +85,8 @@ def assembly(dependencies: Path, species: str) -> str:
 def unknown_species(species: str, known: list[str], source: Path) -> InputError:
     close = difflib.get_close_matches(species, known, 3)
     hint = f"; did you mean {' or '.join(close)}?" if close else ""
+    if not close and 0 < len(known) <= FEW:
+        hint = f"; it has {', '.join(sorted(known))}"
     return InputError(f"--species {species}: not among the {len(known)} of {source}{hint}")
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cpgpt_doctor.disk import open_regular
-from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.facts.dependencies import (
     DependenciesFacts,
     Elsewhere,
@@ -132,7 +132,8 @@ def stores_on_disk(folder: Path) -> Iterator[tuple[str, str, int]]:
 def stores_in_index(species: dict[Any, Any]) -> Iterator[tuple[str, int]]:
     """Model and context length of each table that an entry of the index has, if it is not empty."""
     for dna_llm, by_length in species.items():
-        if isinstance(dna_llm, str) and isinstance(by_length, dict):
+        named = isinstance(dna_llm, str) and metadata.is_folder_name(dna_llm)
+        if named and isinstance(by_length, dict):
             for length, table in by_length.items():
                 if type(length) is int and length > 0 and isinstance(table, dict) and table:
                     yield dna_llm, length
@@ -221,7 +222,7 @@ def why_unread(path: Path, error: Exception) -> Unread:
         return Unread(str(path), *error.unread)
     if isinstance(error, metadata.Locked):
         return Unread(str(path), "locked")
-    if isinstance(error, rows.Shrank):
+    if isinstance(error, rows.Shrank | DoctorError):
         return Unread(str(path), "shrank", str(error))
     if isinstance(error, OSError):
         return Unread(str(path), "denied", error.strerror or str(error))
@@ -340,8 +341,9 @@ def read_entry(
         with contextlib.closing(metadata.connect(database)) as connection:
             metadata.check_table(connection, database)
             (size,) = connection.execute(
-                "SELECT length(value) FROM unnamed WHERE key = ?", (species,)
+                "SELECT total(length(value)) FROM unnamed WHERE key = ?", (species,)
             ).fetchone()
+            size = int(size)
             return metadata.read_species(connection, species, database), size, None
     except metadata.MetadataWrong as wrong:
         return {}, size, wrong.damage
@@ -411,7 +413,7 @@ def look_at_store(
                     whole, rows=scanned(paths, have, reader, look.everything)
                 )
                 whole = held(whole, paths, names, seen.known, look.everything)
-        except (OSError, rows.Shrank, InputError) as error:
+        except (OSError, rows.Shrank, DoctorError, InputError) as error:
             look.cannot(paths.rows, error)
         return Store(paths, whole, seen.known, some)
 
@@ -503,6 +505,8 @@ def held(
     ]
     small = sum(each.rows for each in parts) * paths.row_bytes <= rows.ALL_BELOW
     read = parts if small or everything else random.Random(SEED).sample(parts, min(4, len(parts)))
+    there = (seen.store.size or 0) // paths.row_bytes  # CPG506 says where rows are lacking
+    read = [each for each in read if each.first_row + each.rows <= there]
     changed = []
     for each in read:
         numbers = range(each.first_row, each.first_row + each.rows)
@@ -671,7 +675,7 @@ def shares(file: Path, paths: StorePaths, named: int) -> Literal["file", "equal"
         return None
     both = min(named, *(each.stat().st_size // paths.row_bytes for each in (file, paths.rows)))
     if not both:
-        return None
+        return "other"
     some = random.Random(SEED).sample(range(both), min(COMPARED_ROWS, both))
     return "equal" if rows.alike(file, paths.rows, paths.row_bytes, some) else "other"
 

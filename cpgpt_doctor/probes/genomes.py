@@ -170,7 +170,10 @@ def unpacks(path: Path, everything: bool) -> Packed:
             unpacker = zlib.decompressobj(wbits=GZIP_BITS)
             while data := stream.read(CHUNK):
                 while data:
-                    if unpacker.eof:  # a file of several members goes on
+                    if unpacker.eof:  # a file of several members goes on; gzip passes over zeros
+                        data = data.lstrip(b"\0")
+                        if not data:
+                            break
                         unpacker = zlib.decompressobj(wbits=GZIP_BITS)
                     unpacker.decompress(data, CHUNK)  # thrown away, a part at a time
                     data = unpacker.unused_data or unpacker.unconsumed_tail

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import tempfile
 from pathlib import Path
@@ -18,17 +19,27 @@ from cpgpt_doctor.reports import stream
 # In the file's own folder, since a file is moved whole within one file system only.
 PREFIX = ".cpgpt-doctor-"
 LINKS = 40  # that Linux follows
+# What CpGPT keeps in a dependencies folder, and our record of it.
+DATA = re.compile(r"(ensembl_metadata\.db|\.mmap(\.tmp)?|\.fa(\.gz|\.fai)?|\.run\.json)$")
 
 
-def check(path: Path | None, option: str) -> None:
+def check(path: Path | None, option: str, *inputs: str | Path | None) -> None:
     """Refuse, before any work, a file that cannot be written. Nothing is opened or changed.
 
-    option: the one that asked for it, such as "--output".
+    option: the one that asked for it, such as "--output". inputs: files that the command reads,
+    which a slip would replace; those of a store and genomes are known by their names.
     """
     if path is None or descriptor(path) is not None:
         return
     try:
         there = kind(path)
+        if there is not None and stat.S_ISREG(there):
+            same = any(each and Path(each).exists() and path.samefile(each) for each in inputs)
+            if same or DATA.search(os.path.realpath(path)):
+                raise InputError(
+                    f"{option} {path}: is a file of data, which a report would replace; give it a"
+                    " name of its own"
+                )
         if there is not None and stat.S_ISDIR(there):
             raise InputError(f"{option} {path}: is a folder; name a file")
         if there is None or stat.S_ISREG(there):

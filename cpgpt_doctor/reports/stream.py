@@ -92,7 +92,11 @@ class Guarded(io.TextIOBase):
 
     def write(self, text: str) -> int:
         with self.kept():
-            self.stream.write(text)
+            try:
+                self.stream.write(text)
+            except UnicodeEncodeError:  # half a character, in a name: as its escape
+                encoding = self.stream.encoding or "ascii"
+                self.stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         return len(text)
 
     def write_bytes(self, data: bytes) -> None:

@@ -29,6 +29,7 @@ SEVERITY_STYLE = {
 }
 ADVICE_STYLE = {"recommended": "green", "possible": "default", "not-recommended": "red"}
 LABEL_WIDTH = 10
+INDENT = 2
 
 
 def render(view: View, console: Console, *, verbose: bool = False) -> None:
@@ -60,7 +61,12 @@ def show_findings(findings: Iterable[Finding], console: Console, labels: Labels)
     shown: dict[object, str] = {}
     for finding in findings:
         console.print()
-        console.print(full(finding, labels, shown))
+        console.print(title(finding, labels))
+        for part in parts(finding, labels, shown):
+            if isinstance(part, Command):
+                console.print(part.text(), soft_wrap=True)
+            else:
+                console.print(Padding(part, (0, 0, 0, INDENT)))
 
 
 def header(view: View) -> RenderableType:
@@ -86,18 +92,34 @@ def hanging(mark: str, style: str, text: str) -> RenderableType:
     return table
 
 
-def full(finding: Finding, labels: Labels, shown: dict[object, str]) -> RenderableType:
-    title = Text.assemble(
+def title(finding: Finding, labels: Labels) -> Text:
+    text = Text.assemble(
         (f"{finding.kind}[{finding.code}]", SEVERITY_STYLE[finding.severity]),
         (labels["colon"] + finding.title, "bold"),
     )
     if finding.treated:
-        title.append(labels.bracketed(labels["treated"]), "green")
-    body = parts(finding, labels, shown)
-    return Group(title, *(Padding(part, (0, 0, 0, 2)) for part in body))
+        text.append(labels.bracketed(labels["treated"]), "green")
+    return text
 
 
-def parts(finding: Finding, labels: Labels, shown: dict[object, str]) -> Iterator[RenderableType]:
+@dataclass(frozen=True)
+class Command:
+    """A command of a shell: it is a line, however long, so that what is copied can be run."""
+
+    label: str
+    command: str
+
+    def text(self) -> Text:
+        label = self.label.lower()
+        gap = " " * (LABEL_WIDTH - cell_len(label) + 1)
+        return Text.assemble(
+            " " * INDENT, (label, "dim"), gap, (f"$ {self.command}", "cyan"), no_wrap=True
+        )
+
+
+def parts(
+    finding: Finding, labels: Labels, shown: dict[object, str]
+) -> Iterator[RenderableType | Command]:
     if finding.location:
         yield from place(finding.location, finding.error)
     elif finding.error:
@@ -120,7 +142,7 @@ def parts(finding: Finding, labels: Labels, shown: dict[object, str]) -> Iterato
             shown[remedy] = labels.fill("as remedy", number=number, code=finding.code)
             yield from remedy_parts(remedy, labels)
     for number, command in enumerate(finding.verify):
-        yield labelled("" if number else labels["verify"], shell(command))
+        yield Command("" if number else labels["verify"], command)
     if finding.expected:
         yield labelled("", Text(labels.begin("expected") + finding.expected))
     if finding.cost:
@@ -163,7 +185,7 @@ def remedy_title(remedy: PageRemedy, labels: Labels) -> Text:
     return Text.assemble((remedy.title, "bold"), (advice, ADVICE_STYLE[remedy.advice]))
 
 
-def remedy_parts(remedy: PageRemedy, labels: Labels) -> Iterator[RenderableType]:
+def remedy_parts(remedy: PageRemedy, labels: Labels) -> Iterator[RenderableType | Command]:
     if remedy.why:
         yield labelled("", Text(remedy.why))
     for gain in remedy.gains:
@@ -177,7 +199,7 @@ def remedy_parts(remedy: PageRemedy, labels: Labels) -> Iterator[RenderableType]
     if remedy.after:
         yield labelled(f"  {labels['after']}", Code(remedy.after))
     for index, command in enumerate(remedy.commands):
-        yield labelled("" if index else f"  {labels['run']}", shell(command))
+        yield Command("" if index else f"  {labels['run']}", command)
 
 
 def labelled(label: str, content: RenderableType) -> RenderableType:
@@ -201,7 +223,3 @@ class Code:
             from rich.syntax import Syntax
 
             yield Syntax(self.text, "python", background_color="default", word_wrap=True)
-
-
-def shell(text: str) -> RenderableType:
-    return Text(f"$ {text}", "cyan")

@@ -11,11 +11,14 @@ instruction that CpGPT's values do not need.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import pickle
+import shutil
 import sqlite3
 import stat
+import tempfile
 import urllib.parse
 from pathlib import Path
 from typing import Any
@@ -251,8 +254,10 @@ def connect(path: Path, *, write: bool = False, wait: float | None = None) -> sq
     wait: seconds, for another program that has it locked; LOCKED_SECONDS where not given.
 
     A journal beside it may be that of a writer which was killed. SQLite then has to roll back
-    before anyone can read, which it refuses to do in a database opened to be read only.
-    Raises InputError where the path is no regular file (opening a FIFO would wait without end).
+    before anyone can read. Who only reads gets a copy in memory that was rolled back: the files
+    stay as they are.
+    Raises InputError where the path is no regular file (opening a FIFO would wait without end),
+    OSError where it cannot be copied.
     """
     real = path.resolve()
     try:
@@ -260,14 +265,51 @@ def connect(path: Path, *, write: bool = False, wait: float | None = None) -> sq
             raise InputError(f"{path}: is not a regular file, so it is not CpGPT's metadata")
     except FileNotFoundError:
         pass  # SQLite says so
-    left = any(beside(path, ending).exists() for ending in ("-journal", "-wal"))
-    mode = "rw" if write or left else "ro"
     seconds = LOCKED_SECONDS if wait is None else wait
-    uri = f"file:{urllib.parse.quote(os.fsencode(real))}?mode={mode}"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=seconds)
+    if not write and to_be_recovered(real, seconds):
+        connection = recovered_copy(real)
+    else:
+        connection = opened(real, "rw" if write else "ro", seconds)
     looks = iter(range(MOST_LOOKS))
     connection.set_progress_handler(lambda: next(looks, None) is None, INSTRUCTIONS)
     return connection
+
+
+def opened(real: Path, mode: str, seconds: float) -> sqlite3.Connection:
+    uri = f"file:{urllib.parse.quote(os.fsencode(real))}?mode={mode}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=seconds)
+
+
+def to_be_recovered(real: Path, seconds: float) -> bool:
+    """Whether nobody can read a database before what a killed writer left is dealt with."""
+    if beside(real, "-wal").exists():
+        return True
+    if not beside(real, "-journal").exists():
+        return False
+    with contextlib.closing(opened(real, "ro", seconds)) as connection:
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.Error as error:
+            return "readonly" in str(error)  # SQLite would write, and was not allowed to
+    return False  # the journal is of a writer at work, whose database is whole until it commits
+
+
+def recovered_copy(real: Path) -> sqlite3.Connection:
+    """A copy of a database in memory, without what a killed writer has not committed."""
+    with tempfile.TemporaryDirectory(prefix="cpgpt-doctor-") as folder:
+        copy = Path(folder) / FILE
+        shutil.copyfile(real, copy)
+        for ending in ("-journal", "-wal"):
+            if beside(real, ending).exists():
+                shutil.copyfile(beside(real, ending), beside(copy, ending))
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        try:
+            with contextlib.closing(opened(copy, "rw", LOCKED_SECONDS)) as source:
+                source.backup(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
 def unreadable(path: Path, error: sqlite3.Error) -> InputError:
@@ -304,20 +346,30 @@ def check_table(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def species_names(path: Path) -> list[str]:
-    """The species that a database knows. Raises MetadataWrong where it is no such database."""
+    """The species that a database knows, but for names that no folder can have: CpGPT keeps a
+    species' rows in a folder of its name. Raises MetadataWrong where it is no such database."""
     try:
         connection = connect(path)
         try:
             check_table(connection, path)
             rows = connection.execute(
-                f"SELECT substr(key, 1, {LONGEST_NAME}) FROM unnamed WHERE typeof(key) = 'text'"
-                f" LIMIT {MOST_SPECIES}"
+                "SELECT key FROM unnamed WHERE typeof(key) = 'text'"
+                f" AND length(CAST(key AS BLOB)) <= {LONGEST_NAME} LIMIT {MOST_SPECIES}"
             ).fetchall()
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise unreadable(path, error) from error
-    return [key for (key,) in rows]
+    return [key for (key,) in rows if is_folder_name(key)]
+
+
+def is_folder_name(name: str) -> bool:
+    """Whether a folder of its own can have this name."""
+    try:
+        length = len(os.fsencode(name))
+    except UnicodeEncodeError:  # half a character
+        return False
+    return 0 < length < LONGEST_NAME and name not in (".", "..") and not {"/", "\0"} & {*name}
 
 
 def read_species(connection: sqlite3.Connection, species: str, path: Path) -> dict[Any, Any]:

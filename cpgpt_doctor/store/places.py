@@ -198,7 +198,10 @@ def check_files(paths: StorePaths) -> None:
                 " in its place: mount or mend what it leads to, or remove the link"
             )
         if path.exists() and not path.is_file():
-            raise InputError(f"{path}: is not a regular file")
+            raise InputError(
+                f"{path}: is not a regular file (a folder, a FIFO or a device), and a store's file"
+                " is to be there; move it away, then start again"
+            )
     for ending in ("-journal", "-wal"):
         beside_link = paths.database.with_name(paths.database.name + ending)
         real = metadata.beside(paths.database, ending)

@@ -138,6 +138,14 @@ def test_a_context_that_cpgpt_refuses_is_refused(world: World, dependencies: Pat
     assert "100" in line
 
 
+@pytest.mark.parametrize("command", ["check", "run-embed", "verify"])
+def test_a_folder_without_a_name_is_not_the_one_at_hand(command: str, world: World) -> None:
+    """As --dependencies-dir "$DEPS" gives one where DEPS is not set."""
+    ran = world.doctor(command, "--dependencies-dir", "", timeout=600)
+    assert ran.returncode == 2
+    assert "--dependencies-dir: a folder is needed, not ''" in ran.stderr
+
+
 def test_an_unknown_species_is_refused_with_a_near_name(world: World, dependencies: Path) -> None:
     line = refused_run(world, dependencies, "1:5\n", "--species", "homo_sapien")
     assert line.startswith("--species homo_sapien: ")

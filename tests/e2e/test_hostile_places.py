@@ -334,6 +334,15 @@ def test_a_pipe_without_a_reader_is_known_on_windows_too() -> None:
     assert stream.lost("linux") is None
 
 
+def test_half_a_character_is_shown_as_its_escape() -> None:
+    """An index can hold one in the name of a location, and UTF-8 cannot."""
+    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    stream = Guarded(written)
+    stream.write("1:5 \ud800 é")
+    stream.flush()
+    assert written.buffer.getvalue() == "1:5 \\ud800 é".encode()  # type: ignore[attr-defined]
+
+
 @posix
 def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
     """What a library prints to descriptor 1 or 2 would go into that file."""

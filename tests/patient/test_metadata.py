@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import os
 import pickle
 import sqlite3
@@ -279,8 +280,10 @@ def test_a_database_whose_writer_was_killed_is_read_as_it_was_before(database) -
     )
     assert subprocess.run([sys.executable, "-c", script, path]).returncode == -9
     assert path.with_name(path.name + "-journal").exists()
+    left = {each.name: each.read_bytes() for each in path.parent.iterdir()}
     assert metadata.species_names(path) == ["homo_sapiens"]
     assert read(path)["m"][9] == {f"1:{at}": at for at in range(100_000)}
+    assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == left
 
 
 def raw(*parts: bytes) -> bytes:
@@ -421,8 +424,12 @@ def test_a_value_that_is_no_pickle_is_refused(database, value: object) -> None:
     connection.close()
     with pytest.raises(InputError, match="the entry of 'homo_sapiens' is no pickle"):
         read(path)
-    assert metadata.species_names(path)[0] == "homo_sapiens"
-    assert len(metadata.species_names(path)) == 2
+    assert metadata.species_names(path) == ["homo_sapiens"]
+
+
+def test_names_that_no_folder_can_have_are_no_species(database) -> None:
+    path = database({"homo_sapiens": PLAIN, "../up": PLAIN, "..": PLAIN, "": PLAIN, "a\0b": PLAIN})
+    assert metadata.species_names(path) == ["homo_sapiens"]
 
 
 def test_a_fifo_or_a_folder_in_place_of_a_database_is_refused(tmp_path: Path) -> None:
@@ -471,4 +478,18 @@ def test_a_database_with_a_write_ahead_log_is_read_whole(database) -> None:
     new = pickle.dumps({**PLAIN, "assembly": "T2T"})
     assert subprocess.run([sys.executable, "-c", script, path, new.hex()]).returncode == -9
     assert path.with_name(path.name + "-wal").exists()
+    left = {each.name: each.read_bytes() for each in path.parent.iterdir()}
+    assert read(path)["assembly"] == "T2T"
+    assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == left
+
+
+def test_a_database_is_read_beside_a_writer_at_work(database) -> None:
+    """Its journal is there, and is not that of a writer which was killed."""
+    path = database({"homo_sapiens": PLAIN})
+    with contextlib.closing(metadata.connect(path, write=True)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        metadata.write_species(connection, "homo_sapiens", {**PLAIN, "assembly": "T2T"})
+        assert path.with_name(path.name + "-journal").exists()
+        assert read(path) == PLAIN
+        connection.execute("COMMIT")
     assert read(path)["assembly"] == "T2T"

@@ -87,3 +87,21 @@ def test_no_rule_is_judged_twice() -> None:
     for audit in (seen_audits.NONE, seen_audits.EVERY_ROW):
         codes = [each.code for each in report(audit).judged]
         assert len(set(codes)) == len(codes)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_command_is_one_line_of_a_terminal_however_narrow(language: Language) -> None:
+    """Broken by the report, it could not be run as it is copied."""
+    told = report(seen_audits.EVERY_ROW)
+    said = view.of(told, language)
+    shown = io.StringIO()
+    terminal.render(said, Clean(file=shown, width=40, highlight=False, markup=False))
+    lines = [line.rstrip() for line in shown.getvalue().splitlines()]
+    commands = [
+        command
+        for finding in said.findings
+        for command in (*finding.verify, *(c for each in finding.remedies for c in each.commands))
+    ]
+    assert max(map(len, commands)) > 40
+    for command in commands:
+        assert any(line.endswith(f"$ {command}") for line in lines), command

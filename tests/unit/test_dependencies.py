@@ -669,6 +669,12 @@ def test_a_gzip_file_of_two_members_is_whole(tmp_path: Path) -> None:
     assert genomes.unpacks(path, everything=False) == "whole"
 
 
+def test_zeros_after_a_gzip_file_are_passed_over_as_gzip_does(tmp_path: Path) -> None:
+    path = tmp_path / "filled.gz"
+    path.write_bytes(gzip.compress(b"A" * 3_000_000) + bytes(3_000_000))
+    assert genomes.unpacks(path, everything=False) == "whole"
+
+
 # What is hostile
 
 
@@ -800,6 +806,39 @@ def test_a_pickle_that_would_run_something_is_a_finding_and_not_run(tmp_path: Pa
     other = next(each for each in folder.stores if each.store.species == "mus_musculus")
     assert other.rows is not None
     assert other.rows.read == 20
+
+
+def test_rows_whose_index_is_gone_are_counted_and_an_empty_store_beside_them_is_no_help(
+    tmp_path: Path,
+) -> None:
+    """CpGPT allocates more rows than it has: the zeros are nobody's."""
+    paths = store(tmp_path / "mine", names(30), allocated=100)
+    paths.database.unlink()
+    other = store(tmp_path / "other", names(30))
+    other.rows.write_bytes(b"")
+    found = one("CPG520", tmp_path / "mine")
+    assert found.title.en.startswith("after the 0 rows that the index names, 30 more hold numbers")
+    assert found.remedies[0].id == "put-back"
+    assert str(tmp_path / "other") not in repr(found)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "../../up", "..", "y" * 300, "", "\ud800"])
+def test_names_that_no_folder_can_have_end_no_check(tmp_path: Path, name: str) -> None:
+    """Neither of the folder itself nor of one beside it."""
+    store(tmp_path / "fine", names(20))
+    store(tmp_path / "odd", names(20))
+    folders.set_index(tmp_path / "odd", {"1:5": 0}, dna_llm=name)
+    if name != "\ud800":  # which SQLite does not take
+        folders.set_index(tmp_path / "odd", {"1:5": 0}, species=name)
+    assert said(tmp_path / "fine", tmp_path / "odd") == []
+
+
+@pytest.mark.parametrize("rows_left", [0, 20])
+def test_a_recorded_store_that_was_cut_short_is_a_finding(tmp_path: Path, rows_left: int) -> None:
+    paths = store(tmp_path, names(50))
+    a_record(paths, names(50), values(names(50)))
+    os.truncate(paths.rows, rows_left * paths.row_bytes + 7)
+    assert said(tmp_path) == [("CPG506", "error")]
 
 
 def test_a_record_that_is_none_is_a_finding(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from cpgpt_doctor.embed import examine
 from cpgpt_doctor.embed.examine import WORK
 from cpgpt_doctor.embed.run import set_aside
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.reports import files
 from cpgpt_doctor.store import metadata, observe, places, transaction
 from cpgpt_doctor.store.layout import StorePaths
 from tests.findings import errors, said
@@ -357,3 +358,16 @@ def test_an_assembly_that_is_no_name_is_refused(address: StorePaths, assembly: o
         examine.assembly(address.dependencies, "homo_sapiens")
     (finding,) = errors(store=observe.damaged(address, caught.value.damage))
     assert finding.code == "CPG509"
+
+
+@pytest.mark.parametrize("name", ["ensembl_metadata.db", "201bp_dna_embeddings.mmap", "probes.txt"])
+def test_a_report_replaces_no_data(tmp_path: Path, name: str) -> None:
+    """As `--output` would, completed by the shell to the wrong file."""
+    data = tmp_path / name
+    files.check(data, "--output", tmp_path / "probes.txt")  # there is none yet
+    data.write_bytes(b"data")
+    (tmp_path / "report.txt").symlink_to(data)
+    for path in (data, tmp_path / "report.txt"):
+        with pytest.raises(InputError, match="is a file of data"):
+            files.check(path, "--output", tmp_path / "probes.txt")
+    files.check(tmp_path / "report.html", "--output", tmp_path / "probes.txt", "-", None)

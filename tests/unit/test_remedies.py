@@ -172,6 +172,19 @@ def test_remedies_are_read_as_a_markdown_parser_reads_them(code: str, language: 
             assert "".join(plain.split()) in said
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_commands_that_go_into_a_folder_come_back(language: Language) -> None:
+    """What follows has paths from where the reader was."""
+    blocks = [
+        remedy.commands
+        for code in CODES
+        for remedy in pages.remedies(code, language).values()
+        if any(each.startswith("cd ") for each in remedy.commands)
+    ]
+    assert blocks
+    assert {each[-1] for each in blocks} == {"cd -"}
+
+
 def shown(token: Token) -> str:
     return "" if token.type == "softbreak" else token.content
 

@@ -95,6 +95,10 @@ def of_a_store(
         return skipped(rule.subject)  # said once, of the index or of the file
     if rule.code == "CPG519" and any(each.home for each in seen.others):
         store = replace(store, apart=())  # both indexes were read: `foreign_index` knows better
+    if store.unnamed is not None and seen.filled is not None:
+        # Zeros at the end are CpGPT's allocation: here the last row that is none is known.
+        rows = max(0, seen.filled - (store.index.named if store.index else 0))
+        store = replace(store, unnamed=replace(store.unnamed, rows=rows))
     check = rule.judge(view(facts, store), call)
     if rule.code == "CPG506" and no_rows(store):
         return skipped(rule.subject)

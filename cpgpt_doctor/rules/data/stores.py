@@ -663,7 +663,7 @@ def all_are_named(facts: Facts, call: Call) -> Check:
             ),
             tuple(causes),
             ("right-folder", "put-back", "set-aside")
-            if unnamed.nearby or not named
+            if unnamed.nearby
             else ("put-back", "right-folder", "set-aside"),
             seen=(
                 (
@@ -712,6 +712,7 @@ def is_its_own(facts: Facts, call: Call) -> Check:
                 ("own-file",),
                 path=each.path,
                 linked=quoted(each.path),
+                own=quoted(store.dependencies),
             )
         )
     if problems:
