@@ -288,23 +288,50 @@ class Inspection:
             elsewhere = [row for row in places if row != each.row]
             if elsewhere and each.stands is None and any(own):
                 each.stands, each.padding = elsewhere[0], padding
-        moved = [
+        law = self.law()
+        proved = [] if law is None else self.proved(law, self.moved())
+        if not proved:
+            self.leave_twins()
+        for each in self.unknown:
+            if each.stands is not None:
+                each.explained("foreign")
+        return [*found, *proved]
+
+    def moved(self) -> list[Pair]:
+        """Of the sample's rows, those whose location's numbers stand elsewhere."""
+        return [
             Pair(each.location, each.row, each.stands)
             for each in self.unknown
             if each.stands is not None
         ]
-        if moved:
-            pairs = [*self.in_place, *moved]
-            law = laws.find(pairs, self.source.index, self.source.others())
-            if law is not None:
-                found.append(self.proved(law, moved))
-        for each in self.unknown:
-            if each.stands is not None:
-                each.explained("foreign")
-        return found
 
-    def proved(self, law: Law, moved: Sequence[Pair]) -> LawFacts:
-        """Let a law foretell further rows, and whose the rows of the sample are."""
+    def law(self) -> Law | None:
+        moved = self.moved()
+        if not moved:
+            return None
+        pairs = [*self.in_place, *moved]
+        return laws.find(pairs, self.source.index, self.source.others())
+
+    def leave_twins(self) -> None:
+        """Numbers that stand elsewhere by right, as of an equal window, say nothing of a row."""
+        judgeable = set(self.source.judgeable)
+        there = {row: each for each, row in self.source.index.items() if each in judgeable}
+        for padding in PADDINGS:
+            some = [
+                (each, each.stands)
+                for each in self.unknown
+                if each.stands in there and each.padding == padding
+            ]
+            own = self.rows.alone([there[stands] for _, stands in some], padding)
+            for (each, stands), row in zip(some, own, strict=True):
+                if relative_difference(self.source.stored(stands), row) <= ROUNDING:
+                    each.stands = None
+
+    def proved(self, law: Law, moved: Sequence[Pair]) -> list[LawFacts]:
+        """Let a law foretell further rows, and whose the rows of the sample are.
+
+        Nothing where the further rows do not bear it out, or where too few rows do at all.
+        """
         self.progress.phase("proving the law on further rows")
         after = -1
         if law.kind == "shift":
@@ -342,17 +369,22 @@ class Inspection:
             relative_difference(self.source.stored(stands), row) <= ROUNDING
             for (_, stands), row in zip(chosen, again, strict=True)
         )
-        return LawFacts(
-            law.kind,
-            source=law.source,
-            first=law.first,
-            after=after,
-            by=law.by,
-            read_off=laws.fits(law, moved),
-            foretold=len(chosen),
-            came_true=came_true,
-            moved=moving,
-        )
+        read_off = laws.fits(law, moved)
+        if came_true < laws.FITTING * len(chosen) or read_off + came_true < laws.FEWEST:
+            return []
+        return [
+            LawFacts(
+                law.kind,
+                source=law.source,
+                first=law.first,
+                after=after,
+                by=law.by,
+                read_off=read_off,
+                foretold=len(chosen),
+                came_true=came_true,
+                moved=moving,
+            )
+        ]
 
     def bisected(self, law: Law) -> tuple[Law, int]:
         """A shift with the row at which it begins, and the last one before that is in its place."""

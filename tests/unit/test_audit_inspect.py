@@ -318,3 +318,47 @@ def test_rows_that_both_kinds_give_alike_are_of_the_kind_of_the_store(
     facts = audited(store(1), sample=400)
     assert facts.counts == {"own": 400}
     assert facts.padding == 1
+
+
+def test_two_rows_that_were_swapped_are_anothers_and_no_law_is_made_of_the_one_that_was_drawn() -> (
+    None
+):
+    file = store()
+    drawn = random.Random(2).sample(LOCATIONS, 60)
+    swapped = LOCATIONS.index(drawn[0])
+    other = next(row for row in range(400) if LOCATIONS[row] not in drawn)
+    file[swapped], file[other] = file[other], file[swapped]
+    facts = audited(file)
+    assert facts.counts == {"own": 59, "foreign": 1}
+    assert facts.laws == ()
+
+
+def test_a_law_that_further_rows_do_not_bear_out_is_none() -> None:
+    """Three neighbours drawn from a block that was moved: all that follows stands in its place."""
+    index = {location: row for row, location in enumerate(LOCATIONS)}
+    file = [*store(), bytes(4 * WIDTH)]
+    file[11:21] = [own(each, 128) for each in LOCATIONS[10:20]]
+    source = Source(index, LOCATIONS, 401, dict, lambda row: file[row], lambda location: True)
+    choice = Choice("sample", LOCATIONS[:3] + LOCATIONS[12:16], 2)
+    facts = inspect.inspect(source, choice, Made(file), Silent())
+    assert facts.counts == {"own": 3, "foreign": 4}
+    assert facts.laws == ()
+
+
+def test_a_row_of_nowhere_is_not_anothers_because_that_one_has_the_same_window(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A repeat: the numbers of the one location stand in the row of the other, by right."""
+    real = own
+    alike = {LOCATIONS[9]: LOCATIONS[8]}
+    monkeypatch.setattr(
+        "tests.unit.test_audit_inspect.own",
+        lambda location, padding, letters=None: real(
+            alike.get(location, location), padding, letters
+        ),
+    )
+    file = store()
+    file[9] = made("anywhere", 128)
+    facts = audited(file, sample=400)
+    assert verdicts(facts) == {LOCATIONS[9]: "unknown"}
+    assert facts.laws == ()
