@@ -270,6 +270,13 @@ def against(
     here, there = rows_in_file(paths, named), rows_in_file(other, there)
     if here.keys().isdisjoint(there):
         raise InputError(f"--against {folder}: has none of the locations of {asked.dependencies}")
+    if paths.rows.samefile(other.rows) and all(
+        there.get(location, row) == row for location, row in here.items()
+    ):
+        raise InputError(
+            f"--against {folder}: has the same rows by the same index, {other.rows}, so it proves"
+            " nothing; name another store, or leave --against out"
+        )
 
     def others() -> dict[str, Mapping[str, int]]:
         return {str(other.database): there, **nearby.indexes(paths, named)}

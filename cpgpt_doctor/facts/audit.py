@@ -93,6 +93,7 @@ class Comparison:
 
     path: the other dependencies folder. here, there: locations of each; common: of both.
     Rows that are neither equal nor equal up to rounding are zero or not finite here, or `other`;
+    both: those that are zero or not finite, and the same in both;
     foreign: those of them whose numbers, as the other store has them, stand in another row here.
     largest: difference that passed for rounding.
     """
@@ -107,6 +108,7 @@ class Comparison:
     not_finite: int = 0
     other: int = 0
     foreign: int = 0
+    both: int = 0
     largest: float = 0.0
 
 

@@ -49,6 +49,11 @@ def test_the_sentence_about_confidence() -> None:
     )
 
 
+@pytest.mark.parametrize("part", [929_764, 929_769])
+def test_a_share_that_is_nearly_all_is_not_rounded_up(part: int) -> None:
+    assert float(rules.no_more_than(part, 929_770).rstrip(" %")) <= 100 * part / 929_770
+
+
 @pytest.mark.parametrize("wrong", [0, 1, 2, 57, 149, 150, 299, 300])
 @pytest.mark.parametrize("population", [301, 1000, 929_770])
 def test_rounded_shares_say_no_more_than_the_bounds(population: int, wrong: int) -> None:

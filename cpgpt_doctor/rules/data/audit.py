@@ -50,7 +50,7 @@ def no_more_than(part: int, whole: int) -> str:
     """The largest percentage of two digits that is not more than this share."""
     percent = 100 * part / whole
     if percent > 50:  # as for the rest
-        return f"{100 - float(more_than(whole - part, whole).rstrip(' %')):.6g} %"
+        return f"{100 - float(more_than(whole - part, whole).rstrip(' %')):.12g} %"
     step = 10.0 ** (math.floor(math.log10(percent)) - 1) if percent else 0.01
     return f"{math.floor(percent / step * (1 + 1e-12)) * step:.4g} %"
 
@@ -102,13 +102,22 @@ def confidence(audit: AuditFacts) -> Words:
 
 
 def compared(held: Comparison) -> Words:
-    other = held.common - held.equal - held.rounding
-    return Words(
+    other = held.common - held.equal - held.rounding - held.both
+    en = (
         f"of {held.common:,} rows that both stores have, {held.equal:,} are equal,"
-        f" {held.rounding:,} equal up to rounding, {other:,} differ",
-        f"两边都有的 {held.common:,} 行中，{held.equal:,} 行相同，"
-        f"{held.rounding:,} 行仅有舍入误差，{other:,} 行不同",
+        f" {held.rounding:,} equal up to rounding, {other:,} differ"
     )
+    zh = (
+        f"两边都有的 {held.common:,} 行中，{held.equal:,} 行相同，"
+        f"{held.rounding:,} 行仅有舍入误差，{other:,} 行不同"
+    )
+    if held.both:
+        en += f", {held.both:,} are zero or not a number in both"
+        zh += f"，{held.both:,} 行在两边都是全零或非数值"
+    if held.here > held.common:
+        en += f"; {held.here - held.common:,} more are only here, and were not compared"
+        zh += f"；另有 {held.here - held.common:,} 行只有这里才有，没有比较"
+    return Words(en, zh)
 
 
 def tally(audit: AuditFacts, *verdicts: str) -> int:
