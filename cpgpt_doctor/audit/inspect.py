@@ -33,7 +33,7 @@ MATES = 64  # rows on either side that can have been in one batch: the largest u
 MOST_LENGTHS = 8  # of mates, that are tried for one row
 LARGEST_NEAR = 0.03  # of a row's norm: bf16 gives about 0.01
 NEAR_FACTOR = 4.0
-FEWEST_NEAR = 8  # rows that a tolerance is learnt from
+FEWEST_NEAR = 3  # rows that a tolerance is learnt from
 LETTERS: dict[Verdict, str] = {"upper-case": "upper", "lower-case": "lower", "all-n": "n"}
 SIDES: dict[Verdict, int] = {"one-left": -1, "one-right": 1}
 
@@ -124,6 +124,7 @@ class Inspection:
     other_kind: list[Right] = field(default_factory=list)
     equal: int = 0
     untried: list[float] = field(default_factory=list)  # how far they are apart
+    apart: list[float] = field(default_factory=list)  # the rows that are right
     largest: float = 0.0
 
     def judge(self, choice: Choice) -> AuditFacts:
@@ -197,6 +198,7 @@ class Inspection:
         self.kinds[right.padding] += 1
         self.equal += right.difference == 0.0
         self.largest = max(self.largest, right.difference)
+        self.apart.append(right.difference)
         if len(self.in_place) < MOST_TRIED:
             self.in_place.append(Pair(right.location, right.row, right.row))
         kept = sum(each.padding == right.padding for each in self.right)
@@ -501,6 +503,7 @@ class Inspection:
     ) -> float | None:
         """Where most rows differ by a little, of another precision or device, let that pass.
 
+        Such differences scatter, so some can be below ROUNDING and others above it.
         Returns what passes, learnt from the rows; None where none does.
         """
         for each in self.unknown:  # of the sample's own windows
@@ -508,11 +511,13 @@ class Inspection:
             if apart is not None and apart <= ROUNDING:
                 each.explained("foreign", owner=other)
         unknown = self.unknown
-        if len(unknown) < FEWEST_NEAR or 2 * (len(unknown) + len(self.untried)) <= judged:
+        apart_all = [*self.apart, *(each.difference for each in unknown), *self.untried]
+        inexact = sum(each > 0 for each in apart_all)
+        if len(unknown) + len(self.untried) == 0 or inexact < FEWEST_NEAR or 2 * inexact <= judged:
             return None
-        tolerance = NEAR_FACTOR * median(each.difference for each in unknown)
+        tolerance = NEAR_FACTOR * median(apart_all)
         others = [apart for _, apart in nearest.values() if apart is not None]
-        if tolerance > LARGEST_NEAR or (others and tolerance > median(others) / 2):
+        if not ROUNDING < tolerance <= LARGEST_NEAR or (others and tolerance > median(others) / 2):
             return None
         for each in unknown:
             if each.difference <= tolerance:

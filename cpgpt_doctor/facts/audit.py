@@ -119,9 +119,10 @@ class AuditFacts:
     drawn: the rows are a random "sample", "all" of them, or those of "locations" that were named.
     named: locations of the index; in_file: those whose row is in the file; judgeable: those of them
     that lie in the genome, from which the rows were drawn. missing: named by the user, without a
-    row. judged: rows that were computed again; equal: bit for bit. counts: of each verdict.
-    wrong: that are not "own" or "near". padding: of the kind of rows that most are; release,
-    device: what computed. tolerance: of the "near" ones, learnt from the rows, None where none is.
+    row. outside: asked for, and not judged since they do not lie in the genome. judged: rows that
+    were computed again; equal: bit for bit. counts: of each verdict. wrong: that are not "own" or
+    "near". padding: of the kind of rows that most are; release, device: what computed. tolerance:
+    of the "near" ones, learnt from the rows, None where none is.
     rows: those that are wrong, and some of the others.
     """
 
@@ -132,6 +133,7 @@ class AuditFacts:
     in_file: int = 0
     judgeable: int = 0
     missing: int = 0
+    outside: int = 0
     judged: int = 0
     equal: int = 0
     wrong: int = 0

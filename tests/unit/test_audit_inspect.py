@@ -362,3 +362,20 @@ def test_a_row_of_nowhere_is_not_anothers_because_that_one_has_the_same_window(
     facts = audited(file, sample=400)
     assert verdicts(facts) == {LOCATIONS[9]: "unknown"}
     assert facts.laws == ()
+
+
+@pytest.mark.parametrize("size", [4, 40, 400])
+@pytest.mark.parametrize("times", [0.7, 1.0, 2.0, 20.0])
+def test_differences_that_scatter_about_what_rounding_may_be_make_no_row_wrong(
+    size: int, times: float
+) -> None:
+    """Of another device: some rows differ by less than ROUNDING, others by more."""
+    rng = random.Random(7)
+    file = [
+        noise(row, times * ROUNDING * rng.uniform(0.5, 1.5), str(at))
+        for at, row in enumerate(store()[:size])
+    ]
+    index = {location: row for row, location in enumerate(LOCATIONS[:size])}
+    facts = audited(file, index=index, sample=size)
+    assert facts.wrong == 0
+    assert set(facts.counts) <= {"own", "near"}

@@ -82,3 +82,15 @@ def test_a_misplaced_store_is_told_with_its_law_its_proof_and_the_folder_to_give
     assert "at least 99 %" in text
     (first, *_) = told.remedies
     assert dict(first.values)["home"].en == "/data/human"  # type: ignore[union-attr]
+
+
+def test_rows_that_were_asked_for_and_not_judged_are_said() -> None:
+    named = audit({"own": 12}, drawn="locations", bounds=None, missing=3, outside=2)
+    text = rules.confidence(named)
+    assert text.en.endswith(
+        "; 2 more do not lie in the genome, and were not judged; 3 of the named locations have"
+        " no row"
+    )
+    assert "另有 2 行" in text.zh
+    assert "有 3 个没有" in text.zh
+    assert "988 more do not lie" in rules.confidence(audit({"own": 12}, outside=988)).en

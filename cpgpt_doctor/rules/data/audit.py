@@ -56,7 +56,22 @@ def no_more_than(part: int, whole: int) -> str:
 
 
 def confidence(audit: AuditFacts) -> Words:
-    """What the judged rows say of all of them, as statistics has it."""
+    """What the judged rows say of all of them, as statistics has it, and which were not judged."""
+    said = of_the_judged(audit)
+    if audit.outside:
+        said = Words(
+            f"{said.en}; {audit.outside:,} more do not lie in the genome, and were not judged",
+            f"{said.zh}；另有 {audit.outside:,} 行的位点不在基因组内，没有判断",
+        )
+    if audit.missing:
+        said = Words(
+            f"{said.en}; {audit.missing:,} of the named locations have no row",
+            f"{said.zh}；指定的位点中有 {audit.missing:,} 个没有对应的行",
+        )
+    return said
+
+
+def of_the_judged(audit: AuditFacts) -> Words:
     wrong, judged = audit.wrong, audit.judged
     if audit.comparison is not None:
         return compared(audit.comparison)
@@ -255,10 +270,10 @@ def nearly(facts: Facts, audit: AuditFacts, near: int, tolerance: float) -> Find
         "CPG513",
         Severity.warning,
         Words(
-            f"{near:,} of {audit.judged:,} rows differ a little: most, and by up to {limit} of a"
-            " row's norm",
-            f"{audit.judged:,} 行中有 {near:,} 行略有不同：大多数行都是如此，"
-            f"相差不超过该行范数的 {limit}",
+            f"{near:,} of {audit.judged:,} rows differ by more than rounding, but as little as most"
+            f" do: by up to {limit} of a row's norm",
+            f"{audit.judged:,} 行中有 {near:,} 行的差别超过舍入误差，但和多数行一样很小："
+            f"不超过该行范数的 {limit}",
         ),
         (
             Words(
