@@ -94,3 +94,11 @@ def test_rows_that_were_asked_for_and_not_judged_are_said() -> None:
     assert "另有 2 行" in text.zh
     assert "有 3 个没有" in text.zh
     assert "988 more do not lie" in rules.confidence(audit({"own": 12}, outside=988)).en
+
+
+def test_rows_that_were_not_looked_into_are_given_no_cause_of_their_own() -> None:
+    """All rows of a store under a foreign index, of which 300 were looked into."""
+    facts = audit({"foreign": 300, "untried": 2700}, 3000, 3000, laws=seen_audits.LAWS[:1])
+    (rest,) = [each for each in errors(store=seen.STORE, audit=facts) if each.code == "CPG513"]
+    assert "forked" not in said(rest)
+    assert "the others are probably like them" in said(rest)

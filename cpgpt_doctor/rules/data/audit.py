@@ -256,6 +256,11 @@ def why(verdict: str) -> Words:
             "The genome that they came from did not know their sequences (CPG717).",
             "当初的基因组里没有这些序列名（CPG717）。",
         )
+    if verdict == "untried":
+        return Words(
+            "Only the first rows that differ were looked into; the others are probably like them.",
+            "只分析了最先发现的不一致的行，其余的很可能也是同样的情况。",
+        )
     return Words(
         "They come from another genome or model (CPG522), or forked workers read their windows"
         " wrong (CPG202).",
