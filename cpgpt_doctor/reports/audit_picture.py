@@ -10,6 +10,7 @@ import math
 from html import escape
 
 from cpgpt_doctor.facts.audit import AuditedRow, AuditFacts
+from cpgpt_doctor.reports.stream import visible
 from cpgpt_doctor.words import Language, Words
 
 LEFT, TOP, SIDE = 110.0, 20.0, 400.0  # of the square that marks stand in, in units of the picture
@@ -121,7 +122,7 @@ def marked(row: AuditedRow) -> str:
     x = LEFT + SIDE * place(row.difference)
     y = TOP + SIDE * (1 - place(row.nearest))
     named = f"{row.location} ({row.verdict}): {row.owner or row.nearest_to}"
-    return f"<g><title>{escape(named)}</title>{shape(mark_of(row), x, y)}</g>"
+    return f"<g><title>{escape(' '.join(visible(named).split()))}</title>{shape(mark_of(row), x, y)}</g>"
 
 
 def shape(mark: str, x: float, y: float) -> str:
