@@ -75,4 +75,4 @@ def test_names_of_any_characters_are_shown_as_text() -> None:
     (row,) = marks(replace(AUDIT, rows=(replace(ROWS[0], location=name, owner=name),)))
     (title,) = row.findall(f"{NAMESPACE}title")
     shown = "1:\ufffd\ufffd[31m </title><script>\"&'"
-    assert title.text == f"{shown}: {shown}"
+    assert title.text == f"{shown} (its own): {shown}"
