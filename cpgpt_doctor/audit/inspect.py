@@ -90,6 +90,15 @@ class Differing:
         for name, value in more.items():
             setattr(self, name, value)
 
+    def kind(self) -> int:
+        """The kind that the row is nearest to: clearly, or the first that it was held against."""
+        first, *others = self.own
+        apart = relative_difference(self.data, self.own[first])
+        for other in others:
+            if NEAR_FACTOR * relative_difference(self.data, self.own[other]) < apart:
+                return other
+        return first
+
     def equals(self, row: bytes) -> bool:
         return relative_difference(self.data, row) <= ROUNDING
 
@@ -123,7 +132,9 @@ class Inspection:
     kinds: Counter[int] = field(default_factory=Counter)  # of rows that are right in one of them
     other_kind: list[Right] = field(default_factory=list)
     equal: int = 0
-    untried: list[float] = field(default_factory=list)  # how far they are apart
+    near_kinds: Counter[int] = field(default_factory=Counter)  # of rows that are nearly right
+    # How far they are apart, and from which kind.
+    untried: list[tuple[float, int]] = field(default_factory=list)
     apart: list[float] = field(default_factory=list)  # the rows that are right
     largest: float = 0.0
 
@@ -171,9 +182,10 @@ class Inspection:
                     rest.remove(each)
                 else:
                     each.own[other] = row
+                    each.difference = min(each.difference, relative_difference(each.data, row))
             room = max(0, MOST_TRIED - len(self.differing))
             self.differing += rest[:room]
-            self.untried += [each.difference for each in rest[room:]]
+            self.untried += [(each.difference, each.kind()) for each in rest[room:]]
             if as_other > matched:
                 expected = other
             done += len(chunk)
@@ -208,8 +220,9 @@ class Inspection:
     @property
     def padding(self) -> int:
         """Of the kind that most rows are of; the installed release's where none is right."""
-        (most, _), *rest = self.kinds.most_common() or [(self.rows.padding, 0)]
-        if rest and rest[0][1] == self.kinds[most]:
+        kinds = self.kinds + self.near_kinds
+        (most, _), *rest = kinds.most_common() or [(self.rows.padding, 0)]
+        if rest and rest[0][1] == kinds[most]:
             return self.rows.padding
         return most
 
@@ -511,7 +524,8 @@ class Inspection:
             if apart is not None and apart <= ROUNDING:
                 each.explained("foreign", owner=other)
         unknown = self.unknown
-        apart_all = [*self.apart, *(each.difference for each in unknown), *self.untried]
+        apart_all = [*self.apart, *(each.difference for each in unknown)]
+        apart_all += [apart for apart, _ in self.untried]
         inexact = sum(each > 0 for each in apart_all)
         if len(unknown) + len(self.untried) == 0 or inexact < FEWEST_NEAR or 2 * inexact <= judged:
             return None
@@ -519,9 +533,11 @@ class Inspection:
         others = [apart for _, apart in nearest.values() if apart is not None]
         if not ROUNDING < tolerance <= LARGEST_NEAR or (others and tolerance > median(others) / 2):
             return None
-        for each in unknown:
-            if each.difference <= tolerance:
-                each.explained("near")
+        near = [each for each in unknown if each.difference <= tolerance]
+        self.near_kinds.update(each.kind() for each in near)
+        self.near_kinds.update(kind for apart, kind in self.untried if apart <= tolerance)
+        for each in near:
+            each.explained("other-kind" if self.is_other(each.kind()) else "near")
         return tolerance
 
     def facts(
@@ -534,9 +550,13 @@ class Inspection:
         judged = len(choice.locations)
         counts: Counter[str] = Counter(each.verdict for each in self.differing)
         counts["own"] = self.kinds[self.padding]
-        counts["other-kind"] = self.kinds.total() - self.kinds[self.padding]
-        near = [each for each in self.untried if tolerance is not None and each <= tolerance]
-        counts["near"] += len(near)
+        counts["other-kind"] += self.kinds.total() - self.kinds[self.padding]
+        near = [
+            kind for apart, kind in self.untried if tolerance is not None and apart <= tolerance
+        ]
+        others = sum(map(self.is_other, near))
+        counts["near"] += len(near) - others
+        counts["other-kind"] += others
         counts["untried"] = len(self.untried) - len(near)
         wrong = judged - counts["own"] - counts["near"]
         known = None

@@ -379,3 +379,18 @@ def test_differences_that_scatter_about_what_rounding_may_be_make_no_row_wrong(
     facts = audited(file, index=index, sample=size)
     assert facts.wrong == 0
     assert set(facts.counts) <= {"own", "near"}
+
+
+@pytest.mark.parametrize("stored", [1, 128])
+@pytest.mark.parametrize("installed", [1, 128])
+@pytest.mark.parametrize("size", [2 * ROUNDING, 0.001])
+def test_another_precision_passes_in_a_store_of_either_kind(
+    stored: int, installed: int, size: float
+) -> None:
+    """The published rows: of the older kind, and of a GPU in TF32."""
+    file = [noise(row, size, str(at)) for at, row in enumerate(store(stored))]
+    for row in range(20):
+        file[row] = noise(own(LOCATIONS[row], 129 - stored), size, str(row))
+    facts = audited(file, sample=400, padding=installed)
+    assert facts.counts == {"near": 380, "other-kind": 20}
+    assert (facts.padding, facts.wrong) == (stored, 20)

@@ -437,7 +437,7 @@ def of_one_kind(facts: Facts, call: Call) -> Check:
         return skipped(Words("the kind of rows needs a model to tell", "行的类型要用模型才能判断"))
     most = kind(audit.padding)
     number = tally(audit, "other-kind")
-    if not tally(audit, "own"):
+    if not tally(audit, "own", "near"):
         return skipped(Words("no row is right as any kind", "没有哪一类的行是对的"))
     if not number:
         said = Words(f"the rows are of windows {most.en}", f"这些行的窗口{most.zh}")
@@ -472,7 +472,7 @@ def of_one_kind(facts: Facts, call: Call) -> Check:
             ("new-folder",),
             seen=evidence(
                 audit,
-                (most, same(f"{tally(audit, 'own'):,}")),
+                (most, same(f"{tally(audit, 'own', 'near'):,}")),
                 (few, same(f"{number:,}")),
                 *such_as(audit, "other-kind"),
             ),
