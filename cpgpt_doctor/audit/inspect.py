@@ -420,11 +420,18 @@ class Inspection:
                 break
             row, location = between[len(between) // 2]
             own = self.own(location)
-            if any(relative_difference(self.source.stored(row), each) <= ROUNDING for each in own):
-                after = row
+            if self.holds(row, own) or not self.holds(row + law.by, own):
+                after = row  # in its place, or shifted otherwise
             else:
                 law = dataclasses.replace(law, first=row)
         return law, after
+
+    def holds(self, row: int, own: Sequence[bytes]) -> bool:
+        """Whether a row of the file is that of the location whose row, in each kind, is `own`."""
+        if not 0 <= row < self.source.rows:
+            return False
+        data = self.source.stored(row)
+        return any(relative_difference(data, each) <= ROUNDING for each in own)
 
     def own(self, location: str) -> list[bytes]:
         return [self.rows.alone([location], padding)[0] for padding in self.tried_kinds()]

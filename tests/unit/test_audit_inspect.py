@@ -394,3 +394,18 @@ def test_another_precision_passes_in_a_store_of_either_kind(
     facts = audited(file, sample=400, padding=installed)
     assert facts.counts == {"near": 380, "other-kind": 20}
     assert (facts.padding, facts.wrong) == (stored, 20)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_shift_that_grows_is_said_to_begin_where_the_larger_one_does(seed: int) -> None:
+    """Two locations were given twice: between them, rows stand one row away, and then two."""
+    file = [own(each, 128) for each in LOCATIONS]
+    file = [*file[:90], file[0], *file[90:100], file[0], *file[100:]]
+    index = {location: row for row, location in enumerate(LOCATIONS)}
+    source = Source(index, LOCATIONS, 402, dict, lambda row: file[row], lambda location: True)
+    far = [each for each in LOCATIONS if not 80 <= index[each] < 110]
+    drawn = random.Random(seed).sample(far, 60)
+    facts = inspect.inspect(source, Choice("sample", drawn, seed), Made(file), Silent())
+    (law,) = facts.laws
+    assert (law.kind, law.first, law.after, law.by) == ("shift", 100, 99, 2)
+    assert law.came_true == law.foretold == inspect.FORETOLD
