@@ -52,15 +52,17 @@ def compare(
         progress.advance,
     )
     counts = answer["counts"]
-    differing, stands = read(work / "differing"), read(work / "stands")
+    differing, places = read(work / "differing"), read(work / "stands")
+    apart = set(differing)
+    in_place = [
+        Pair(location, row, row) for at, (row, location) in enumerate(common) if at not in apart
+    ]
+    by_right = {pair.row for pair in in_place}  # of equal windows; they say nothing of others
+    stands = [-1 if row in by_right else row for row in places]
     moved = [
         Pair(common[at][1], common[at][0], row)
         for at, row in zip(differing, stands, strict=True)
         if row >= 0
-    ]
-    apart = set(differing)
-    in_place = [
-        Pair(location, row, row) for at, (row, location) in enumerate(common) if at not in apart
     ]
     comparison = Comparison(
         path=str(other.dependencies),
@@ -71,7 +73,7 @@ def compare(
         foreign=len(moved),
         largest=answer["largest"],
     )
-    wrong = len(differing)
+    wrong = len(differing) + counts["both"]
     tally = {
         "own": counts["equal"] + counts["rounding"],
         "foreign": len(moved),
@@ -116,9 +118,8 @@ def law_of(
     others: Mapping[str, Mapping[str, int]],
 ) -> tuple[LawFacts, ...]:
     """The law of the misplaced rows, read off some and held against all."""
-    step = max(1, len(moved) // READ_OFF)
-    some = moved[::step][:READ_OFF]
-    law = laws.find([*in_place[:READ_OFF], *some], index, others)
+    some = [*spread(in_place), *spread(moved)]
+    law = laws.find(some, index, others)
     if law is None:
         return ()
     after = -1
@@ -126,6 +127,11 @@ def law_of(
         first = min(pair.row for pair in moved if pair.stands - pair.row == law.by)
         law = dataclasses.replace(law, first=first)
         after = laws.last_in_place(in_place, first)
+    came_true = laws.fits(law, moved)
+    if came_true < max(laws.FEWEST, laws.FITTING * len(moved)):
+        return ()
+    if not laws.holds(law, [*in_place, *moved]):
+        return ()
     return (
         LawFacts(
             law.kind,
@@ -133,12 +139,17 @@ def law_of(
             first=law.first,
             after=after,
             by=law.by,
-            read_off=len(some),
+            read_off=len(spread(moved)),
             foretold=len(moved),
-            came_true=laws.fits(law, moved),
+            came_true=came_true,
             moved=len(moved),
         ),
     )
+
+
+def spread(pairs: list[Pair]) -> list[Pair]:
+    """Some of them, from all over."""
+    return pairs[:: max(1, len(pairs) // READ_OFF)][:READ_OFF]
 
 
 def read(path: Path) -> array.array[int]:

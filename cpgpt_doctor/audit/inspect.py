@@ -33,7 +33,7 @@ MATES = 64  # rows on either side that can have been in one batch: the largest u
 MOST_LENGTHS = 8  # of mates, that are tried for one row
 LARGEST_NEAR = 0.03  # of a row's norm: bf16 gives about 0.01
 NEAR_FACTOR = 4.0
-FEWEST_NEAR = 8  # rows that a tolerance is learnt from
+FEWEST_NEAR = 3  # rows that a tolerance is learnt from
 LETTERS: dict[Verdict, str] = {"upper-case": "upper", "lower-case": "lower", "all-n": "n"}
 SIDES: dict[Verdict, int] = {"one-left": -1, "one-right": 1}
 
@@ -90,6 +90,15 @@ class Differing:
         for name, value in more.items():
             setattr(self, name, value)
 
+    def kind(self) -> int:
+        """The kind that the row is nearest to: clearly, or the first that it was held against."""
+        first, *others = self.own
+        apart = relative_difference(self.data, self.own[first])
+        for other in others:
+            if NEAR_FACTOR * relative_difference(self.data, self.own[other]) < apart:
+                return other
+        return first
+
     def equals(self, row: bytes) -> bool:
         return relative_difference(self.data, row) <= ROUNDING
 
@@ -123,7 +132,10 @@ class Inspection:
     kinds: Counter[int] = field(default_factory=Counter)  # of rows that are right in one of them
     other_kind: list[Right] = field(default_factory=list)
     equal: int = 0
-    untried: list[float] = field(default_factory=list)  # how far they are apart
+    near_kinds: Counter[int] = field(default_factory=Counter)  # of rows that are nearly right
+    # How far they are apart, and from which kind.
+    untried: list[tuple[float, int]] = field(default_factory=list)
+    apart: list[float] = field(default_factory=list)  # the rows that are right
     largest: float = 0.0
 
     def judge(self, choice: Choice) -> AuditFacts:
@@ -170,9 +182,10 @@ class Inspection:
                     rest.remove(each)
                 else:
                     each.own[other] = row
+                    each.difference = min(each.difference, relative_difference(each.data, row))
             room = max(0, MOST_TRIED - len(self.differing))
             self.differing += rest[:room]
-            self.untried += [each.difference for each in rest[room:]]
+            self.untried += [(each.difference, each.kind()) for each in rest[room:]]
             if as_other > matched:
                 expected = other
             done += len(chunk)
@@ -197,6 +210,7 @@ class Inspection:
         self.kinds[right.padding] += 1
         self.equal += right.difference == 0.0
         self.largest = max(self.largest, right.difference)
+        self.apart.append(right.difference)
         if len(self.in_place) < MOST_TRIED:
             self.in_place.append(Pair(right.location, right.row, right.row))
         kept = sum(each.padding == right.padding for each in self.right)
@@ -206,8 +220,9 @@ class Inspection:
     @property
     def padding(self) -> int:
         """Of the kind that most rows are of; the installed release's where none is right."""
-        (most, _), *rest = self.kinds.most_common() or [(self.rows.padding, 0)]
-        if rest and rest[0][1] == self.kinds[most]:
+        kinds = self.kinds + self.near_kinds
+        (most, _), *rest = kinds.most_common() or [(self.rows.padding, 0)]
+        if rest and rest[0][1] == kinds[most]:
             return self.rows.padding
         return most
 
@@ -288,23 +303,50 @@ class Inspection:
             elsewhere = [row for row in places if row != each.row]
             if elsewhere and each.stands is None and any(own):
                 each.stands, each.padding = elsewhere[0], padding
-        moved = [
+        law = self.law()
+        proved = [] if law is None else self.proved(law, self.moved())
+        if not proved:
+            self.leave_twins()
+        for each in self.unknown:
+            if each.stands is not None:
+                each.explained("foreign")
+        return [*found, *proved]
+
+    def moved(self) -> list[Pair]:
+        """Of the sample's rows, those whose location's numbers stand elsewhere."""
+        return [
             Pair(each.location, each.row, each.stands)
             for each in self.unknown
             if each.stands is not None
         ]
-        if moved:
-            pairs = [*self.in_place, *moved]
-            law = laws.find(pairs, self.source.index, self.source.others())
-            if law is not None:
-                found.append(self.proved(law, moved))
-        for each in self.unknown:
-            if each.stands is not None:
-                each.explained("foreign")
-        return found
 
-    def proved(self, law: Law, moved: Sequence[Pair]) -> LawFacts:
-        """Let a law foretell further rows, and whose the rows of the sample are."""
+    def law(self) -> Law | None:
+        moved = self.moved()
+        if not moved:
+            return None
+        pairs = [*self.in_place, *moved]
+        return laws.find(pairs, self.source.index, self.source.others())
+
+    def leave_twins(self) -> None:
+        """Numbers that stand elsewhere by right, as of an equal window, say nothing of a row."""
+        judgeable = set(self.source.judgeable)
+        there = {row: each for each, row in self.source.index.items() if each in judgeable}
+        for padding in PADDINGS:
+            some = [
+                (each, each.stands)
+                for each in self.unknown
+                if each.stands in there and each.padding == padding
+            ]
+            own = self.rows.alone([there[stands] for _, stands in some], padding)
+            for (each, stands), row in zip(some, own, strict=True):
+                if relative_difference(self.source.stored(stands), row) <= ROUNDING:
+                    each.stands = None
+
+    def proved(self, law: Law, moved: Sequence[Pair]) -> list[LawFacts]:
+        """Let a law foretell further rows, and whose the rows of the sample are.
+
+        Nothing where the further rows do not bear it out, or where too few rows do at all.
+        """
         self.progress.phase("proving the law on further rows")
         after = -1
         if law.kind == "shift":
@@ -342,17 +384,22 @@ class Inspection:
             relative_difference(self.source.stored(stands), row) <= ROUNDING
             for (_, stands), row in zip(chosen, again, strict=True)
         )
-        return LawFacts(
-            law.kind,
-            source=law.source,
-            first=law.first,
-            after=after,
-            by=law.by,
-            read_off=laws.fits(law, moved),
-            foretold=len(chosen),
-            came_true=came_true,
-            moved=moving,
-        )
+        read_off = laws.fits(law, moved)
+        if came_true < laws.FITTING * len(chosen) or read_off + came_true < laws.FEWEST:
+            return []
+        return [
+            LawFacts(
+                law.kind,
+                source=law.source,
+                first=law.first,
+                after=after,
+                by=law.by,
+                read_off=read_off,
+                foretold=len(chosen),
+                came_true=came_true,
+                moved=moving,
+            )
+        ]
 
     def bisected(self, law: Law) -> tuple[Law, int]:
         """A shift with the row at which it begins, and the last one before that is in its place."""
@@ -373,11 +420,18 @@ class Inspection:
                 break
             row, location = between[len(between) // 2]
             own = self.own(location)
-            if any(relative_difference(self.source.stored(row), each) <= ROUNDING for each in own):
-                after = row
+            if self.holds(row, own) or not self.holds(row + law.by, own):
+                after = row  # in its place, or shifted otherwise
             else:
                 law = dataclasses.replace(law, first=row)
         return law, after
+
+    def holds(self, row: int, own: Sequence[bytes]) -> bool:
+        """Whether a row of the file is that of the location whose row, in each kind, is `own`."""
+        if not 0 <= row < self.source.rows:
+            return False
+        data = self.source.stored(row)
+        return any(relative_difference(data, each) <= ROUNDING for each in own)
 
     def own(self, location: str) -> list[bytes]:
         return [self.rows.alone([location], padding)[0] for padding in self.tried_kinds()]
@@ -469,6 +523,7 @@ class Inspection:
     ) -> float | None:
         """Where most rows differ by a little, of another precision or device, let that pass.
 
+        Such differences scatter, so some can be below ROUNDING and others above it.
         Returns what passes, learnt from the rows; None where none does.
         """
         for each in self.unknown:  # of the sample's own windows
@@ -476,15 +531,20 @@ class Inspection:
             if apart is not None and apart <= ROUNDING:
                 each.explained("foreign", owner=other)
         unknown = self.unknown
-        if len(unknown) < FEWEST_NEAR or 2 * (len(unknown) + len(self.untried)) <= judged:
+        apart_all = [*self.apart, *(each.difference for each in unknown)]
+        apart_all += [apart for apart, _ in self.untried]
+        inexact = sum(each > 0 for each in apart_all)
+        if len(unknown) + len(self.untried) == 0 or inexact < FEWEST_NEAR or 2 * inexact <= judged:
             return None
-        tolerance = NEAR_FACTOR * median(each.difference for each in unknown)
+        tolerance = NEAR_FACTOR * median(apart_all)
         others = [apart for _, apart in nearest.values() if apart is not None]
-        if tolerance > LARGEST_NEAR or (others and tolerance > median(others) / 2):
+        if not ROUNDING < tolerance <= LARGEST_NEAR or (others and tolerance > median(others) / 2):
             return None
-        for each in unknown:
-            if each.difference <= tolerance:
-                each.explained("near")
+        near = [each for each in unknown if each.difference <= tolerance]
+        self.near_kinds.update(each.kind() for each in near)
+        self.near_kinds.update(kind for apart, kind in self.untried if apart <= tolerance)
+        for each in near:
+            each.explained("other-kind" if self.is_other(each.kind()) else "near")
         return tolerance
 
     def facts(
@@ -497,9 +557,13 @@ class Inspection:
         judged = len(choice.locations)
         counts: Counter[str] = Counter(each.verdict for each in self.differing)
         counts["own"] = self.kinds[self.padding]
-        counts["other-kind"] = self.kinds.total() - self.kinds[self.padding]
-        near = [each for each in self.untried if tolerance is not None and each <= tolerance]
-        counts["near"] += len(near)
+        counts["other-kind"] += self.kinds.total() - self.kinds[self.padding]
+        near = [
+            kind for apart, kind in self.untried if tolerance is not None and apart <= tolerance
+        ]
+        others = sum(map(self.is_other, near))
+        counts["near"] += len(near) - others
+        counts["other-kind"] += others
         counts["untried"] = len(self.untried) - len(near)
         wrong = judged - counts["own"] - counts["near"]
         known = None

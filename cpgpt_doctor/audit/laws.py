@@ -56,6 +56,8 @@ def find(
 ) -> Law | None:
     """The law that fits nearly all pairs; None where none does.
 
+    It has to say where nearly all moved ones stand, and to move nearly none that stands in its own
+    row: a single row that was swapped fits a shift, too.
     pairs: of locations whose numbers stand in another row, and of those that stand in their own.
     index: the store's. others: other indexes, by their paths.
     """
@@ -67,13 +69,21 @@ def find(
     shift = shifted(pairs)
     candidates += [shift] if shift else []
     needed = max(min(FEWEST, len(moved)), FITTING * len(moved))
-    fitting = [(fits(law, moved), law) for law in candidates]
+    fitting = [(fits(law, moved), law) for law in candidates if holds(law, pairs)]
     best = max(fitting, key=lambda each: each[0], default=(0, None))
     return best[1] if best[0] >= needed else None
 
 
 def fits(law: Law, pairs: Sequence[Pair]) -> int:
     return sum(law.stands(pair.location, pair.row) == pair.stands for pair in pairs)
+
+
+def holds(law: Law, pairs: Sequence[Pair]) -> bool:
+    """Whether nearly all pairs that a law moves stand where it says."""
+    said = [(pair, law.stands(pair.location, pair.row)) for pair in pairs]
+    foretold = [(pair, stands) for pair, stands in said if stands not in (None, pair.row)]
+    came_true = sum(pair.stands == stands for pair, stands in foretold)
+    return bool(foretold) and came_true >= FITTING * len(foretold)
 
 
 def orders(index: Mapping[str, int]) -> list[Law]:

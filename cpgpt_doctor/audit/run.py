@@ -132,7 +132,44 @@ def patient_worker(asked: Asked) -> Iterator[tuple[Worker, Path]]:
 
 
 def audit(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
-    """Judge the rows that were asked for. Raises InputError, DoctorError, OSError."""
+    """Judge the rows that were asked for. Raises InputError, DoctorError, OSError.
+
+    What is wrong with a store that somebody writes to meanwhile may be the writing: that is not
+    held against it.
+    """
+    before = state(paths)
+    try:
+        audited = judge(asked, paths, progress)
+    except (InputError, DoctorError) as error:
+        if state(paths) != before:
+            raise changed(paths) from error
+        raise
+    if audited.facts.wrong and state(paths) != before:
+        raise changed(paths)
+    return audited
+
+
+def state(paths: StorePaths) -> list[tuple[int, int, int] | None]:
+    """Which files a store's rows and index are, and when they were last written."""
+    seen: list[tuple[int, int, int] | None] = []
+    for path in (paths.rows, paths.database):
+        try:
+            status = path.stat()
+            seen.append((status.st_ino, status.st_size, status.st_mtime_ns))
+        except OSError:
+            seen.append(None)
+    return seen
+
+
+def changed(paths: StorePaths) -> InputError:
+    return InputError(
+        f"{paths.rows}: the rows or their index changed while they were read, so nothing can be"
+        " said of them; verify again when no program writes to them"
+    )
+
+
+def judge(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
+    given = None if asked.locations is None else read_locations(asked.locations, asked.positions)
     progress.phase("reading the index")
     named = layout.named_rows(paths)
     if asked.against is not None:
@@ -173,7 +210,7 @@ def audit(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
         paths = patient.paths
         in_file = rows_in_file(paths, named)
         judgeable = [each for each in in_file if admission.usable(each, reader)]
-        choice, missing = chosen(asked, judgeable, named)
+        choice = chosen(asked, given, judgeable)
         if not choice.locations:
             raise InputError(nothing(paths, named, in_file, genome, asked))
         patient.check_tokens(drawing.draw(judgeable, CHECKED_TOKENS, 0))
@@ -181,7 +218,10 @@ def audit(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
 
             def stored(row: int) -> bytes:
                 stream.seek(row * paths.row_bytes)
-                return stream.read(paths.row_bytes)
+                data = stream.read(paths.row_bytes)
+                if len(data) != paths.row_bytes:
+                    raise DoctorError(f"{paths.rows}: row {row} is not there in full")
+                return data
 
             def is_plain(location: str) -> bool:
                 return plain(location, reader, paths.context_len)
@@ -196,7 +236,10 @@ def audit(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
             rows_file=str(paths.rows),
             named=len(named),
             in_file=len(in_file),
-            missing=missing,
+            missing=sum(each not in named for each in given or ()),
+            outside=sum(each in in_file for each in given) - len(choice.locations)
+            if given is not None
+            else len(in_file) - len(judgeable),
             release=patient.loaded["versions"].get("CpGPT", ""),
             device=patient.loaded["device"],
         )
@@ -209,18 +252,28 @@ def rows_in_file(paths: StorePaths, named: Mapping[str, int]) -> dict[str, int]:
     return {location: row for location, row in named.items() if 0 <= row < have}
 
 
-def chosen(asked: Asked, judgeable: Sequence[str], named: Mapping[str, int]) -> tuple[Choice, int]:
-    """Which rows are judged, and how many locations that the user named have no row."""
-    if asked.locations is not None:
-        given = locations.read(asked.locations, asked.positions)
+def read_locations(source: str, positions: str | None) -> list[str]:
+    """The locations of a file, each once. Raises InputError where a line is none."""
+    given = locations.read(source, positions)
+    if given.malformed:
+        first = given.bad_lines[0]
+        raise InputError(
+            f"{source}: {given.malformed} of its lines give no location, such as line"
+            f" {first.number}: {first.text!r}; correct them or take them out"
+        )
+    return list(given.places)
+
+
+def chosen(asked: Asked, given: Sequence[str] | None, judgeable: Sequence[str]) -> Choice:
+    """Which rows are judged; given: the locations that the user named."""
+    if given is not None:
         able = set(judgeable)
-        some = [each for each in given.places if each in able]
-        return Choice("locations", some), sum(each not in named for each in given.places)
+        return Choice("locations", [each for each in given if each in able])
     seed = drawing.new_seed() if asked.seed is None else asked.seed
     count = len(judgeable) if asked.every else asked.sample
     drawn = drawing.draw(judgeable, count, seed)
     every = len(drawn) == len(judgeable)
-    return Choice("all" if every else "sample", drawn, seed), 0
+    return Choice("all" if every else "sample", drawn, seed)
 
 
 def nothing(
@@ -270,6 +323,13 @@ def against(
     here, there = rows_in_file(paths, named), rows_in_file(other, there)
     if here.keys().isdisjoint(there):
         raise InputError(f"--against {folder}: has none of the locations of {asked.dependencies}")
+    if paths.rows.samefile(other.rows) and all(
+        there.get(location, row) == row for location, row in here.items()
+    ):
+        raise InputError(
+            f"--against {folder}: has the same rows by the same index, {other.rows}, so it proves"
+            " nothing; name another store, or leave --against out"
+        )
 
     def others() -> dict[str, Mapping[str, int]]:
         return {str(other.database): there, **nearby.indexes(paths, named)}

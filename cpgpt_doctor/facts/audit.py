@@ -93,6 +93,7 @@ class Comparison:
 
     path: the other dependencies folder. here, there: locations of each; common: of both.
     Rows that are neither equal nor equal up to rounding are zero or not finite here, or `other`;
+    both: those that are zero or not finite, and the same in both;
     foreign: those of them whose numbers, as the other store has them, stand in another row here.
     largest: difference that passed for rounding.
     """
@@ -107,6 +108,7 @@ class Comparison:
     not_finite: int = 0
     other: int = 0
     foreign: int = 0
+    both: int = 0
     largest: float = 0.0
 
 
@@ -117,9 +119,10 @@ class AuditFacts:
     drawn: the rows are a random "sample", "all" of them, or those of "locations" that were named.
     named: locations of the index; in_file: those whose row is in the file; judgeable: those of them
     that lie in the genome, from which the rows were drawn. missing: named by the user, without a
-    row. judged: rows that were computed again; equal: bit for bit. counts: of each verdict.
-    wrong: that are not "own" or "near". padding: of the kind of rows that most are; release,
-    device: what computed. tolerance: of the "near" ones, learnt from the rows, None where none is.
+    row. outside: asked for, and not judged since they do not lie in the genome. judged: rows that
+    were computed again; equal: bit for bit. counts: of each verdict. wrong: that are not "own" or
+    "near". padding: of the kind of rows that most are; release, device: what computed. tolerance:
+    of the "near" ones, learnt from the rows, None where none is.
     rows: those that are wrong, and some of the others.
     """
 
@@ -130,6 +133,7 @@ class AuditFacts:
     in_file: int = 0
     judgeable: int = 0
     missing: int = 0
+    outside: int = 0
     judged: int = 0
     equal: int = 0
     wrong: int = 0

@@ -96,7 +96,8 @@ def compare(
 
     `folder`/pairs: int64, a row of each file in turn. `rows`: how many the first file has.
     Returns counts of rows that are equal bit for bit, up to rounding, and `zero`, `not_finite` or
-    `other` in the first file, and the largest difference that passed for rounding. Writes to
+    `other` in the first file, and the largest difference that passed for rounding. Rows that are
+    the same in both and no embeddings are not equal but `both`, beside what they are. Writes to
     `folder`/differing the places, in the pairs, of those that differ, and to `folder`/stands in
     which row of the first file the numbers of the second one's stand, bit for bit; -1 for none, and
     for what is zero or not finite.
@@ -104,7 +105,7 @@ def compare(
     import numpy
 
     pairs = numpy.fromfile(f"{folder}/pairs", numpy.int64).reshape(-1, 2)
-    counts = {"equal": 0, "rounding": 0, "zero": 0, "not_finite": 0, "other": 0}
+    counts = {"equal": 0, "rounding": 0, "zero": 0, "not_finite": 0, "other": 0, "both": 0}
     largest = 0.0
     differing: list[Any] = []
     sound: list[Any] = []  # whether it can be the row of another location
@@ -119,19 +120,20 @@ def compare(
                 for side, stream in enumerate((first, second))
             )
             same = (mine.view(numpy.uint32) == theirs.view(numpy.uint32)).all(axis=1)
-            counts["equal"] += int(same.sum())
+            zero, finite = ~mine.any(axis=1), numpy.isfinite(mine).all(axis=1)
+            counts["both"] += int((same & (zero | ~finite)).sum())
+            counts["equal"] += int((same & finite & ~zero).sum())
+            counts["zero"] += int(zero.sum())
+            counts["not_finite"] += int((~finite).sum())
             differ = numpy.flatnonzero(~same)
             apart = differences(mine[differ], theirs[differ])
             rounded = apart <= ROUNDING
             largest = max([largest, *apart[rounded].tolist()])
             same[differ[rounded]] = True
-            zero = ~mine[differ].any(axis=1) & ~rounded
-            finite = numpy.isfinite(mine[differ]).all(axis=1)
+            embedding = (finite & ~zero)[differ]
             counts["rounding"] += int(rounded.sum())
-            counts["zero"] += int(zero.sum())
-            counts["not_finite"] += int((~finite).sum())
-            counts["other"] += int((finite & ~zero & ~rounded).sum())
-            sound.append((finite & ~zero)[~rounded])
+            counts["other"] += int((embedding & ~rounded).sum())
+            sound.append(embedding[~rounded])
             differ = numpy.flatnonzero(~same)
             differing.append(start + differ)
             hashes.append(hashed(theirs[differ], factors))

@@ -10,6 +10,7 @@ import math
 from html import escape
 
 from cpgpt_doctor.facts.audit import AuditedRow, AuditFacts
+from cpgpt_doctor.reports.stream import visible
 from cpgpt_doctor.words import Language, Words
 
 LEFT, TOP, SIDE = 110.0, 20.0, 400.0  # of the square that marks stand in, in units of the picture
@@ -73,7 +74,7 @@ def picture(audit: AuditFacts, language: Language) -> str:
         f'<rect x="{LEFT:g}" y="{TOP:g}" width="{SIDE:g}" height="{SIDE:g}"/>',
         f'<path d="M{LEFT:g} {TOP + SIDE:g}L{LEFT + SIDE:g} {TOP:g}" stroke-dasharray="2 5"/>',
         *axes(language),
-        *(marked(each) for each in rows),
+        *(marked(each, language) for each in rows),
     ]
     for number, (mark, count) in enumerate(sorted(counts.items())):
         x, y = LEFT + SIDE + 24, TOP + 12 + 26 * number
@@ -117,11 +118,13 @@ def place(difference: float | None) -> float:
     return (min(max(power, LEAST), MOST) - LEAST) / (MOST - LEAST)
 
 
-def marked(row: AuditedRow) -> str:
+def marked(row: AuditedRow, language: Language) -> str:
     x = LEFT + SIDE * place(row.difference)
     y = TOP + SIDE * (1 - place(row.nearest))
-    named = f"{row.location} ({row.verdict}): {row.owner or row.nearest_to}"
-    return f"<g><title>{escape(named)}</title>{shape(mark_of(row), x, y)}</g>"
+    mark = mark_of(row)
+    named = f"{row.location} ({SAID[mark].say(language)}): {row.owner or row.nearest_to}"
+    plain = " ".join(visible(named).split())
+    return f"<g><title>{escape(plain)}</title>{shape(mark, x, y)}</g>"
 
 
 def shape(mark: str, x: float, y: float) -> str:

@@ -89,10 +89,26 @@ def test_two_stores_are_held_against_each_other_row_by_row(tmp_path: Path) -> No
         "zero": 1,
         "not_finite": 1,
         "other": 4,
+        "both": 0,
     }
     assert 0 < answer["largest"] <= ROUNDING
     found = {699 - at: row for at, row in zip(answer["differing"], answer["stands"], strict=True)}
     assert found == {200: -1, 201: -1, 202: -1, 650: -1, 300: 301, 301: 300}
+
+
+def test_rows_that_are_no_embeddings_in_both_stores_are_not_equal(tmp_path: Path) -> None:
+    one = rows(300)
+    one[7], one[8, 3] = 0, np.nan
+    answer = compared(tmp_path, one, one, [(at, at) for at in range(300)])
+    assert answer["counts"] == {
+        "equal": 298,
+        "rounding": 0,
+        "zero": 1,
+        "not_finite": 1,
+        "other": 0,
+        "both": 2,
+    }
+    assert answer["differing"] == []
 
 
 def test_the_nearest_other_row_is_never_that_of_the_same_number(tmp_path: Path) -> None:

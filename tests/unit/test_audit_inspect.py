@@ -318,3 +318,94 @@ def test_rows_that_both_kinds_give_alike_are_of_the_kind_of_the_store(
     facts = audited(store(1), sample=400)
     assert facts.counts == {"own": 400}
     assert facts.padding == 1
+
+
+def test_two_rows_that_were_swapped_are_anothers_and_no_law_is_made_of_the_one_that_was_drawn() -> (
+    None
+):
+    file = store()
+    drawn = random.Random(2).sample(LOCATIONS, 60)
+    swapped = LOCATIONS.index(drawn[0])
+    other = next(row for row in range(400) if LOCATIONS[row] not in drawn)
+    file[swapped], file[other] = file[other], file[swapped]
+    facts = audited(file)
+    assert facts.counts == {"own": 59, "foreign": 1}
+    assert facts.laws == ()
+
+
+def test_a_law_that_further_rows_do_not_bear_out_is_none() -> None:
+    """Three neighbours drawn from a block that was moved: all that follows stands in its place."""
+    index = {location: row for row, location in enumerate(LOCATIONS)}
+    file = [*store(), bytes(4 * WIDTH)]
+    file[11:21] = [own(each, 128) for each in LOCATIONS[10:20]]
+    source = Source(index, LOCATIONS, 401, dict, lambda row: file[row], lambda location: True)
+    choice = Choice("sample", LOCATIONS[:3] + LOCATIONS[12:16], 2)
+    facts = inspect.inspect(source, choice, Made(file), Silent())
+    assert facts.counts == {"own": 3, "foreign": 4}
+    assert facts.laws == ()
+
+
+def test_a_row_of_nowhere_is_not_anothers_because_that_one_has_the_same_window(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A repeat: the numbers of the one location stand in the row of the other, by right."""
+    real = own
+    alike = {LOCATIONS[9]: LOCATIONS[8]}
+    monkeypatch.setattr(
+        "tests.unit.test_audit_inspect.own",
+        lambda location, padding, letters=None: real(
+            alike.get(location, location), padding, letters
+        ),
+    )
+    file = store()
+    file[9] = made("anywhere", 128)
+    facts = audited(file, sample=400)
+    assert verdicts(facts) == {LOCATIONS[9]: "unknown"}
+    assert facts.laws == ()
+
+
+@pytest.mark.parametrize("size", [4, 40, 400])
+@pytest.mark.parametrize("times", [0.7, 1.0, 2.0, 20.0])
+def test_differences_that_scatter_about_what_rounding_may_be_make_no_row_wrong(
+    size: int, times: float
+) -> None:
+    """Of another device: some rows differ by less than ROUNDING, others by more."""
+    rng = random.Random(7)
+    file = [
+        noise(row, times * ROUNDING * rng.uniform(0.5, 1.5), str(at))
+        for at, row in enumerate(store()[:size])
+    ]
+    index = {location: row for row, location in enumerate(LOCATIONS[:size])}
+    facts = audited(file, index=index, sample=size)
+    assert facts.wrong == 0
+    assert set(facts.counts) <= {"own", "near"}
+
+
+@pytest.mark.parametrize("stored", [1, 128])
+@pytest.mark.parametrize("installed", [1, 128])
+@pytest.mark.parametrize("size", [2 * ROUNDING, 0.001])
+def test_another_precision_passes_in_a_store_of_either_kind(
+    stored: int, installed: int, size: float
+) -> None:
+    """The published rows: of the older kind, and of a GPU in TF32."""
+    file = [noise(row, size, str(at)) for at, row in enumerate(store(stored))]
+    for row in range(20):
+        file[row] = noise(own(LOCATIONS[row], 129 - stored), size, str(row))
+    facts = audited(file, sample=400, padding=installed)
+    assert facts.counts == {"near": 380, "other-kind": 20}
+    assert (facts.padding, facts.wrong) == (stored, 20)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_shift_that_grows_is_said_to_begin_where_the_larger_one_does(seed: int) -> None:
+    """Two locations were given twice: between them, rows stand one row away, and then two."""
+    file = [own(each, 128) for each in LOCATIONS]
+    file = [*file[:90], file[0], *file[90:100], file[0], *file[100:]]
+    index = {location: row for row, location in enumerate(LOCATIONS)}
+    source = Source(index, LOCATIONS, 402, dict, lambda row: file[row], lambda location: True)
+    far = [each for each in LOCATIONS if not 80 <= index[each] < 110]
+    drawn = random.Random(seed).sample(far, 60)
+    facts = inspect.inspect(source, Choice("sample", drawn, seed), Made(file), Silent())
+    (law,) = facts.laws
+    assert (law.kind, law.first, law.after, law.by) == ("shift", 100, 99, 2)
+    assert law.came_true == law.foretold == inspect.FORETOLD

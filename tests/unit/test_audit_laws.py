@@ -82,3 +82,25 @@ def test_a_law_stands_beside_some_rows_that_are_wrong_otherwise() -> None:
     law = laws.find(pairs, index, {"human": true})
     assert law is not None
     assert law.kind == "index"
+
+
+@pytest.mark.parametrize("at", [0, 150, LAST])
+def test_a_single_row_that_stands_elsewhere_is_no_shift(at: int) -> None:
+    index = shuffled(1)
+    by_row = sorted(index, key=index.__getitem__)
+    true = {**index, by_row[at]: LAST + 1 - at}
+    pairs = [Pair(each, index[each], true[each]) for each in LOCATIONS]
+    law = laws.find(pairs, index, {})
+    assert law is None or law.first == at == LAST
+
+
+def test_a_block_that_was_moved_is_no_shift_of_all_that_follow() -> None:
+    index = shuffled(1)
+    true = {each: row + 1 if 100 <= row < 140 else row for each, row in index.items()}
+    assert laws.find(sample(index, true, 200), index, {}) is None
+
+
+def test_two_shifts_one_after_the_other_are_not_one() -> None:
+    index = shuffled(1)
+    true = {each: row + (row >= 100) + (row >= 250) for each, row in index.items()}
+    assert laws.find(sample(index, true, 200), index, {}) is None

@@ -67,3 +67,12 @@ def test_the_page_has_the_picture_in_both_languages() -> None:
     page = html.render(view.in_each_language(report), "en")
     assert page.count("<svg ") == 2
     assert "1:0&lt;" in page
+
+
+def test_names_of_any_characters_are_shown_as_text() -> None:
+    """An index that somebody else made can hold anything."""
+    name = "1:\x00\x1b[31m\x0b</title><script>\"&'"
+    (row,) = marks(replace(AUDIT, rows=(replace(ROWS[0], location=name, owner=name),)))
+    (title,) = row.findall(f"{NAMESPACE}title")
+    shown = "1:\ufffd\ufffd[31m </title><script>\"&'"
+    assert title.text == f"{shown} (its own): {shown}"

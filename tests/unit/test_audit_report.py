@@ -12,6 +12,7 @@ import pytest
 from cpgpt_doctor.audit import report, run
 from cpgpt_doctor.audit.run import Asked
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts.audit import AuditFacts
 from tests.conftest import DNA_LLM
 
 
@@ -75,3 +76,33 @@ def test_the_only_store_is_taken_and_of_several_the_one_of_cpgpts_defaults(tmp_p
         InputError, match=r"501; .*--context-len 201; .*--context-len 2001; name one"
     ):
         run.find_store(two, "homo_sapiens", None, 7)
+
+
+def test_a_file_with_a_line_that_is_no_location_is_refused_before_a_model_is_loaded(
+    tmp_path: Path,
+) -> None:
+    named = tmp_path / "named.txt"
+    named.write_text("1:5\nchr1 five\n")
+    paths = run.StorePaths(tmp_path, "homo_sapiens", DNA_LLM, 201)
+    given = Asked(tmp_path, "homo_sapiens", sys.executable, locations=str(named))
+    with pytest.raises(InputError, match="1 of its lines give no location, such as line 2"):
+        run.audit(given, paths, Silent())
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_what_is_wrong_with_a_store_that_changes_meanwhile_is_not_held_against_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: int
+) -> None:
+    paths = run.StorePaths(tmp_path, "homo_sapiens", DNA_LLM, 201)
+    paths.database.write_bytes(b"index")
+
+    def judge(asked: Asked, paths: run.StorePaths, progress: object) -> run.Audited:
+        paths.database.write_bytes(b"another index")
+        return run.Audited(paths, AuditFacts(judged=2, wrong=wrong), None)
+
+    monkeypatch.setattr(run, "judge", judge)
+    if wrong:
+        with pytest.raises(InputError, match="changed while they were read"):
+            run.audit(asked(tmp_path), paths, Silent())
+    else:
+        assert run.audit(asked(tmp_path), paths, Silent()).facts.judged == 2

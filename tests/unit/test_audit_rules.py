@@ -49,6 +49,11 @@ def test_the_sentence_about_confidence() -> None:
     )
 
 
+@pytest.mark.parametrize("part", [929_764, 929_769])
+def test_a_share_that_is_nearly_all_is_not_rounded_up(part: int) -> None:
+    assert float(rules.no_more_than(part, 929_770).rstrip(" %")) <= 100 * part / 929_770
+
+
 @pytest.mark.parametrize("wrong", [0, 1, 2, 57, 149, 150, 299, 300])
 @pytest.mark.parametrize("population", [301, 1000, 929_770])
 def test_rounded_shares_say_no_more_than_the_bounds(population: int, wrong: int) -> None:
@@ -77,3 +82,23 @@ def test_a_misplaced_store_is_told_with_its_law_its_proof_and_the_folder_to_give
     assert "at least 99 %" in text
     (first, *_) = told.remedies
     assert dict(first.values)["home"].en == "/data/human"  # type: ignore[union-attr]
+
+
+def test_rows_that_were_asked_for_and_not_judged_are_said() -> None:
+    named = audit({"own": 12}, drawn="locations", bounds=None, missing=3, outside=2)
+    text = rules.confidence(named)
+    assert text.en.endswith(
+        "; 2 more do not lie in the genome, and were not judged; 3 of the named locations have"
+        " no row"
+    )
+    assert "另有 2 行" in text.zh
+    assert "有 3 个没有" in text.zh
+    assert "988 more do not lie" in rules.confidence(audit({"own": 12}, outside=988)).en
+
+
+def test_rows_that_were_not_looked_into_are_given_no_cause_of_their_own() -> None:
+    """All rows of a store under a foreign index, of which 300 were looked into."""
+    facts = audit({"foreign": 300, "untried": 2700}, 3000, 3000, laws=seen_audits.LAWS[:1])
+    (rest,) = [each for each in errors(store=seen.STORE, audit=facts) if each.code == "CPG513"]
+    assert "forked" not in said(rest)
+    assert "the others are probably like them" in said(rest)

@@ -50,13 +50,28 @@ def no_more_than(part: int, whole: int) -> str:
     """The largest percentage of two digits that is not more than this share."""
     percent = 100 * part / whole
     if percent > 50:  # as for the rest
-        return f"{100 - float(more_than(whole - part, whole).rstrip(' %')):.6g} %"
+        return f"{100 - float(more_than(whole - part, whole).rstrip(' %')):.12g} %"
     step = 10.0 ** (math.floor(math.log10(percent)) - 1) if percent else 0.01
     return f"{math.floor(percent / step * (1 + 1e-12)) * step:.4g} %"
 
 
 def confidence(audit: AuditFacts) -> Words:
-    """What the judged rows say of all of them, as statistics has it."""
+    """What the judged rows say of all of them, as statistics has it, and which were not judged."""
+    said = of_the_judged(audit)
+    if audit.outside:
+        said = Words(
+            f"{said.en}; {audit.outside:,} more do not lie in the genome, and were not judged",
+            f"{said.zh}；另有 {audit.outside:,} 行的位点不在基因组内，没有判断",
+        )
+    if audit.missing:
+        said = Words(
+            f"{said.en}; {audit.missing:,} of the named locations have no row",
+            f"{said.zh}；指定的位点中有 {audit.missing:,} 个没有对应的行",
+        )
+    return said
+
+
+def of_the_judged(audit: AuditFacts) -> Words:
     wrong, judged = audit.wrong, audit.judged
     if audit.comparison is not None:
         return compared(audit.comparison)
@@ -102,13 +117,22 @@ def confidence(audit: AuditFacts) -> Words:
 
 
 def compared(held: Comparison) -> Words:
-    other = held.common - held.equal - held.rounding
-    return Words(
+    other = held.common - held.equal - held.rounding - held.both
+    en = (
         f"of {held.common:,} rows that both stores have, {held.equal:,} are equal,"
-        f" {held.rounding:,} equal up to rounding, {other:,} differ",
-        f"两边都有的 {held.common:,} 行中，{held.equal:,} 行相同，"
-        f"{held.rounding:,} 行仅有舍入误差，{other:,} 行不同",
+        f" {held.rounding:,} equal up to rounding, {other:,} differ"
     )
+    zh = (
+        f"两边都有的 {held.common:,} 行中，{held.equal:,} 行相同，"
+        f"{held.rounding:,} 行仅有舍入误差，{other:,} 行不同"
+    )
+    if held.both:
+        en += f", {held.both:,} are zero or not a number in both"
+        zh += f"，{held.both:,} 行在两边都是全零或非数值"
+    if held.here > held.common:
+        en += f"; {held.here - held.common:,} more are only here, and were not compared"
+        zh += f"；另有 {held.here - held.common:,} 行只有这里才有，没有比较"
+    return Words(en, zh)
 
 
 def tally(audit: AuditFacts, *verdicts: str) -> int:
@@ -232,6 +256,11 @@ def why(verdict: str) -> Words:
             "The genome that they came from did not know their sequences (CPG717).",
             "当初的基因组里没有这些序列名（CPG717）。",
         )
+    if verdict == "untried":
+        return Words(
+            "Only the first rows that differ were looked into; the others are probably like them.",
+            "只分析了最先发现的不一致的行，其余的很可能也是同样的情况。",
+        )
     return Words(
         "They come from another genome or model (CPG522), or forked workers read their windows"
         " wrong (CPG202).",
@@ -246,10 +275,10 @@ def nearly(facts: Facts, audit: AuditFacts, near: int, tolerance: float) -> Find
         "CPG513",
         Severity.warning,
         Words(
-            f"{near:,} of {audit.judged:,} rows differ a little: most, and by up to {limit} of a"
-            " row's norm",
-            f"{audit.judged:,} 行中有 {near:,} 行略有不同：大多数行都是如此，"
-            f"相差不超过该行范数的 {limit}",
+            f"{near:,} of {audit.judged:,} rows differ by more than rounding, but as little as most"
+            f" do: by up to {limit} of a row's norm",
+            f"{audit.judged:,} 行中有 {near:,} 行的差别超过舍入误差，但和多数行一样很小："
+            f"不超过该行范数的 {limit}",
         ),
         (
             Words(
@@ -408,7 +437,7 @@ def of_one_kind(facts: Facts, call: Call) -> Check:
         return skipped(Words("the kind of rows needs a model to tell", "行的类型要用模型才能判断"))
     most = kind(audit.padding)
     number = tally(audit, "other-kind")
-    if not tally(audit, "own"):
+    if not tally(audit, "own", "near"):
         return skipped(Words("no row is right as any kind", "没有哪一类的行是对的"))
     if not number:
         said = Words(f"the rows are of windows {most.en}", f"这些行的窗口{most.zh}")
@@ -443,7 +472,7 @@ def of_one_kind(facts: Facts, call: Call) -> Check:
             ("new-folder",),
             seen=evidence(
                 audit,
-                (most, same(f"{tally(audit, 'own'):,}")),
+                (most, same(f"{tally(audit, 'own', 'near'):,}")),
                 (few, same(f"{number:,}")),
                 *such_as(audit, "other-kind"),
             ),
