@@ -282,7 +282,7 @@ def opened(real: Path, mode: str, seconds: float) -> sqlite3.Connection:
 
 def to_be_recovered(real: Path, seconds: float) -> bool:
     """Whether nobody can read a database before what a killed writer left is dealt with."""
-    if beside(real, "-wal").exists():
+    if beside(real, "-wal").exists() or keeps_a_log(real):
         return True
     if not beside(real, "-journal").exists():
         return False
@@ -292,6 +292,14 @@ def to_be_recovered(real: Path, seconds: float) -> bool:
         except sqlite3.Error as error:
             return "readonly" in str(error)  # SQLite would write, and was not allowed to
     return False  # the journal is of a writer at work, whose database is whole until it commits
+
+
+def keeps_a_log(real: Path) -> bool:
+    """Whether SQLite makes files beside a database to read it: https://sqlite.org/fileformat.html,
+    the file format read version."""
+    with contextlib.suppress(OSError), real.open("rb") as stream:
+        return stream.read(20)[19:] == b"\x02"
+    return False
 
 
 def recovered_copy(real: Path) -> sqlite3.Connection:

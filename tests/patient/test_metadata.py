@@ -483,6 +483,15 @@ def test_a_database_with_a_write_ahead_log_is_read_whole(database) -> None:
     assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == left
 
 
+def test_a_database_that_keeps_a_log_is_read_without_making_one(database) -> None:
+    path = database({"homo_sapiens": PLAIN})
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    assert metadata.species_names(path) == ["homo_sapiens"]
+    assert read(path) == PLAIN
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
 def test_a_database_is_read_beside_a_writer_at_work(database) -> None:
     """Its journal is there, and is not that of a writer which was killed."""
     path = database({"homo_sapiens": PLAIN})
