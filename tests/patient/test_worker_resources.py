@@ -38,7 +38,7 @@ if limit:
 loader = DataLoader(
     module.GenomicSequenceDataset(places, genome, 2001),
     batch_size={BATCH}, num_workers={WORKERS}, prefetch_factor=2, persistent_workers=True,
-    collate_fn=collate, multiprocessing_context="fork", timeout=600,
+    collate_fn=collate, multiprocessing_context="fork", timeout=int(sys.argv[3]),
 )
 seen = 0
 for batch in loader:
@@ -49,13 +49,16 @@ assert seen == len(places)
 """
 
 
-def load(world: World, limit: int = 0, *before: str) -> subprocess.CompletedProcess[str]:
+def load(
+    world: World, limit: int = 0, *before: str, seconds: int = 600
+) -> subprocess.CompletedProcess[str]:
+    """seconds: how long the loader waits for a batch."""
     return subprocess.run(
-        [*before, sys.executable, "-c", LOAD, str(world.genome), str(limit)],
+        [*before, sys.executable, "-c", LOAD, str(world.genome), str(limit), str(seconds)],
         env=clean_environment(**world.variables),
         capture_output=True,
         encoding="utf-8",
-        timeout=600,
+        timeout=1200,
     )
 
 
@@ -63,9 +66,10 @@ def test_the_open_files_that_are_reckoned_with_are_enough_and_a_third_is_not(wor
     needed = open_files_needed(WORKERS)
     enough = load(world, needed)
     assert enough.returncode == 0, enough.stderr[-1000:]
-    few = load(world, needed // 3)
+    few = load(world, needed // 3, seconds=60)
     assert few.returncode != 0
-    assert "Too many open files" in few.stderr
+    # Where a worker's thread meets the limit, its batch is lost, and the loader waits for it.
+    assert "Too many open files" in few.stderr or "timed out" in few.stderr
 
 
 def with_shared_memory(size: int) -> list[str]:
@@ -86,7 +90,15 @@ def test_the_shared_memory_that_is_reckoned_with_is_enough_and_a_third_is_not(wo
     needed = shared_memory_needed(WORKERS, BATCH, 384)
     enough = load(world, 0, *with_shared_memory(needed))
     assert enough.returncode == 0, enough.stderr[-1000:]
-    short = [*with_shared_memory(needed // 3), sys.executable, "-c", LOAD, str(world.genome), "0"]
+    short = [
+        *with_shared_memory(needed // 3),
+        sys.executable,
+        "-c",
+        LOAD,
+        str(world.genome),
+        "0",
+        "600",
+    ]
     worker = subprocess.Popen(
         short,
         env=clean_environment(**world.variables),
