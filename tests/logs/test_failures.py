@@ -20,6 +20,7 @@ from cpgpt_doctor.findings import Finding, Severity
 from cpgpt_doctor.reports import view
 from cpgpt_doctor.rules import failures
 from cpgpt_doctor.rules.failures import FAILURES, WATCH, Explained, Sighting, recognise
+from cpgpt_doctor.rules.failures.recognition import remedies
 from cpgpt_doctor.words import Language
 from tests.unit.test_pages import blocks
 
@@ -449,7 +450,7 @@ def sighted(code: str, error: str, *, through_cpgpt: bool = True) -> Sighting:
 
 
 def first(code: str, error: str, *, through_cpgpt: bool = True) -> str:
-    known = failures.remedies(sighted(code, error, through_cpgpt=through_cpgpt))
+    known = remedies(sighted(code, error, through_cpgpt=through_cpgpt))
     ordered = [each.id for each in known]
     of_page = pages.remedies(code, "en")
     assert (known[0].advice or of_page[ordered[0]].advice) == "recommended"

@@ -24,8 +24,8 @@ NEW = recorded.linux_new()
 def test_104_dockers_64_mib_are_enough_for_cpgpts_defaults_and_not_for_large_batches() -> None:
     facts = recorded.with_host(NEW, shared_memory=Disk("/dev/shm", 64 << 20, 64 << 20))
     assert check(facts, "CPG104").status == "ok"
-    assert check(facts, "CPG104", batch_size=640).status == "ok"
-    found = finding(facts, "CPG104", batch_size=641)
+    assert check(facts, "CPG104", batch_size=604).status == "ok"
+    found = finding(facts, "CPG104", batch_size=606)
     assert found.severity is Severity.warning
     assert remedies(found)[0].advice == "recommended"
     assert "--shm-size" in remedies(found)[1].commands[0]
@@ -53,8 +53,9 @@ def test_104_needs_a_dev_shm() -> None:
 
 
 def test_104_reckons_in_whole_pages() -> None:
-    assert shared_memory_needed(8, 1, 384) == 270_336  # as measured: benchmarks/
-    assert shared_memory_needed(8, 8, 384) == 966_656
+    # A batch more than most trials measured: benchmarks/worker_resources.py
+    assert shared_memory_needed(8, 1, 384) == 270_336 + 2 * 4096
+    assert shared_memory_needed(8, 8, 384) == 966_656 + 2 * 24_576
 
 
 def test_105_compares_the_soft_limit_and_says_whether_it_can_be_raised() -> None:

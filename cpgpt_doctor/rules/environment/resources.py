@@ -45,10 +45,14 @@ def open_files_needed(workers: int) -> int:
 
 
 def shared_memory_needed(workers: int, batch_size: int, tokens: int) -> int:
-    """Bytes of shared memory in use where all batches that may wait do, and one is looked at."""
+    """Bytes of shared memory in use where all batches that may wait do.
+
+    Two more are alive at a time: the one that is handed over, and the one that the loop still
+    holds. Without the latter it was seldom too little, and once it was.
+    """
     a_tensor = -(-batch_size * tokens * INTEGER // PAGE) * PAGE
     semaphores = (SEMAPHORES + SEMAPHORES_A_WORKER * workers) * PAGE
-    return (workers * PREFETCHED + 1) * TENSORS * a_tensor + semaphores
+    return (workers * PREFETCHED + 2) * TENSORS * a_tensor + semaphores
 
 
 def model_memory_needed(weights: int, batch_size: int, tokens: int, layers: int, width: int) -> int:
