@@ -2,7 +2,8 @@
 
 `python standin.py FOLDER LOCATIONS` is the command line of run-embed from after the examination on.
 What the stand-in does is said by variables: ROW_SECONDS, for each location; HANG_IN, a command in
-which it stays; EXAMINE_SECONDS, for the examination. GRACE_SECONDS: run-embed's own limit.
+which it stays; EXAMINE_SECONDS, for the examination. NUM_WORKERS and GRACE_SECONDS are settings of
+run-embed's own.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ def main(folder: Path, locations: int) -> int:
             locations=tuple(each for each in wanted if each not in store.rows),
             all_locations=wanted,
             batch_size=8,
-            num_workers=0,
+            num_workers=int(os.environ.get("NUM_WORKERS", "0")),
             start_method=None,
             device="cpu",
             plan=(),

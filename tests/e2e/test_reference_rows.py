@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -113,20 +114,27 @@ def test_with_a_thread_for_each_core_each_row_is_what_unmodified_cpgpt_gives(
 
 
 @pytest.mark.parametrize(
-    ("method", "workers", "count"),
+    ("method", "workers", "count", "batch_size"),
     [
-        ("spawn", WORKERS, 60),  # one part
-        pytest.param("spawn", WORKERS, None, marks=pytest.mark.full),
-        pytest.param("fork", 8, None, marks=pytest.mark.full),
-        pytest.param("forkserver", WORKERS, None, marks=pytest.mark.full),
+        ("spawn", WORKERS, 40, 1),  # each loader of a run starts workers: two loaders here
+        pytest.param("spawn", WORKERS, None, 8, marks=pytest.mark.full),
+        pytest.param("fork", 8, None, 8, marks=pytest.mark.full),
+        pytest.param("forkserver", WORKERS, None, 8, marks=pytest.mark.full),
     ],
 )
 def test_with_workers_each_row_is_the_reference_row(
-    world: World, method: str, workers: int, count: int | None, locations: list[str], reference
+    world: World,
+    locations: list[str],
+    reference,
+    copies: Callable[[str], Path],
+    method: str,
+    workers: int,
+    count: int | None,
+    batch_size: int,
 ) -> None:
-    folder = world.dependencies(f"workers-{method}-{count}")
+    folder = copies(f"workers-{method}-{count}")
     some = locations[:count]
-    options = {"num-workers": workers, "start-method": method}
+    options = {"num-workers": workers, "start-method": method, "batch-size": batch_size}
     ran = embed(world, "0.0.13", folder, some, **options)
     assert ran.returncode == 0, ran.stderr
     assert np.array_equal(stored(folder, some), reference("0.0.13")[: len(some)])

@@ -24,19 +24,19 @@ import pytest
 
 from cpgpt_doctor.genome import fasta
 from tests.conftest import CONTEXT, DNA_LLM, PATIENTS, World, once
+from tests.e2e.conftest import SOME
 from tests.e2e.test_reference_rows import embed, given, stored
 from tests.environment import clean_environment
 from tests.processes import HANG, all_end
 
 RELEASE = "0.0.13"
-SOME = 12
 CHECKPOINT = f"{CONTEXT}bp_dna_embeddings.mmap.checkpoint.json"
 
 
 @pytest.fixture(scope="module")
 def many(locations: list[str]) -> list[str]:
     """Enough locations for a fault to come while some are committed and some are not."""
-    others = (f"1:{position}" for position in random.Random(6).sample(range(48_000), 150))
+    others = (f"1:{position}" for position in random.Random(6).sample(range(48_000), 100))
     return [*locations, *(each for each in others if each not in locations)]
 
 
@@ -46,6 +46,7 @@ class Running:
     def __init__(self, world: World, folder: Path, locations: list[str], *extra: object) -> None:
         path = given(world, locations)
         self.folder = folder
+        self.before = self.committed()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "cpgpt_doctor", "run-embed"]
             + ["--dependencies-dir", str(folder), "--locations", str(path)]
@@ -70,6 +71,9 @@ class Running:
         assert isinstance(parts, list)
         return sum(part["rows"] for part in parts)
 
+    def added(self) -> int:
+        return self.committed() - self.before
+
     def worker(self) -> psutil.Process | None:
         for child in psutil.Process(self.process.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):  # it ended while we looked
@@ -90,11 +94,15 @@ class Running:
 
 
 def test_a_killed_worker_is_started_again_and_every_row_is_right(
-    world: World, locations: list[str], many: list[str], reference
+    world: World,
+    locations: list[str],
+    many: list[str],
+    reference,
+    copies: Callable[[str], Path],
 ) -> None:
-    folder = world.dependencies("killed")
+    folder = copies("killed")
     running = Running(world, folder, many)
-    running.wait_until(lambda: running.committed() > 0)
+    running.wait_until(lambda: running.added() > 0)
     first = running.worker()
     assert first is not None
     first.kill()
@@ -104,10 +112,15 @@ def test_a_killed_worker_is_started_again_and_every_row_is_right(
     assert np.array_equal(stored(folder, locations), reference(RELEASE))
 
 
+@pytest.mark.full
 def test_a_killed_loading_worker_is_done_without(
-    world: World, locations: list[str], many: list[str], reference
+    world: World,
+    locations: list[str],
+    many: list[str],
+    reference,
+    copies: Callable[[str], Path],
 ) -> None:
-    folder = world.dependencies("loading")
+    folder = copies("loading")
     running = Running(world, folder, many, "--num-workers", 2)
 
     def loading() -> list[psutil.Process]:
@@ -207,11 +220,15 @@ def test_a_stopped_worker_is_killed_and_started_again(
 
 
 def test_a_killed_supervisor_takes_its_worker_with_it_and_loses_nothing(
-    world: World, locations: list[str], many: list[str], reference
+    world: World,
+    locations: list[str],
+    many: list[str],
+    reference,
+    copies: Callable[[str], Path],
 ) -> None:
-    folder = world.dependencies("orphaned")
+    folder = copies("orphaned")
     running = Running(world, folder, many)
-    running.wait_until(lambda: running.committed() > 0)
+    running.wait_until(lambda: running.added() > 0)
     worker = running.worker()
     assert worker is not None
     running.process.kill()
@@ -247,8 +264,8 @@ def test_dry_run_shows_the_plan_and_writes_nothing(world: World, locations: list
 
 
 @pytest.fixture(scope="module")
-def tidied(world: World, locations: list[str]) -> Path:
-    """A store of the first locations, and `stdout` of the run that made it.
+def tidied(world: World, ours: Path, locations: list[str]) -> Path:
+    """`ours` with as many locations more, and `stdout` of the run that added them.
 
     It met an index of the genome that lies by 7 bytes, and whole (with the digests that belong to
     it), a checkpoint of CpGPT's, and locations that are given twice.
@@ -256,18 +273,16 @@ def tidied(world: World, locations: list[str]) -> Path:
 
     def make(made: Path) -> None:
         made.mkdir(exist_ok=True)
-        folder = world.dependencies("tidied")
+        folder = Path(shutil.copytree(ours, world.folder / "tidied", symlinks=True))
         path = folder / "genomes" / "homo_sapiens.Lambda.dna.toplevel.fa"
         right = fasta.index(path, folder)
         lying = tuple(dataclasses.replace(each, offset=each.offset + 7) for each in right.sequences)
         kept = folder / ".cpgpt-doctor"
-        kept.mkdir()
         fasta.keep_index(dataclasses.replace(right, sequences=lying), path, kept)
         assert fasta.index(path, kept).sequences == lying
         place = folder / "dna_embeddings" / "homo_sapiens" / DNA_LLM
-        place.mkdir(parents=True)
         (place / CHECKPOINT).write_text('{"committed_rows": 3}')
-        some = locations[:SOME]
+        some = locations[SOME : 2 * SOME]
         ran = embed(world, RELEASE, folder, [some[0], some[0], *some, some[3]])
         assert ran.returncode == 0, ran.stderr
         folder.rename(made / "dependencies")
@@ -289,7 +304,8 @@ def test_a_location_given_twice_is_embedded_once(
 ) -> None:
     """CpGPT itself gives the rows after a repeated location to the wrong locations."""
     assert f"{SOME} locations embedded" in tidied.with_name("stdout").read_text()
-    assert np.array_equal(stored(tidied, locations[:SOME]), reference(RELEASE)[:SOME])
+    some = slice(0, 2 * SOME)
+    assert np.array_equal(stored(tidied, locations[some]), reference(RELEASE)[some])
 
 
 def test_a_stale_checkpoint_is_set_aside(tidied: Path) -> None:

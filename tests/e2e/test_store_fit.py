@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 
 from tests import faults
-from tests.conftest import World, once
+from tests.conftest import World
+from tests.e2e.conftest import SOME
 from tests.e2e.test_reference_rows import embed, stored
 from tests.e2e.test_run_embed import Running
-
-SOME = 12
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -30,19 +29,6 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 
 def record(folder: Path) -> dict[str, object]:
     return json.loads(next(folder.rglob("*.run.json")).read_text())
-
-
-@pytest.fixture(scope="module")
-def ours(world: World, locations: list[str]) -> Path:
-    """A store that run-embed made of a few locations."""
-
-    def make(folder: Path) -> None:
-        made = world.dependencies("fit-ours")
-        ran = embed(world, "0.0.13", made, locations[:SOME])
-        assert ran.returncode == 0, ran.stderr
-        made.rename(folder)
-
-    return once(world.shared / "fit-ours", make)
 
 
 @pytest.fixture

@@ -5,12 +5,14 @@ The stores are small, and every row of them is judged, unless a test says so.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import numpy as np
 import pytest
 
 from cpgpt_doctor.patient.rounding import ROUNDING
-from tests.conftest import DNA_LLM, World
+from tests.conftest import DNA_LLM, World, once
 from tests.environment import clean_environment
 
 CONTEXT = 201
@@ -29,17 +31,30 @@ GAPPED = "2:3300"  # nothing but N around it
 def embedded(
     world: World, release: str, name: str, locations: list[str], batch: int = 1, anew: bool = True
 ) -> Path:
-    """A store by unmodified CpGPT, called as users call it."""
-    folder = world.dependencies(name) if anew else world.folder / name
-    request: dict[str, object] = {
-        "dependencies": str(folder),
-        "genome": str(world.genome),
-        "locations": locations,
-        "dna_llm": DNA_LLM,
-        "context_len": CONTEXT,
-        "batch_size": batch,
-    }
-    world.in_patient(release, "reproduce_store.py", request)
+    """A store by unmodified CpGPT, called as users call it; equal ones are copies of one."""
+
+    def embed(folder: Path) -> None:
+        request: dict[str, object] = {
+            "dependencies": str(folder),
+            "genome": str(world.genome),
+            "locations": locations,
+            "dna_llm": DNA_LLM,
+            "context_len": CONTEXT,
+            "batch_size": batch,
+        }
+        world.in_patient(release, "reproduce_store.py", request)
+
+    def make(folder: Path) -> None:
+        embed(replace(world, folder=folder.parent).dependencies(folder.name))
+
+    folder = world.folder / name
+    if anew:
+        what = hashlib.sha256(json.dumps([release, locations, batch]).encode()).hexdigest()
+        made = once(world.shared / f"embedded-{what[:16]}", make)
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(made, folder, symlinks=True)
+    else:
+        embed(folder)
     return folder
 
 

@@ -552,6 +552,25 @@ def test_an_index_that_is_made_to_lie_in_mid_run_ends_it(folder: Path) -> None:
     assert 0 < running.committed() == len(stored(folder)) < LOCATIONS
 
 
+LOSES_A_LOADING_WORKER = """if op == 'load': asked = command['num_workers']
+    if op == 'embed' and asked:
+        said = 'DataLoader worker (pid 7) is killed by signal: Killed.'
+        send(event='error', type='RuntimeError', message=said)
+        continue
+"""
+
+
+def test_a_run_goes_on_without_loading_workers_where_one_was_lost(folder: Path) -> None:
+    standin.write_worker(folder / "python", each=LOSES_A_LOADING_WORKER)
+    running = Running(folder, variables={"NUM_WORKERS": "2"})
+    code, err = running.end()
+    assert code == 0, err
+    record = standin.record(folder)
+    assert record["workers"] == 0
+    assert [each["code"] for each in record["plan"]] == ["CPG208"]  # type: ignore[attr-defined]
+    assert len(stored(folder)) == LOCATIONS
+
+
 def fill(path: Path) -> None:
     """Write until the disk is full."""
     with path.open("wb", buffering=0) as out, contextlib.suppress(OSError):
