@@ -49,7 +49,7 @@ def database(folder, value):
     connection.close()
 
 
-def embed(folder, locations, **more):
+def embed(folder, locations, wrong=0.0, **more):
     step = max(1, len(locations) // 5)
     for done in range(0, len(locations), step):
         send(event="progress", done=done)
@@ -60,7 +60,7 @@ def embed(folder, locations, **more):
     os.makedirs(place, exist_ok=True)
     with open(os.path.join(place, f"{{CONTEXT}}bp_dna_embeddings.mmap"), "wb") as out:
         for location in locations:
-            out.write(struct.pack("4f", *[float(location.partition(":")[2]) + 1] * WIDTH))
+            out.write(struct.pack("4f", *[float(location.partition(":")[2]) + 1 + wrong] * WIDTH))
     send(event="embedded", **more)
 
 

@@ -235,8 +235,15 @@ SHOWN = {
 
 
 @posix
-@pytest.mark.parametrize("variables", BUFFERED, ids=["", "unbuffered"])
-@pytest.mark.parametrize("shown", sorted(SHOWN.keys() - {"run-embed"}))
+@pytest.mark.parametrize(
+    ("shown", "variables"),
+    [
+        pytest.param(shown, variables, marks=pytest.mark.full if sampled else ())
+        for shown in sorted(SHOWN.keys() - {"run-embed"})
+        for variables in BUFFERED
+        for sampled in [variables and shown not in ("check, json", "explain", "bench")]
+    ],
+)
 def test_a_report_that_a_full_disk_lost_is_no_success(
     tmp_path: Path, shown: str, variables: dict[str, str]
 ) -> None:

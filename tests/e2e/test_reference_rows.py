@@ -123,7 +123,7 @@ def test_with_a_thread_for_each_core_each_row_is_what_unmodified_cpgpt_gives(
 @pytest.mark.parametrize(
     ("method", "workers", "count", "batch_size"),
     [
-        ("spawn", WORKERS, 40, 1),  # each loader of a run starts workers: two loaders here
+        ("spawn", 1, 20, 1),  # each loader of a run starts workers: two loaders here
         pytest.param("spawn", WORKERS, None, 8, marks=pytest.mark.full),
         pytest.param("fork", 8, None, 8, marks=pytest.mark.full),
         pytest.param("forkserver", WORKERS, None, 8, marks=pytest.mark.full),

@@ -163,6 +163,7 @@ def faulty(world: World, tmp_path: Path) -> World:
     return world.under(**faults.install(tmp_path / "faults"))
 
 
+@pytest.mark.full  # over a stand-in: tests/unit/test_endings.py
 def test_a_first_part_that_is_wrong_is_found(faulty: World, locations: list[str]) -> None:
     """Of all parts of a run some rows are computed again, not only of the whole."""
     folder = faulty.dependencies("fit-first")
@@ -185,15 +186,14 @@ def test_rows_that_differ_from_unmodified_cpgpt_stop_the_run_before_anything_is_
 
 
 def test_where_a_batch_changes_rows_the_plan_says_that_none_was_used(
-    faulty: World, locations: list[str], reference
+    faulty: World, locations: list[str], reference, copy: Path
 ) -> None:
-    folder = faulty.dependencies("fit-batch")
     some = locations[:50]
-    ran = embed(faulty.under(CPGPT_DOCTOR_FAULT="batched"), "0.0.13", folder, some)
+    ran = embed(faulty.under(CPGPT_DOCTOR_FAULT="batched"), "0.0.13", copy, some)
     assert ran.returncode == 0, ran.stderr
-    (line,) = [each for each in record(folder)["plan"] if each["setting"] == "batch_size"]  # type: ignore[attr-defined]
+    (line,) = [each for each in record(copy)["plan"] if each["setting"] == "batch_size"]  # type: ignore[attr-defined]
     assert (line["asked"], line["applied"]) == ("8", "1")
-    assert np.array_equal(stored(folder, some), reference("0.0.13")[: len(some)])
+    assert np.array_equal(stored(copy, some), reference("0.0.13")[: len(some)])
 
 
 def test_a_store_without_a_record_gets_one(world: World, locations: list[str], copy: Path) -> None:

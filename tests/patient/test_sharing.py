@@ -103,7 +103,8 @@ def test_the_treated_dataset_pickles_whole(module: Any, genome: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["fork", "spawn", pytest.param("forkserver", marks=pytest.mark.full)]
+    "method",
+    ["fork", *(pytest.param(each, marks=pytest.mark.full) for each in ("spawn", "forkserver"))],
 )
 def test_the_treated_dataset_reads_right_under_every_start_method(
     module: Any, genome: str, method: str

@@ -83,6 +83,7 @@ def can_mount() -> bool:
     return tried.returncode == 0
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not can_mount(), reason="mounting a /dev/shm of one's own needs root")
 def test_the_shared_memory_that_is_reckoned_with_is_enough_and_a_third_is_not(world: World) -> None:
     needed = shared_memory_needed(WORKERS, BATCH, 384)

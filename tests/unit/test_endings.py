@@ -571,6 +571,22 @@ def test_a_run_goes_on_without_loading_workers_where_one_was_lost(folder: Path) 
     assert len(stored(folder)) == LOCATIONS
 
 
+WRONG_AT_FIRST = """if op == 'embed' and len(command['locations']) == 64:
+        embed(command['folder'], command['locations'], wrong=0.5)
+        continue
+"""
+
+
+def test_a_first_part_that_is_wrong_is_found(folder: Path) -> None:
+    """Of all parts of a run some rows are computed again, not only of the whole."""
+    standin.write_worker(folder / "python", each=WRONG_AT_FIRST)
+    running = Running(folder)
+    code, err = running.end()
+    assert code == 1
+    assert "4 of 12 rows computed again alone differ" in err
+    assert standin.record(folder)["status"] == "unfinished"
+
+
 def fill(path: Path) -> None:
     """Write until the disk is full."""
     with path.open("wb", buffering=0) as out, contextlib.suppress(OSError):
