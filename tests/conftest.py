@@ -47,7 +47,22 @@ SLOW_FIRST = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before those marked `full` are left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `full` what is not in the sample of a test's cases, and put slow tests first."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("sample"):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for each in cases.values():
+        marker = each[0].get_closest_marker("sample")
+        assert marker
+        step = len(each) / marker.args[0]
+        chosen = {int(at * step) for at in range(marker.args[0])}
+        for at, item in enumerate(each):
+            if at not in chosen:
+                item.add_marker("full")
+
     def place(item: pytest.Item) -> int:
         name = item.path.relative_to(HERE).as_posix()
         return next(at for at, start in enumerate(SLOW_FIRST) if name.startswith(start))

@@ -114,6 +114,7 @@ def one(world: World, folder: Path, *arguments: Any) -> dict[str, Any]:
     ],
     ids=" ".join,
 )
+@pytest.mark.sample(4)
 def test_a_wrong_option_is_named_under_the_usage(world: World, arguments: list[str]) -> None:
     before = listing(world.folder)
     ran = world.doctor(*arguments, cwd=world.folder)
@@ -308,6 +309,7 @@ def test_a_folder_that_cannot_be_written_to_is_refused_at_once(
     ],
     ids=["empty", "not FASTA", "ragged", "twice", "zero", "CR"],
 )
+@pytest.mark.sample(3)
 def test_a_wrong_genome_is_named_with_the_line(
     world: World, dependencies: Path, content: bytes, said: str
 ) -> None:
@@ -374,6 +376,7 @@ def test_a_missing_genome_is_named(world: World, dependencies: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not JSON", b"\xff\xfe", b'{"a": 1}', b"[1]"])
+@pytest.mark.sample(2)
 def test_wrong_species_metadata_is_named(
     world: World, dependencies: Path, content: bytes | None
 ) -> None:
@@ -402,6 +405,7 @@ def test_a_database_that_is_none_is_named(world: World, dependencies: Path, cont
         (shutil.which("cat"), "does not work as a Python interpreter: "),
     ],
 )
+@pytest.mark.sample(3)
 def test_an_interpreter_that_is_none_is_named(
     world: World, dependencies: Path, command: str, python: str, said: str
 ) -> None:
@@ -455,6 +459,7 @@ def test_a_model_that_this_cpgpt_does_not_have_is_refused_with_those_it_has(
     ],
     ids=["missing", "binary", "empty", "not JSON", "list", "other", "fields", "number", "nested"],
 )
+@pytest.mark.sample(3)
 def test_wrong_facts_are_named(world: World, content: bytes | None, said: str) -> None:
     path = world.folder / "facts.json"
     if content is not None:
@@ -485,6 +490,7 @@ RECORDED = Path(recorded.__file__).with_name("linux-py313-cpgpt0.0.7.json")
 
 @pytest.mark.parametrize("value", ["²", "٣", "9" * 5000, " 4", "+4", ""])
 @pytest.mark.parametrize("option", ["--num-workers", "--batch-size"])
+@pytest.mark.sample(3)
 def test_a_number_that_is_no_plain_number_is_refused(world: World, option: str, value: str) -> None:
     line = refused(world, "check", "--facts", RECORDED, option, value)
     assert f"argument {option}: a whole number from " in line
@@ -504,6 +510,7 @@ def test_a_number_that_is_no_plain_number_is_refused(world: World, option: str, 
     ],
     ids=["superscript", "zero", "zero byte", "digits", "nested"],
 )
+@pytest.mark.sample(2)
 def test_a_pyproject_that_does_not_fit_is_named(world: World, content: str, said: str) -> None:
     path = world.folder / "pyproject.toml"
     path.write_text(f"{content}\n", encoding="utf-8")
@@ -624,6 +631,7 @@ def hostile(world: World) -> Path:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("placed", ["shown", "file", "in colour"])
+@pytest.mark.sample(7)
 def test_no_text_of_an_error_commands_the_terminal(
     world: World, hostile: Path, form: str, placed: str
 ) -> None:

@@ -47,6 +47,7 @@ def test_every_setting_is_measured_and_drawn(world: World, tmp_path: Path) -> No
     assert not genome.with_name("genome.fa.fai").exists()
 
 
+@pytest.mark.full
 def test_a_release_without_a_guard_and_a_method_that_pickles(world: World) -> None:
     """CpGPT 0.0.7 crashes at num_workers=0, and its dataset cannot be sent to spawned workers."""
     data = bench(world, "--python", PATIENTS["0.0.7"], "--start-method", "spawn")

@@ -198,6 +198,7 @@ def test_no_temporary_folder_is_one_line_with_what_to_do(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "</dev/null >/dev/null 2>/dev/null"]
 )
+@pytest.mark.sample(3)
 def test_no_terminal_and_no_streams(usual: dict[str, str], tmp_path: Path, closed: str) -> None:
     script = f'exec "$@" {closed}'
     asked = ("check", "--quick", "--format", "json", "--output", "report.json")
@@ -235,15 +236,9 @@ SHOWN = {
 
 
 @posix
-@pytest.mark.parametrize(
-    ("shown", "variables"),
-    [
-        pytest.param(shown, variables, marks=pytest.mark.full if sampled else ())
-        for shown in sorted(SHOWN.keys() - {"run-embed"})
-        for variables in BUFFERED
-        for sampled in [variables and shown not in ("check, json", "explain", "bench")]
-    ],
-)
+@pytest.mark.parametrize("variables", BUFFERED, ids=["", "unbuffered"])
+@pytest.mark.parametrize("shown", sorted(SHOWN.keys() - {"run-embed"}))
+@pytest.mark.sample(8)
 def test_a_report_that_a_full_disk_lost_is_no_success(
     tmp_path: Path, shown: str, variables: dict[str, str]
 ) -> None:
@@ -257,6 +252,7 @@ def test_a_report_that_a_full_disk_lost_is_no_success(
 
 @posix
 @pytest.mark.parametrize("shown", sorted(SHOWN.keys() - {"--help"}))
+@pytest.mark.sample(5)
 def test_a_report_that_has_nowhere_to_go_is_refused(tmp_path: Path, shown: str) -> None:
     ran = started(SHOWN[shown], ">&-", tmp_path)
     assert ran.returncode == 3
@@ -268,6 +264,7 @@ def test_a_report_that_has_nowhere_to_go_is_refused(tmp_path: Path, shown: str) 
 @posix
 @pytest.mark.parametrize("variables", BUFFERED, ids=["", "unbuffered"])
 @pytest.mark.parametrize("lost", ["2>&-", "2>/dev/full"])
+@pytest.mark.sample(2)
 def test_words_that_cannot_be_said_change_neither_report_nor_exit_code(
     tmp_path: Path, lost: str, variables: dict[str, str]
 ) -> None:
@@ -375,6 +372,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("style", FORMATS)
+@pytest.mark.sample(5)
 def test_standard_output_that_knows_only_ascii(
     tmp_path: Path, facts: Path, style: str, language: str
 ) -> None:
@@ -473,6 +471,7 @@ def test_a_link_stays_and_the_file_that_it_leads_to_is_replaced(tmp_path: Path, 
 
 @posix
 @pytest.mark.parametrize("asked", WRITTEN)
+@pytest.mark.sample(2)
 def test_a_fifo_is_written_to_and_stays(tmp_path: Path, asked: str) -> None:
     fifo = named(tmp_path / "fifo", asked)
     os.mkfifo(fifo)
@@ -489,6 +488,7 @@ def test_a_fifo_is_written_to_and_stays(tmp_path: Path, asked: str) -> None:
 @as_root
 @pytest.mark.parametrize("asked", WRITTEN)
 @pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.sample(3)
 def test_a_device_is_written_to_and_stays(tmp_path: Path, asked: str, linked: bool) -> None:
     """A node of our own with the numbers of /dev/null, in a folder that root can write to."""
     node = named(tmp_path / "node", asked)
@@ -555,6 +555,7 @@ def test_a_new_file_has_the_mode_of_any_new_file(tmp_path: Path, umask: int) -> 
         ("", "an empty one"),
     ],
 )
+@pytest.mark.sample(8)
 def test_a_file_that_cannot_be_is_refused_before_any_work(
     tmp_path: Path, asked: str, name: str, said: str
 ) -> None:
@@ -580,6 +581,7 @@ def test_a_file_that_cannot_be_is_refused_before_any_work(
 
 @as_root
 @pytest.mark.parametrize("asked", WRITTEN)
+@pytest.mark.sample(2)
 def test_a_full_disk_leaves_the_file_that_was_there(tmp_path: Path, asked: str) -> None:
     """A file system of 16 KiB, of which the old file takes 12."""
     (small := tmp_path / "small").mkdir()

@@ -99,6 +99,7 @@ def test_another_genome_is_refused(
     assert snapshot(copy) == before
 
 
+@pytest.mark.full  # the same without a model: tests/unit/test_admission.py
 def test_other_weights_of_the_same_model_are_refused(
     world: World, locations: list[str], copy: Path, tmp_path: Path
 ) -> None:
@@ -174,6 +175,7 @@ def test_a_first_part_that_is_wrong_is_found(faulty: World, locations: list[str]
     assert record(folder)["status"] == "unfinished"
 
 
+@pytest.mark.full  # over a stand-in: tests/unit/test_endings.py
 def test_rows_that_differ_from_unmodified_cpgpt_stop_the_run_before_anything_is_stored(
     faulty: World, locations: list[str]
 ) -> None:

@@ -131,6 +131,7 @@ def test_a_location_that_was_given_twice_gives_others_the_row_of_another(world: 
     assert "share the row of another in the index" in found["where the rows are"]
 
 
+@pytest.mark.full
 def test_rows_padded_to_a_window_of_n_in_their_batch_are_named(world: World) -> None:
     folder = embedded(world, "0.0.7", "mixed", [*PLAIN[:10], GAPPED, *PLAIN[10:]], batch=8)
     found = seen(verified(world, folder, 1, "--all"), "CPG513")

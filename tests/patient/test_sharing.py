@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from torch.utils.data import DataLoader
 
 from cpgpt_doctor import pages
 from cpgpt_doctor.patient import upstream, workers
@@ -38,6 +37,8 @@ def dataset(module: Any, genome: str, count: int, *, treated: bool) -> Any:
 
 
 def sequences(data: Any, method: str, count: int) -> list[str]:
+    from torch.utils.data import DataLoader
+
     loader = DataLoader(
         data, batch_size=64, num_workers=count, multiprocessing_context=method, collate_fn=list
     )

@@ -384,6 +384,7 @@ def test_differences_that_scatter_about_what_rounding_may_be_make_no_row_wrong(
 @pytest.mark.parametrize("stored", [1, 128])
 @pytest.mark.parametrize("installed", [1, 128])
 @pytest.mark.parametrize("size", [2 * ROUNDING, 0.001])
+@pytest.mark.sample(2)
 def test_another_precision_passes_in_a_store_of_either_kind(
     stored: int, installed: int, size: float
 ) -> None:

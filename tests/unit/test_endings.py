@@ -587,6 +587,24 @@ def test_a_first_part_that_is_wrong_is_found(folder: Path) -> None:
     assert standin.record(folder)["status"] == "unfinished"
 
 
+OTHER_THAN_CPGPT = """if op == 'reference':
+        embed(command['folder'], command['locations'], wrong=0.5, without_prefetch=False)
+        continue
+"""
+
+
+def test_rows_that_differ_from_unmodified_cpgpt_stop_the_run_before_anything_is_stored(
+    folder: Path,
+) -> None:
+    standin.write_worker(folder / "python", each=OTHER_THAN_CPGPT)
+    running = Running(folder)
+    code, err = running.end()
+    assert code == 1
+    assert "rows computed by unmodified CpGPT and by run-embed differ" in err
+    assert not list(folder.rglob("*.mmap"))
+    assert not (folder / "ensembl_metadata.db").exists()
+
+
 def fill(path: Path) -> None:
     """Write until the disk is full."""
     with path.open("wb", buffering=0) as out, contextlib.suppress(OSError):
