@@ -12,7 +12,8 @@ from pathlib import Path
 
 from cpgpt_doctor.bench import Measured
 from cpgpt_doctor.intent import DNA_LLM
-from cpgpt_doctor.patient import demo, upstream
+from cpgpt_doctor.patient import upstream
+from cpgpt_doctor.patient.compute import demo
 
 LAMBDA = Path(__file__).parent.parent / "tests" / "data" / "lambda_phage.fa"
 PLAIN_COPIES = 200  # of lambda's 48,502 bases, one after the other, as one chromosome

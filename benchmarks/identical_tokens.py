@@ -16,12 +16,13 @@ from functools import partial
 from common import place
 
 from cpgpt_doctor.intent import DNA_LLM
-from cpgpt_doctor.patient import bench, upstream
-from cpgpt_doctor.patient.reader import shareable
-from cpgpt_doctor.patient.tokens import Tokens, is_plain, make_table
-from cpgpt_doctor.patient.treatments import CHUNK
-from cpgpt_doctor.patient.worker import same_as_alone
-from cpgpt_doctor.patient.workers import CONTEXT, some_locations
+from cpgpt_doctor.patient import upstream
+from cpgpt_doctor.patient.compute import bench
+from cpgpt_doctor.patient.compute.reader import shareable
+from cpgpt_doctor.patient.compute.tokens import Tokens, is_plain, make_table
+from cpgpt_doctor.patient.compute.treatments import CHUNK
+from cpgpt_doctor.patient.compute.worker import same_as_alone
+from cpgpt_doctor.patient.observe.workers import CONTEXT, some_locations
 
 USUAL = CONTEXT - 1  # bases of a window that is not at an end
 

@@ -22,7 +22,7 @@ from common import place
 
 from cpgpt_doctor.intent import DNA_LLM
 from cpgpt_doctor.patient import upstream
-from cpgpt_doctor.patient.workers import CONTEXT, some_locations
+from cpgpt_doctor.patient.observe.workers import CONTEXT, some_locations
 from cpgpt_doctor.rules.environment.resources import PAGE, open_files_needed, shared_memory_needed
 
 SETTINGS = [(workers, size) for workers in (1, 2, 4, 8) for size in (1, 8, 64)]

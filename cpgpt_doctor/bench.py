@@ -30,7 +30,7 @@ SECONDS_A_WINDOW = 0.1
 
 @dataclass(frozen=True)
 class Setting:
-    """One way to load; see `patient/bench.py`. `path` "safe" is the loading of run-embed."""
+    """One way to load (`patient/compute/bench.py`). `path` "safe" is the loading of run-embed."""
 
     path: Literal["cpgpt", "safe"]
     workers: int
@@ -153,7 +153,7 @@ def measure(
         tried = session.examine(python, ("python",), {"scratch": scratch}, SECONDS)["python"]
         if isinstance(tried, ProbeFailure):
             raise no_interpreter(python, tried)
-        answer = runner.run("bench", python, "cpgpt_doctor.patient.bench", request, seconds)
+        answer = runner.run("bench", python, "cpgpt_doctor.patient.compute.bench", request, seconds)
         if isinstance(answer, ProbeFailure):
             refuse_what_is_missing(python, scratch)
     if isinstance(answer, ProbeFailure):
@@ -168,7 +168,7 @@ def measure(
 def refuse_what_is_missing(python: str, scratch: str) -> None:
     """Raise InputError where the bench failed since the environment is not CpGPT's."""
     request = {"scratch": scratch}
-    answer = runner.run("needed", python, "cpgpt_doctor.patient.needed", request, SECONDS)
+    answer = runner.run("needed", python, "cpgpt_doctor.patient.observe.needed", request, SECONDS)
     if not isinstance(answer, ProbeFailure) and answer["missing"]:
         raise InputError(
             f"{answer['missing']} cannot be imported by {python} ({answer['error']}); name the"

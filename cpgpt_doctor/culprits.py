@@ -13,7 +13,7 @@ DESCRIPTOR = Words(
     "its descriptor and position belong to this process",
     "文件描述符和读取位置属于本进程",
 )
-# Of each kind in patient/anatomy.py; {name}, {place}, {holds} and {type} are filled in.
+# Of each kind in patient/pickling/unpicklable.py; {name}, {place}, {holds}, {type} are filled in.
 KINDS = {
     "open-file": Words(
         f"an open file{{name}}: {DESCRIPTOR.en}", f"已打开的文件{{name}}：{DESCRIPTOR.zh}"

@@ -17,7 +17,7 @@ import filelock
 import numpy as np
 import pytest
 
-from cpgpt_doctor.patient import demo
+from cpgpt_doctor.patient.compute import demo
 from tests.environment import clean_environment
 
 # Children without variables of their own, and what reads them in this process, get these too.

@@ -1154,9 +1154,9 @@ def loader_iterator() -> Any:
 
 
 if __name__ == "__main__":
-    from cpgpt_doctor.patient.anatomy import dissect
+    from cpgpt_doctor.patient.pickling.unpicklable import find_unpicklable
 
     for each in SPECIMENS:
         if each.is_here:
-            found = tuple(culprit.path for culprit in dissect(each.make(), "x").culprits)
+            found = tuple(culprit.path for culprit in find_unpicklable(each.make(), "x").culprits)
             print("right" if found == each.culprits else f"WRONG {found}"[:300], each.name)

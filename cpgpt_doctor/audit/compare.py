@@ -13,7 +13,7 @@ from cpgpt_doctor.audit.laws import Pair
 from cpgpt_doctor.audit.patient import rows_in
 from cpgpt_doctor.embed.supervisor import Worker
 from cpgpt_doctor.facts.audit import AuditedRow, AuditFacts, Comparison, LawFacts, Verdict
-from cpgpt_doctor.patient.rounding import ROUNDING
+from cpgpt_doctor.patient.compute.rounding import ROUNDING
 from cpgpt_doctor.store.layout import StorePaths
 
 READ_OFF = 300  # pairs that a law is read off; it is then held against all others

@@ -20,7 +20,7 @@ from cpgpt_doctor.audit.laws import Law, Pair
 from cpgpt_doctor.audit.patient import Rows
 from cpgpt_doctor.audit.statistics import bounds
 from cpgpt_doctor.facts.audit import AuditedRow, AuditFacts, BoundsFacts, LawFacts, Verdict
-from cpgpt_doctor.patient.rounding import ROUNDING, relative_difference
+from cpgpt_doctor.patient.compute.rounding import ROUNDING, relative_difference
 
 PADDINGS = (1, 128)  # of the two kinds of rows: up to CpGPT 0.0.7, and from 0.0.8 on
 CHUNK = 64  # rows computed at a time

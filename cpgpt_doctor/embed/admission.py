@@ -17,7 +17,7 @@ from cpgpt_doctor.embed.supervisor import Worker
 from cpgpt_doctor.facts.store import Audit, ChangedRows, Sampled, Scanned
 from cpgpt_doctor.genome.fasta import Genome
 from cpgpt_doctor.genome.locations import LOCATION
-from cpgpt_doctor.patient.rounding import ROUNDING, relative_difference
+from cpgpt_doctor.patient.compute.rounding import ROUNDING, relative_difference
 from cpgpt_doctor.store import layout
 from cpgpt_doctor.store.binding import PADDINGS, Binding, Model, other_model
 from cpgpt_doctor.store.layout import StorePaths

@@ -121,7 +121,7 @@ def fill(python: str, folder: Path) -> None:
     answer = runner.run(
         "demo",
         python,
-        "cpgpt_doctor.patient.demo",
+        "cpgpt_doctor.patient.compute.demo",
         {"folder": str(folder), "dna_llm": DNA_LLM},
         SECONDS,
     )

@@ -26,7 +26,7 @@ from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.facts.store import StoreFacts
 from cpgpt_doctor.findings import Finding, Severity
 from cpgpt_doctor.genome.fasta import Genome, check_index, check_kept, identity, keep_index
-from cpgpt_doctor.patient.rounding import ROUNDING
+from cpgpt_doctor.patient.compute.rounding import ROUNDING
 from cpgpt_doctor.store import layout, observe, places, transaction
 from cpgpt_doctor.store.binding import Model, Proof, bind, other_genome
 from cpgpt_doctor.store.layout import StorePaths

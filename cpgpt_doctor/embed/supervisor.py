@@ -20,7 +20,7 @@ import psutil
 from cpgpt_doctor.probes import runner
 from cpgpt_doctor.probes.ending import ending
 
-MODULE = "cpgpt_doctor.patient.worker"
+MODULE = "cpgpt_doctor.patient.compute.worker"
 # What each command is answered with; anything else means that we no longer understand each other.
 ANSWERS = {
     "database": "built",

@@ -34,7 +34,7 @@ from cpgpt_doctor.facts.host import Disk, Gpu, Host
 from cpgpt_doctor.facts.locations import LocationFacts
 from cpgpt_doctor.facts.outcome import Outcome, ProbeFailure
 from cpgpt_doctor.facts.packages import CpGPT, Packages
-from cpgpt_doctor.facts.pickling import Anatomy, Culprit
+from cpgpt_doctor.facts.pickling import Culprit, PicklingReport
 from cpgpt_doctor.facts.python import Python
 from cpgpt_doctor.facts.store import StoreFacts
 from cpgpt_doctor.facts.torch import Accelerator, CudaDevice, Torch
@@ -52,7 +52,6 @@ from cpgpt_doctor.facts.workers import (
 __all__ = [
     "SCHEMA",
     "Accelerator",
-    "Anatomy",
     "AuditFacts",
     "BatchTrial",
     "CallDefaults",
@@ -78,6 +77,7 @@ __all__ = [
     "Outcome",
     "OwnDataset",
     "Packages",
+    "PicklingReport",
     "ProbeFailure",
     "Python",
     "RemoteCode",

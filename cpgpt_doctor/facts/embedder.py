@@ -1,4 +1,4 @@
-"""CpGPT's embedder and its call, as `patient/embedder.py` tries them."""
+"""CpGPT's embedder and its call, as `patient/observe/embedder.py` tries them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cpgpt_doctor.facts.outcome import UNTRIED, Outcome
-from cpgpt_doctor.facts.pickling import Anatomy
+from cpgpt_doctor.facts.pickling import PicklingReport
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class EmbedderExamined:
     defaults: CallDefaults = field(default_factory=CallDefaults)
     lines: dict[str, int] = field(default_factory=dict)
     genome: str | None = None
-    dataset: Anatomy | None = None
+    dataset: PicklingReport | None = None
     trials: tuple[CallTrial, ...] = ()
     remote_code: tuple[RemoteCode, ...] = ()
     remote_needs: dict[str, bool] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The patient's installed distributions, as `patient/packages.py` reads them."""
+"""The patient's installed distributions, as `patient/observe/packages.py` reads them."""
 
 from __future__ import annotations
 

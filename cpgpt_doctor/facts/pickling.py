@@ -1,4 +1,4 @@
-"""What pickling an object would do, as `patient/anatomy.py` finds it."""
+"""What pickling an object would do, as `patient/pickling/unpicklable.py` finds it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 class Culprit:
     """An object that cannot be pickled: where it is, what it is, and the pickler's error.
 
-    kind: of `KINDS` in `patient/anatomy.py`, or one that a later version knows. name, place, holds
-    and cached: as there. about: what it is, in English, in facts of 0.1.0, which have no kind.
+    kind: of `KINDS` in `patient/pickling/unpicklable.py`, or one that a later version knows. name,
+    place, holds and cached: as there. about: what it is, in English, in facts of 0.1.0, which
+    have no kind.
     """
 
     path: str = ""
@@ -25,7 +26,7 @@ class Culprit:
 
 
 @dataclass(frozen=True)
-class Anatomy:
+class PicklingReport:
     culprits: tuple[Culprit, ...] = ()
     size: int | None = None
     complete: bool = False

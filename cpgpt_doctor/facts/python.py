@@ -1,4 +1,4 @@
-"""The patient's interpreter, as `patient/python.py` sees it."""
+"""The patient's interpreter, as `patient/observe/python.py` sees it."""
 
 from __future__ import annotations
 

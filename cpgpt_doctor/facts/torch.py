@@ -1,4 +1,4 @@
-"""torch and what it can compute on, as `patient/accelerator.py` sees it."""
+"""torch and what it can compute on, as `patient/observe/accelerator.py` sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers on a dataset, as `patient/workers.py` starts them."""
+"""Workers on a dataset, as `patient/observe/workers.py` starts them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cpgpt_doctor.facts.outcome import UNTRIED, Outcome
-from cpgpt_doctor.facts.pickling import Anatomy
+from cpgpt_doctor.facts.pickling import PicklingReport
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ class Collate:
     dna_llm: str = ""
     outcome: Outcome = UNTRIED
     fast: bool | None = None
-    anatomy: Anatomy | None = None
+    anatomy: PicklingReport | None = None
 
 
 @dataclass(frozen=True)
 class DeepLook:
     name: str = ""
     outcome: Outcome = UNTRIED
-    anatomy: Anatomy | None = None
+    anatomy: PicklingReport | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class OwnDataset:
 
     name: str = ""
     outcome: Outcome = UNTRIED
-    anatomy: Anatomy | None = None
+    anatomy: PicklingReport | None = None
     moved: tuple[MovedOffset, ...] | None = None
     starts: tuple[WorkerStart, ...] = ()
     forked: ForkedRead | None = None

@@ -40,7 +40,7 @@ def register() -> None:
 if PACKAGE not in sys.modules:
     register()
 
-if __name__ == "__mp_main__" and sys.argv[1:] == [f"{PACKAGE}.patient.worker"]:
+if __name__ == "__mp_main__" and sys.argv[1:] == [f"{PACKAGE}.patient.compute.worker"]:
     # A loading worker of run-embed is about to unpickle CpGPT's dataset, which imports its module.
     importlib.import_module(f"{PACKAGE}.patient.upstream").leave_out_heavy_parents()
 

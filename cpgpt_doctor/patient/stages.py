@@ -39,10 +39,10 @@ def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
     # As they are for a user's script: some packages set variables when they are imported.
     request = {**request, "variables": dict(os.environ)}
     if "accelerator" in request["stages"]:
-        importlib.import_module("cpgpt_doctor.patient.accelerator").time_import()
+        importlib.import_module("cpgpt_doctor.patient.observe.accelerator").time_import()
     for stage in request["stages"]:
         protocol.begin(stage)
-        module = importlib.import_module(f"cpgpt_doctor.patient.{stage}")
+        module = importlib.import_module(f"cpgpt_doctor.patient.observe.{stage}")
         seen = protocol.Seen(stage, *module.look(request))
         send(channel, seen._asdict())
         if seen.spent:

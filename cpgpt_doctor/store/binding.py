@@ -27,7 +27,7 @@ class BoundSequence:
 
 @dataclass(frozen=True)
 class Model:
-    """A model as it was loaded; see `patient/identity.py`.
+    """A model as it was loaded; see `patient/compute/identity.py`.
 
     padding: the multiple of tokens to which a window that is alone is padded.
     """

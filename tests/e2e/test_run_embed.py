@@ -77,7 +77,7 @@ class Running:
     def worker(self) -> psutil.Process | None:
         for child in psutil.Process(self.process.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):  # it ended while we looked
-                if "cpgpt_doctor.patient.worker" in " ".join(child.cmdline()):
+                if "cpgpt_doctor.patient.compute.worker" in " ".join(child.cmdline()):
                     return child
         return None
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cpgpt_doctor.patient.rounding import ROUNDING
+from cpgpt_doctor.patient.compute.rounding import ROUNDING
 from tests.conftest import DNA_LLM, World, once
 from tests.environment import clean_environment
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from cpgpt_doctor.facts import (
-    Anatomy,
     BatchTrial,
     Collate,
     Culprit,
@@ -19,6 +18,7 @@ from cpgpt_doctor.facts import (
     MovedOffset,
     Outcome,
     OwnDataset,
+    PicklingReport,
     ProbeFailure,
     UnreadableFile,
     WindowTokens,
@@ -619,7 +619,7 @@ def own_dataset(**changes: object) -> OwnDataset:
     """A dataset of the user's with which everything went well."""
     works = Outcome(True, None, None, 0.1)
     starts = tuple(WorkerStart(each, 2, works) for each in ("fork", "spawn", "forkserver"))
-    own = OwnDataset("mine:make", works, Anatomy((), 100, True), (), starts, READ)
+    own = OwnDataset("mine:make", works, PicklingReport((), 100, True), (), starts, READ)
     return replace(own, **changes)  # type: ignore[arg-type]
 
 
@@ -646,7 +646,9 @@ def test_205_is_looked_at_only_when_asked() -> None:
     facts = recorded.linux_new()
     assert check(facts, "CPG205").status == "skipped"
     culprit = Culprit("embedder.logger", "loguru", "TypeError: cannot pickle", "an open file")
-    look = DeepLook("embedder", Outcome(True, None, None, 0.1), Anatomy((culprit,), None, True))
+    look = DeepLook(
+        "embedder", Outcome(True, None, None, 0.1), PicklingReport((culprit,), None, True)
+    )
     assert finding(with_workers(facts, deep=(look,)), "CPG205").severity is Severity.warning
 
 
@@ -656,7 +658,7 @@ def test_207_matters_only_where_the_collate_function_is_pickled() -> None:
     assert check(facts, "CPG207", start_method="forkserver").status == "unknown"
     culprit = Culprit("collate_fn.keywords['tokenizer']", "T", "TypeError: no", "an object")
     works = Outcome(True, None, None, 0.1)
-    collate = Collate(DNA_LLM, works, False, Anatomy((culprit,), None, True))
+    collate = Collate(DNA_LLM, works, False, PicklingReport((culprit,), None, True))
     seen = with_workers(facts, collate=collate)
     assert finding(seen, "CPG207", start_method="forkserver").severity is Severity.error
     assert check(seen, "CPG207", start_method="fork").status == "ok"
@@ -676,7 +678,7 @@ def test_208_says_what_happened_when_workers_were_started() -> None:
 
 def test_209_is_a_note_for_a_tokenizer_with_threads() -> None:
     facts = recorded.linux_new()
-    collate = Collate(DNA_LLM, Outcome(True, None, None, 0.1), True, Anatomy((), 100, True))
+    collate = Collate(DNA_LLM, Outcome(True, None, None, 0.1), True, PicklingReport((), 100, True))
     seen = with_workers(facts, collate=collate)
     assert finding(seen, "CPG209").severity is Severity.note
     assert check(seen, "CPG209", start_method="spawn").status == "ok"
@@ -685,7 +687,7 @@ def test_209_is_a_note_for_a_tokenizer_with_threads() -> None:
 def test_207_and_209_from_saved_facts_do_not_answer_for_another_model() -> None:
     culprit = Culprit("collate_fn.keywords['tokenizer']", "T", "TypeError: no", "an object")
     works = Outcome(True, None, None, 0.1)
-    collate = Collate(DNA_LLM, works, True, Anatomy((culprit,), None, True))
+    collate = Collate(DNA_LLM, works, True, PicklingReport((culprit,), None, True))
     facts = with_workers(recorded.linux_new(), collate=collate)
     other = "hyenadna-large-1m-seqlen-hf"
     for code, method in (("CPG207", "forkserver"), ("CPG209", "fork")):
@@ -744,7 +746,7 @@ def test_207_and_208_see_that_cpgpts_guard_falls_back() -> None:
     culprit = Culprit("collate_fn.keywords['tokenizer']", "T", "TypeError: no", "an object")
     works = Outcome(True, None, None, 0.1)
     died = WorkerStart("spawn", 2, replace(works, ok=False, error_type="RuntimeError", error="x"))
-    stuck = Collate(DNA_LLM, works, False, Anatomy((culprit,), None, True))
+    stuck = Collate(DNA_LLM, works, False, PicklingReport((culprit,), None, True))
     for seen in (facts, with_workers(facts, collate=stuck, starts=(died,))):
         for code in ("CPG207", "CPG208"):
             assert check(seen, code, start_method="spawn").status == "ok"
@@ -860,7 +862,7 @@ def test_210_judges_a_dataset_of_the_users() -> None:
     own = OwnDataset(
         "mine:make",
         works,
-        Anatomy((culprit,), None, True),
+        PicklingReport((culprit,), None, True),
         (MovedOffset("data.bin", 0, 8192),),
         (WorkerStart("fork", 2, works), WorkerStart("spawn", 2, replace(works, ok=False))),
     )

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cpgpt_doctor.patient import audit
-from cpgpt_doctor.patient.rounding import ROUNDING
+from cpgpt_doctor.patient.compute import audit
+from cpgpt_doctor.patient.compute.rounding import ROUNDING
 from tests.environment import clean_environment
 
 WIDTH = 64
@@ -129,7 +129,7 @@ def test_scans_need_no_torch() -> None:
     script = (
         "import sys\n"
         "sys.modules['torch'] = None\n"
-        "from cpgpt_doctor.patient import audit, worker\n"
+        "from cpgpt_doctor.patient.compute import audit, worker\n"
         "assert 'transformers' not in sys.modules\n"
     )
     ran = subprocess.run(

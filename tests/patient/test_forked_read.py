@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from cpgpt_doctor.facts import ForkedRead, build
-from cpgpt_doctor.patient import workers
+from cpgpt_doctor.patient.observe import workers
 
 SIZE = 1_000_000
 

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from cpgpt_doctor import pages
-from cpgpt_doctor.patient import upstream, workers
-from cpgpt_doctor.patient.anatomy import dissect
-from cpgpt_doctor.patient.reader import PositionalFile, shareable
+from cpgpt_doctor.patient import upstream
+from cpgpt_doctor.patient.compute.reader import PositionalFile, shareable
+from cpgpt_doctor.patient.observe import workers
+from cpgpt_doctor.patient.pickling.unpicklable import find_unpicklable
 from tests.conftest import write_genome
 
 
@@ -97,8 +98,8 @@ def test_of_windows_read_by_8_forked_workers_from_the_treated_dataset_none_is_wr
 
 
 def test_the_treated_dataset_pickles_whole(module: Any, genome: str) -> None:
-    assert dissect(dataset(module, genome, 10, treated=False), "dataset").culprits
-    anatomy = dissect(dataset(module, genome, 10, treated=True), "dataset")
+    assert find_unpicklable(dataset(module, genome, 10, treated=False), "dataset").culprits
+    anatomy = find_unpicklable(dataset(module, genome, 10, treated=True), "dataset")
     assert anatomy.culprits == ()
     assert anatomy.size is not None
 
@@ -136,7 +137,7 @@ def test_the_remedy_in_the_users_own_code_makes_cpgpts_dataset_picklable(
     module: Any, genome: str
 ) -> None:
     """The remedy of CPG201's page, run as it stands there but for the embedding itself."""
-    before = dissect(dataset(module, genome, 10, treated=False), "dataset")
+    before = find_unpicklable(dataset(module, genome, 10, treated=False), "dataset")
     assert len(before.culprits) == 4
     code = pages.remedies("CPG201", "en")["make-picklable"].after
     assert code
@@ -145,7 +146,7 @@ def test_the_remedy_in_the_users_own_code_makes_cpgpts_dataset_picklable(
         embedder = SimpleNamespace(parse_dna_embeddings=lambda *given, **settings: None)
         exec(code, {"embedder": embedder, "locations": [], "species": "homo_sapiens"})
         data = dataset(module, genome, 100, treated=False)
-        assert dissect(data, "dataset").culprits == ()
+        assert find_unpicklable(data, "dataset").culprits == ()
         assert sequences(data, "spawn", 1) == [data[at]["sequence"] for at in range(100)]
     finally:
         copyreg.dispatch_table.clear()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from cpgpt_doctor.patient import upstream
-from cpgpt_doctor.patient.tokens import Tokens, is_plain, make_table
-from cpgpt_doctor.patient.worker import same_as_alone
+from cpgpt_doctor.patient.compute.tokens import Tokens, is_plain, make_table
+from cpgpt_doctor.patient.compute.worker import same_as_alone
 from tests.conftest import DNA_LLM, LAMBDA, World
 
 # The full figure is taken with CPGPT_DOCTOR_TEST_WINDOWS=100000.

@@ -23,7 +23,7 @@ import os, resource, sys, time
 from functools import partial
 
 from cpgpt_doctor.patient import upstream
-from cpgpt_doctor.patient.embedder import SixMers
+from cpgpt_doctor.patient.observe.embedder import SixMers
 from torch.utils.data import DataLoader
 
 module = upstream.import_alone()

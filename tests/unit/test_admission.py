@@ -23,7 +23,7 @@ from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts.store import Audit, StoreFacts
 from cpgpt_doctor.findings import Finding
 from cpgpt_doctor.genome.fasta import Genome, build_index
-from cpgpt_doctor.patient import scan
+from cpgpt_doctor.patient.compute import scan
 from cpgpt_doctor.store import layout, observe, record
 from cpgpt_doctor.store.binding import Binding, Model, bind, other_genome, other_model
 from cpgpt_doctor.store.layout import StorePaths

@@ -63,6 +63,15 @@ ALLOWED = {
     "patient": {"patient"},
 }
 
+# The same within patient/: what is computed may use what is looked at, never the reverse.
+START = {"boot.py", "channel.py", "protocol.py", "stages.py", "upstream.py", "__init__.py"}
+ALLOWED_IN_PATIENT = {
+    **{name: {"channel", "protocol", "upstream"} for name in START},
+    "pickling": {"pickling"},
+    "observe": {"observe", "pickling", "channel", "upstream"},
+    "compute": {"compute", "observe", "channel", "upstream"},
+}
+
 
 def imports(path: Path) -> set[str]:
     """Modules imported anywhere in a file, inside functions too."""
@@ -73,8 +82,8 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
             found.add(str(node.module))
-            if node.module == "cpgpt_doctor":
-                found |= {f"cpgpt_doctor.{alias.name}" for alias in node.names}
+            if node.module in ("cpgpt_doctor", "cpgpt_doctor.patient"):
+                found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
 
 
@@ -102,6 +111,19 @@ def test_patient_side_code_needs_only_the_standard_library_and_what_it_inspects(
     for path in files("patient"):
         tops = {name.partition(".")[0] for name in imports(path)}
         assert tops - sys.stdlib_module_names - INSPECTED == {"cpgpt_doctor"} & tops, path
+
+
+def test_the_patients_side_is_its_start_and_three_parts() -> None:
+    parts = {path.name for path in (ROOT / "patient").iterdir() if path.name != "__pycache__"}
+    assert parts == set(ALLOWED_IN_PATIENT)
+
+
+@pytest.mark.parametrize("part", ALLOWED_IN_PATIENT)
+def test_imports_point_one_way_on_the_patients_side(part: str) -> None:
+    top = "cpgpt_doctor.patient."
+    for path in files(f"patient/{part}"):
+        own = {name.removeprefix(top).split(".")[0] for name in imports(path) if top in name}
+        assert own <= ALLOWED_IN_PATIENT[part], path
 
 
 def test_rules_do_no_input_or_output_and_have_no_clock() -> None:

@@ -16,7 +16,7 @@ import pytest
 from cpgpt_doctor.audit import inspect
 from cpgpt_doctor.audit.inspect import Choice, Source
 from cpgpt_doctor.facts.audit import AuditFacts
-from cpgpt_doctor.patient.rounding import ROUNDING, relative_difference
+from cpgpt_doctor.patient.compute.rounding import ROUNDING, relative_difference
 
 LOCATIONS = [f"1:{100 + 7 * number}" for number in range(400)]
 GAPPED = LOCATIONS[200]  # its window has more tokens

@@ -8,7 +8,7 @@ import pytest
 
 from cpgpt_doctor.culprits import KINDS, about
 from cpgpt_doctor.facts import Culprit, build
-from cpgpt_doctor.patient import anatomy
+from cpgpt_doctor.patient.pickling import unpicklable
 from tests.machines import recorded
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -30,10 +30,10 @@ def culprit(kind: str, **said: object) -> Culprit:
 
 
 def test_what_the_patient_may_say_is_what_has_words() -> None:
-    assert set(KINDS) == anatomy.KINDS
+    assert set(KINDS) == unpicklable.KINDS
 
 
-@pytest.mark.parametrize("kind", sorted(anatomy.KINDS))
+@pytest.mark.parametrize("kind", sorted(unpicklable.KINDS))
 @pytest.mark.parametrize("cached", [False, True])
 def test_each_kind_says_the_same_in_both_languages(kind: str, cached: bool) -> None:
     words = about(culprit(kind, **FILLED, cached=cached))

@@ -11,7 +11,7 @@ import pytest
 
 from cpgpt_doctor.facts import RemoteCode, build
 from cpgpt_doctor.intent import DNA_LLM
-from cpgpt_doctor.patient import embedder
+from cpgpt_doctor.patient.observe import embedder
 
 CONFIG = json.dumps({"auto_map": {"AutoModel": "modeling.Model"}})
 GONE = "from transformers.pytorch_utils import no_such_name\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cpgpt_doctor.patient.rounding import ROUNDING, relative_difference
+from cpgpt_doctor.patient.compute.rounding import ROUNDING, relative_difference
 
 
 def row(*numbers: float) -> bytes:

@@ -15,7 +15,6 @@ import pytest
 
 from cpgpt_doctor import rules
 from cpgpt_doctor.facts import (
-    Anatomy,
     BatchTrial,
     Collate,
     Culprit,
@@ -26,6 +25,7 @@ from cpgpt_doctor.facts import (
     MovedOffset,
     Outcome,
     OwnDataset,
+    PicklingReport,
     ProbeFailure,
     UnreadableFile,
     WindowTokens,
@@ -46,8 +46,8 @@ TOKEN = re.compile(
 METHODS = ("fork", "spawn", "forkserver")
 WORKS = Outcome(True, None, None, 0.1)
 FAILS = Outcome(False, "RuntimeError", "boom", 2.0)
-STUCK = Anatomy((Culprit("x.file", "file", "TypeError: no", "an open file"),), None, True)
-FINE = Anatomy((), 120, True)
+STUCK = PicklingReport((Culprit("x.file", "file", "TypeError: no", "an open file"),), None, True)
+FINE = PicklingReport((), 120, True)
 READ = ForkedRead("well", None, items=3, size=12288, open_files=3)
 NOT_READ = (
     READ,

@@ -62,7 +62,7 @@ def examine(
             lines = "".join(f"    {line}\n" for line in body.splitlines())
             source += f"def {stage}(request):\n{lines}"
             source += (
-                f"sys.modules['cpgpt_doctor.patient.{stage}'] ="
+                f"sys.modules['cpgpt_doctor.patient.observe.{stage}'] ="
                 f" types.SimpleNamespace(look={stage})\n"
             )
         (tmp_path / "stages_of_a_test.py").write_text(source)
@@ -350,7 +350,7 @@ def look(request):
     import torch
     LITTLE
     return {}, False
-sys.modules['cpgpt_doctor.patient.embedder'] = types.SimpleNamespace(look=look)
+sys.modules['cpgpt_doctor.patient.observe.embedder'] = types.SimpleNamespace(look=look)
 main = stages.main
 """
 

@@ -250,7 +250,7 @@ def test_lines_of_two_threads_do_not_mix(tmp_path: Path) -> None:
 def test_the_worker_gives_signs_of_life_before_its_first_command(tmp_path: Path) -> None:
     """The real one, in the patient's interpreter."""
     process = subprocess.Popen(
-        runner.command(sys.executable, "cpgpt_doctor.patient.worker"),
+        runner.command(sys.executable, "cpgpt_doctor.patient.compute.worker"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={"PATH": os.environ["PATH"]},

@@ -27,8 +27,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from cpgpt_doctor.patient import upstream
-from cpgpt_doctor.patient.anatomy import dissect
 from cpgpt_doctor.patient.channel import attempt
+from cpgpt_doctor.patient.pickling.unpicklable import find_unpicklable
 
 SPECIES = "homo_sapiens"
 WINDOW = 2000  # bases in a window of CpGPT's default context
@@ -392,7 +392,7 @@ def distributions_in_use() -> list[str]:
     """Normalized names of the distributions of which a module is loaded now."""
     from importlib import metadata
 
-    from cpgpt_doctor.patient.packages import normalized
+    from cpgpt_doctor.patient.observe.packages import normalized
 
     loaded = {name.partition(".")[0] for name in sys.modules}
     return sorted(
@@ -478,7 +478,7 @@ def examine(module: types.ModuleType, request: dict[str, Any]) -> dict[str, Any]
                 passed = passed or arguments
         asked = request["dna_llm"] if request["dna_llm"] in models else dna_llm
         batch = try_batch(module, embedder, genome, asked)
-    dataset = dissect(passed["dataset"], "dataset") if "dataset" in passed else None
+    dataset = find_unpicklable(passed["dataset"], "dataset") if "dataset" in passed else None
     return {
         "file": str(module.__file__),
         "missing_seams": [],

@@ -23,12 +23,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TextIO
 
-from cpgpt_doctor.patient import demo, upstream
+from cpgpt_doctor.patient import upstream
 from cpgpt_doctor.patient.channel import attempt, send
-from cpgpt_doctor.patient.reader import shareable
-from cpgpt_doctor.patient.tokens import Table, Tokens, is_plain, make_table
-from cpgpt_doctor.patient.treatments import WORKER_SECONDS, Batching, Loader
-from cpgpt_doctor.patient.workers import CONTEXT, made_up_genome, some_locations
+from cpgpt_doctor.patient.compute import demo
+from cpgpt_doctor.patient.compute.reader import shareable
+from cpgpt_doctor.patient.compute.tokens import Table, Tokens, is_plain, make_table
+from cpgpt_doctor.patient.compute.treatments import WORKER_SECONDS, Batching, Loader
+from cpgpt_doctor.patient.observe.workers import CONTEXT, made_up_genome, some_locations
 
 SAFE_TIMES = 8  # the safe path is timed on so many times the windows
 # and about as long as CpGPT's own: a burst of a busy machine's CPU must not flatter it.

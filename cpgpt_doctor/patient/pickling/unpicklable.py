@@ -130,7 +130,7 @@ class Culprit:
 
 
 @dataclass(frozen=True)
-class Anatomy:
+class PicklingReport:
     """What pickling an object would do.
 
     culprits: in the order in which the pickler meets them; the first one's error is the error
@@ -181,7 +181,7 @@ class StartingChild:
         return descriptor
 
 
-def dissect(root: object, name: str, seconds: float = 30.0) -> Anatomy:
+def find_unpicklable(root: object, name: str, seconds: float = 30.0) -> PicklingReport:
     """Examine `root` as a DataLoader would pickle it, and name everything that stops it.
 
     Args:
@@ -198,7 +198,7 @@ def dissect(root: object, name: str, seconds: float = 30.0) -> Anatomy:
         context.set_spawning_popen(before)
 
 
-def examine(root: object, name: str, deadline: Deadline) -> Anatomy:
+def examine(root: object, name: str, deadline: Deadline) -> PicklingReport:
     walk = Walk(root, deadline)
     complete = walk.run()
     rehearsal = Rehearsal(walk)
@@ -223,7 +223,7 @@ def examine(root: object, name: str, deadline: Deadline) -> Anatomy:
     unmet = [culprit(key) for key in walk.failures if key not in rehearsal.met]
     culprits = (*met, *beyond, *unmet)
     size = rehearsal.sink.size + walk.uncopied if complete and not culprits else None
-    return Anatomy(culprits, size, complete)
+    return PicklingReport(culprits, size, complete)
 
 
 class Walk:

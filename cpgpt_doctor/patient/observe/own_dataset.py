@@ -9,9 +9,9 @@ import sys
 from functools import partial
 from typing import Any
 
-from cpgpt_doctor.patient import workers
-from cpgpt_doctor.patient.anatomy import dissect
 from cpgpt_doctor.patient.channel import attempt
+from cpgpt_doctor.patient.observe import workers
+from cpgpt_doctor.patient.pickling.unpicklable import find_unpicklable
 
 
 def look(request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -31,7 +31,7 @@ def look(request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         if outcome["ok"]:
             facts["outcome"] = {**outcome, "ok": False, "error": "it returned None"}
         return facts, True
-    facts["anatomy"] = dataclasses.asdict(dissect(dataset, "dataset"))
+    facts["anatomy"] = dataclasses.asdict(find_unpicklable(dataset, "dataset"))
     facts.update(workers.moved_by_a_child(partial(workers.read_ends, dataset)))
     facts["starts"] = [
         workers.start(dataset, method, list) for method in multiprocessing.get_all_start_methods()

@@ -31,12 +31,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TextIO
 
-from cpgpt_doctor.patient import audit, identity, reference, scan, upstream
+from cpgpt_doctor.patient import upstream
 from cpgpt_doctor.patient.channel import send
-from cpgpt_doctor.patient.reader import shareable
-from cpgpt_doctor.patient.rounding import ROUNDING, relative_difference
-from cpgpt_doctor.patient.tokens import Frame, Table, Tokens, make_table
-from cpgpt_doctor.patient.treatments import Batching, Loader, padded_to, with_letters
+from cpgpt_doctor.patient.compute import audit, identity, reference, scan
+from cpgpt_doctor.patient.compute.reader import shareable
+from cpgpt_doctor.patient.compute.rounding import ROUNDING, relative_difference
+from cpgpt_doctor.patient.compute.tokens import Frame, Table, Tokens, make_table
+from cpgpt_doctor.patient.compute.treatments import Batching, Loader, padded_to, with_letters
 
 ALIVE_SECONDS = 5.0
 

@@ -22,8 +22,8 @@ from functools import partial
 from typing import Any
 
 from cpgpt_doctor.patient import upstream
-from cpgpt_doctor.patient.anatomy import dissect
 from cpgpt_doctor.patient.channel import attempt
+from cpgpt_doctor.patient.pickling.unpicklable import find_unpicklable
 
 CONTEXT = 2001
 WINDOWS = 4000
@@ -247,7 +247,7 @@ def look_at_collate(module: Any, dna_llm: str) -> dict[str, Any]:
     if tokenizer is not None:
         collate = partial(module.collate_sequences, tokenizer=tokenizer)
         seen["fast"] = bool(getattr(tokenizer, "is_fast", False))
-        seen["anatomy"] = dataclasses.asdict(dissect(collate, "collate_fn"))
+        seen["anatomy"] = dataclasses.asdict(find_unpicklable(collate, "collate_fn"))
     return seen
 
 
@@ -272,7 +272,7 @@ def deep(scratch: str) -> list[dict[str, Any]]:
     looked = []
     for name, make in (("embedder", embedder), ("datamodule.data_predict", module_dataset)):
         obj, outcome = attempt(make)
-        anatomy = dataclasses.asdict(dissect(obj, name)) if obj is not None else None
+        anatomy = dataclasses.asdict(find_unpicklable(obj, name)) if obj is not None else None
         looked.append({"name": name, "outcome": outcome, "anatomy": anatomy})
     return looked
 

@@ -1,4 +1,4 @@
-"""Anatomy of pickling failures, over the zoo and against the real pickler.
+"""PicklingReport of pickling failures, over the zoo and against the real pickler.
 
 For every specimen: the paths are the expected ones; the first error is the real pickler's; each
 path, evaluated, gives what the real pickler refuses: it goes through when all culprits are kept
@@ -23,7 +23,12 @@ from typing import Any
 
 import pytest
 
-from cpgpt_doctor.patient.anatomy import KINDS, Anatomy, Culprit, dissect
+from cpgpt_doctor.patient.pickling.unpicklable import (
+    KINDS,
+    Culprit,
+    PicklingReport,
+    find_unpicklable,
+)
 from tests import zoo
 
 
@@ -107,7 +112,7 @@ class Visit:
     obj: Any
     before: dict[int, tuple[int, ...]]
     after: dict[int, tuple[int, ...]]
-    anatomy: Anatomy
+    anatomy: PicklingReport
 
     @property
     def too_deep(self) -> bool:
@@ -138,7 +143,7 @@ def visit(request: pytest.FixtureRequest) -> Visit:
     specimen: zoo.Specimen = request.param
     obj = specimen.make()
     before = contents(obj)
-    anatomy = dissect(obj, "x")
+    anatomy = find_unpicklable(obj, "x")
     return Visit(specimen, obj, before, contents(obj), anatomy)
 
 
@@ -149,7 +154,7 @@ def test_there_are_enough_specimens() -> None:
 
 def test_a_lock_among_many_objects_is_found() -> None:
     many = [*(zoo.Node(number) for number in range(20_000)), zoo.Reader()]
-    anatomy = dissect(many, "x")
+    anatomy = find_unpicklable(many, "x")
     assert [culprit.path for culprit in anatomy.culprits] == ["x[20000].lock"]
     assert anatomy.complete
     assert said(pickled(many)) == anatomy.culprits[0].error
@@ -217,7 +222,7 @@ def test_mending_every_culprit_mends_the_whole(visit: Visit) -> None:
 
 
 def only(obj: Any) -> Culprit:
-    (culprit,) = dissect(obj, "x").culprits
+    (culprit,) = find_unpicklable(obj, "x").culprits
     return culprit
 
 
@@ -267,7 +272,7 @@ def test_the_zoo_has_every_kind() -> None:
         for each in zoo.SPECIMENS
         if each.culprits and each.is_here and each.make is not zoo.many_objects  # slow: one lock
     ]
-    found = {culprit.kind for make in makers for culprit in dissect(make(), "x").culprits}
+    found = {culprit.kind for make in makers for culprit in find_unpicklable(make(), "x").culprits}
     unless_told = set() if zoo.FORK_IS_TOLD else {"fork-only-lock"}
     assert found | unless_told == KINDS
 
@@ -291,7 +296,7 @@ def test_a_real_start_fails_with_the_first_error(name: str) -> None:
     worker = multiprocessing.get_context("spawn").Process(target=len, args=(obj,))
     with pytest.raises(Exception) as caught:  # noqa: PT011
         worker.start()
-    assert said(caught.value) == dissect(obj, "x").culprits[0].error
+    assert said(caught.value) == find_unpicklable(obj, "x").culprits[0].error
 
 
 # Side effects
@@ -302,14 +307,14 @@ def test_file_positions_stay() -> None:
         file.seek(100)
         file.read(1)
         before = os.lseek(file.fileno(), 0, os.SEEK_CUR)
-        dissect(zoo.Box(file=file, reader=iter(file)), "x")
+        find_unpicklable(zoo.Box(file=file, reader=iter(file)), "x")
         assert file.tell() == 101
         assert os.lseek(file.fileno(), 0, os.SEEK_CUR) == before
 
 
 def test_generators_are_not_run() -> None:
     reads = zoo.numbers()
-    dissect(zoo.Box(reads=reads), "x")
+    find_unpicklable(zoo.Box(reads=reads), "x")
     assert next(reads) == 1
 
 
@@ -326,8 +331,8 @@ def test_tensors_are_not_moved_to_shared_memory() -> None:
         own.tensor,
     ]
     assert not any(each.is_shared() for each in loose)
-    assert dissect(zoo_of_tensors, "x").culprits == ()
-    assert len(dissect(own, "x").culprits) == 1
+    assert find_unpicklable(zoo_of_tensors, "x").culprits == ()
+    assert len(find_unpicklable(own, "x").culprits) == 1
     assert not any(each.is_shared() for each in loose)
     assert pickled(zoo.Box(tensor=loose[0]))
     assert loose[0].is_shared()  # which is what the real pickler does
@@ -341,7 +346,7 @@ def test_big_arrays_are_counted_and_not_copied() -> None:
     rows = zoo.numpy_memmap().rows
     assert isinstance(rows, np.memmap)
     tracemalloc.start()
-    size = dissect(rows, "x").size
+    size = find_unpicklable(rows, "x").size
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert size is not None
@@ -350,7 +355,7 @@ def test_big_arrays_are_counted_and_not_copied() -> None:
 
 
 def test_the_start_of_a_child_is_pretended_only_for_the_length_of_the_look() -> None:
-    assert dissect(zoo.spawn_lock(), "x").culprits == ()
+    assert find_unpicklable(zoo.spawn_lock(), "x").culprits == ()
     assert context.get_spawning_popen() is None
     with pytest.raises(RuntimeError):
         pickle.dumps(zoo.spawn_lock())
@@ -382,7 +387,7 @@ def numbers() -> Any:
 @pytest.mark.parametrize("make", [Endless, EndlessItems, tree_of_lists, numbers])
 def test_the_time_limit_holds(make: Any) -> None:
     obj = zoo.Box(lock=threading.Lock(), huge=make())
-    anatomy = dissect(obj, "x", seconds=0.2)
+    anatomy = find_unpicklable(obj, "x", seconds=0.2)
     assert not anatomy.complete
     assert anatomy.size is None
     assert [culprit.path for culprit in anatomy.culprits] == ["x.lock"]
@@ -391,6 +396,6 @@ def test_the_time_limit_holds(make: Any) -> None:
 def test_a_path_of_many_steps_is_written_in_time() -> None:
     depth = 500_000
     started = time.process_time()
-    anatomy = dissect(zoo.nested_lists(depth, threading.Lock()), "x")
+    anatomy = find_unpicklable(zoo.nested_lists(depth, threading.Lock()), "x")
     assert time.process_time() - started < 60
     assert anatomy.culprits[-1].path == "x" + "[0]" * (depth + 1)

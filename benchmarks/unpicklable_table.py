@@ -1,6 +1,8 @@
 """What stops each object of the test zoo from being pickled: our answer, Ray's and dill's.
 
-    python benchmarks/anatomy_table.py [--python INTERPRETER] [--seconds 20] > benchmarks/anatomy.md
+    python benchmarks/unpicklable_table.py [--python INTERPRETER] [--seconds 20] > FILE
+
+FILE is benchmarks/unpicklable.md, as it stands here.
 
 INTERPRETER has ray and dill, and whatever the zoo's specimens need (CpGPT, torch). Each tool runs
 in a process of its own, which is ended and started again when it takes too long or dies.
@@ -24,7 +26,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cpgpt_doctor.patient.anatomy import dissect
+from cpgpt_doctor.patient.pickling.unpicklable import find_unpicklable
 from tests.zoo import SPECIMENS, Specimen
 
 TOOLS = ("ours", "ray", "dill")
@@ -51,7 +53,7 @@ own, with a time limit; where there was none in time, or the process died, the t
 
 
 def ours(obj: Any) -> tuple[bool, list[str], list[int] | None]:
-    found = [culprit.path for culprit in dissect(obj, "x").culprits]
+    found = [culprit.path for culprit in find_unpicklable(obj, "x").culprits]
     return not found, found, None
 
 

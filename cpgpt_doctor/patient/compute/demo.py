@@ -14,7 +14,7 @@ import threading
 from typing import Any, TextIO
 
 from cpgpt_doctor.patient.channel import send
-from cpgpt_doctor.patient.needed import first_missing
+from cpgpt_doctor.patient.observe.needed import first_missing
 
 SPECIES = "homo_sapiens"
 ASSEMBLY = "DemoRandom1"

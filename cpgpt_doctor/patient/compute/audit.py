@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from cpgpt_doctor.patient.rounding import ROUNDING, relative_difference
+from cpgpt_doctor.patient.compute.rounding import ROUNDING, relative_difference
 
 CHUNK_BYTES = 1 << 24
 PROJECTIONS = 3

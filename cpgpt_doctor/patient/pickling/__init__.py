@@ -1,0 +1,1 @@
+"""Take an object apart, and say what in it cannot be pickled."""
