@@ -64,7 +64,7 @@ ALLOWED = {
 }
 
 # The same within patient/: what is computed may use what is looked at, never the reverse.
-START = {"boot.py", "channel.py", "protocol.py", "stages.py", "upstream.py", "__init__.py"}
+START = ("boot.py", "channel.py", "protocol.py", "stages.py", "upstream.py", "__init__.py")
 ALLOWED_IN_PATIENT = {
     **{name: {"channel", "protocol", "upstream"} for name in START},
     "pickling": {"pickling"},
