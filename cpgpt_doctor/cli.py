@@ -11,7 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from cpgpt_doctor import __version__
-from cpgpt_doctor.commands import bench, check, explain, run_embed, verify
+from cpgpt_doctor.commands import bench, check, explain, repair, run_embed, verify
 from cpgpt_doctor.commands.options import OneLineParser
 from cpgpt_doctor.commands.output import complain
 from cpgpt_doctor.errors import DoctorError, InputError
@@ -33,6 +33,8 @@ examples:
       a whole run on a made-up genome and model
   cpgpt-doctor verify --dependencies-dir dependencies
       compute a sample of a store's rows again, and say what those are that differ
+  cpgpt-doctor repair --dependencies-dir dependencies
+      what would mend a store; --apply does it, --undo puts it back
   cpgpt-doctor bench --plot loading.svg
       what CpGPT's worker settings and the safe path cost on this machine
 """
@@ -52,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     explain.add(commands)
     run_embed.add(commands)
     verify.add(commands)
+    repair.add(commands)
     bench.add(commands)
     return top
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import cattrs
-import filelock
 import psutil
 
 from cpgpt_doctor.disk import free_name
@@ -27,7 +26,7 @@ from cpgpt_doctor.facts.store import StoreFacts
 from cpgpt_doctor.findings import Finding, Severity
 from cpgpt_doctor.genome.fasta import Genome, check_index, check_kept, identity, keep_index
 from cpgpt_doctor.patient.compute.rounding import ROUNDING
-from cpgpt_doctor.store import layout, observe, places, transaction
+from cpgpt_doctor.store import layout, lock, observe, places, transaction
 from cpgpt_doctor.store.binding import Model, Proof, bind, other_genome
 from cpgpt_doctor.store.layout import StorePaths
 from cpgpt_doctor.store.record import (
@@ -121,29 +120,12 @@ def run(job: EmbedJob, progress: Progress, judge: Judge) -> Result:
     KeyboardInterrupt; what was committed stays. However it ends, the worker is gone by then, and
     the record says why.
     """
-    work = job.inputs.work
-    places.make_work(work)
-    lock = filelock.FileLock(work / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise InputError(
-            f"{job.inputs.dependencies}: another run-embed is at work on this folder"
-            f" (it holds {work / 'lock'})"
-        ) from None
-    except (OSError, NotImplementedError) as error:
-        # Network disks without locks: two runs on one store would not know of each other.
-        why = error.strerror if isinstance(error, OSError) else error
-        raise InputError(
-            f"{work / 'lock'}: cannot be locked ({why}), so two runs could not be kept apart; where"
-            " a disk does not lock files, put the dependencies folder on another"
-        ) from None
-    try:
-        return Run(job, progress, judge).go()
-    finally:
-        with signals.held():
-            places.remove_stagings(work)
-            lock.release()
+    with lock.held(job.inputs.dependencies) as work:
+        try:
+            return Run(job, progress, judge).go()
+        finally:
+            with signals.held():
+                places.remove_stagings(work)
 
 
 class Run:

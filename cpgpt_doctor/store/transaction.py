@@ -250,14 +250,22 @@ def identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def holders(path: Path) -> str:
+def writers(path: Path) -> str:
+    """Those of `holders` that opened the file for writing, where the system says so (Linux)."""
+    return holders(path, writing=True)
+
+
+def holders(path: Path, *, writing: bool = False) -> str:
     """The other processes of this machine that have the file open, as far as that can be known."""
     real, found = str(path.resolve()), []
     for process in psutil.process_iter(["pid", "name"]):
         if process.pid == os.getpid():
             continue
         with contextlib.suppress(psutil.Error, OSError):
-            if any(each.path == real for each in process.open_files()):
+            if any(
+                each.path == real and not (writing and getattr(each, "mode", "r") == "r")
+                for each in process.open_files()
+            ):
                 found.append(f"{process.info['name']}, process {process.pid}")
     return f" (open in {'; '.join(found[:3])})" if found else ""
 

@@ -21,7 +21,7 @@ ALLOWED = {
     "cli.py": {"commands", "errors", "reports"},
     "commands": {
         *("commands", "config", "errors", "findings", "intent", "words"),
-        *("catalogue", "redact", "report", "reports", "rules", "embed", "audit"),
+        *("catalogue", "redact", "report", "reports", "rules", "embed", "audit", "repair"),
         *("baseline", "bench", "check", "explain"),
     },
     "baseline.py": {"errors", "findings", "json_file", "reports", "words"},
@@ -38,10 +38,14 @@ ALLOWED = {
         *("audit", "embed", "errors", "facts", "findings", "intent", "patient"),
         *("genome", "report", "rules", "store"),
     },
-    # embed, bench and facts: what a run, a measurement and an audit are shown from.
+    "repair": {
+        *("repair", "audit", "disk", "embed", "errors", "facts", "findings", "genome", "intent"),
+        *("patient", "probes", "report", "rules", "store", "words"),
+    },
+    # embed, bench, repair and facts: what these commands' work is shown from.
     "reports": {
         *("reports", "errors", "words", "findings", "report", "pages", "catalogue", "culprits"),
-        *("redact", "embed", "bench", "facts", "store"),
+        *("redact", "embed", "bench", "repair", "facts", "store"),
     },
     "probes": {"probes", "disk", "errors", "facts", "genome", "patient", "store"},
     "rules": {"rules", "logs", "pages", *SAID},

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Literal
 
 from cpgpt_doctor import pages
 from cpgpt_doctor.facts import Facts
@@ -125,7 +126,7 @@ def is_unread(folder: DependenciesFacts, store: StoreFacts) -> bool:
 
 def named_by(finding: Finding, seen: StoreSeen) -> Finding:
     """A finding on rows that nobody names, with the index near by that names them all."""
-    fits = next((each for each in seen.others if fits_all(each, seen) and not each.moved), None)
+    fits = named_by_all(seen)
     if fits is None:
         return finding
     evidence = replace(
@@ -267,22 +268,47 @@ def verdicts(seen: StoreSeen) -> Iterator[Finding]:
             yield finding
 
 
-def contradicted(seen: StoreSeen, other: OtherIndex) -> Finding | None:
-    """What another index of the same rows means for a store; None where its own is right."""
+def whose(seen: StoreSeen, other: OtherIndex) -> Literal["mine", "theirs", "either"] | None:
+    """Whose rows a store's are, where another index contradicts its own; None where nothing says
+    that they are not the store's."""
     recorded = seen.recorded == seen.parts, other.recorded == seen.parts
     if seen.parts and recorded[0] != recorded[1]:
-        theirs = recorded[1]
-    elif fits_all(other, seen) != mine_fits(seen):
-        theirs = fits_all(other, seen)
-    elif other.home and not (mine_fits(seen) and seen.store.unfinished is None):
-        theirs = True
-    elif other.rows is None or is_linked_here(other):
+        return "theirs" if recorded[1] else "mine"
+    if fits_all(other, seen) != mine_fits(seen):
+        return "theirs" if fits_all(other, seen) else "mine"
+    if other.home and not (mine_fits(seen) and seen.store.unfinished is None):
+        return "theirs"
+    if other.rows is None or is_linked_here(other):
         return None  # a copy of another time, or an index that reads these rows through a link
-    else:
+    return "either"
+
+
+def contradicted(seen: StoreSeen, other: OtherIndex) -> Finding | None:
+    """What another index of the same rows means for a store; None where its own is right."""
+    said = whose(seen, other)
+    if said == "either":
         return either(seen, other)
-    if theirs:
+    if said == "theirs":
         return foreign(seen, other)
-    return replaced(seen, other) if other.home else None
+    return replaced(seen, other) if said == "mine" and other.home else None
+
+
+def fitting(seen: StoreSeen) -> OtherIndex | None:
+    """The index near by that the store's rows are of, where its own is not theirs.
+
+    None where that one's own rows lie elsewhere: they would be taken for these ones' copy.
+    """
+    for each in contradicting(seen):
+        if whose(seen, each) == "theirs" and not is_linked_here(each):
+            return each
+    return named_by_all(seen)
+
+
+def named_by_all(seen: StoreSeen) -> OtherIndex | None:
+    """An index near by that names what the store's own leaves unnamed, all of it."""
+    if seen.store.unnamed is None:
+        return None
+    return next((each for each in seen.others if fits_all(each, seen) and not each.moved), None)
 
 
 def is_linked_here(other: OtherIndex) -> bool:

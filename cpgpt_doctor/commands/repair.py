@@ -1,0 +1,151 @@
+"""`repair`: mend a store; shown by default, done with --apply, put back with --undo."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cpgpt_doctor.commands.options import (
+    FORMATS,
+    Commands,
+    add_common,
+    add_shown,
+    folder,
+    positive,
+)
+from cpgpt_doctor.commands.output import complain
+from cpgpt_doctor.errors import DoctorError, InputError
+from cpgpt_doctor.reports import files, stream
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.repair.run import Asked, Looked
+    from cpgpt_doctor.words import Language
+
+EXAMPLES = """\
+examples:
+  cpgpt-doctor repair --dependencies-dir dependencies              what it would do; nothing is done
+  cpgpt-doctor repair --dependencies-dir dependencies --apply
+  cpgpt-doctor repair --dependencies-dir dependencies --undo
+  cpgpt-doctor repair --dependencies-dir dependencies --index backup/ensembl_metadata.db
+
+What is changed is kept in DIR/.cpgpt-doctor/backup-TIME first. An --apply that was killed is
+finished by the next one, or undone by --undo.
+
+exit code: 0 nothing is left, 1 something is, or was not applied, 2 refused, nothing more was
+changed, 3 the doctor failed
+"""
+
+
+def add(commands: Commands) -> None:
+    repair = commands.add_parser(
+        "repair",
+        help="mend a store of embeddings",
+        description="Show what would mend a store of embeddings, and with --apply, do it. No row is"
+        " deleted: what is changed goes into a backup first.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add_common(repair)
+    which = repair.add_argument_group("which store (default: all in the folder)")
+    which.add_argument(
+        "--dependencies-dir",
+        type=folder,
+        metavar="DIR",
+        required=True,
+        help="CpGPT's dependencies folder, to which the store belongs",
+    )
+    which.add_argument("--species", metavar="NAME")
+    which.add_argument("--dna-llm", metavar="NAME")
+    which.add_argument("--context-len", type=positive, metavar="N")
+    which.add_argument(
+        "--index",
+        type=Path,
+        metavar="FILE",
+        help="an ensembl_metadata.db that the rows are of (default: one near by that fits them)",
+    )
+    what = repair.add_argument_group("what is done")
+    one = what.add_mutually_exclusive_group()
+    one.add_argument("--apply", action="store_true", help="do it")
+    one.add_argument("--undo", action="store_true", help="put every byte of the last --apply back")
+    out = repair.add_argument_group("what is shown")
+    out.add_argument("--format", choices=FORMATS, default="terminal")
+    add_shown(out)
+    out.add_argument("--quiet", action="store_true", help="show nothing where nothing is left")
+    out.add_argument("--verbose", action="store_true", help="notes and skipped checks in full")
+    out.add_argument(
+        "--no-redact", action="store_true", help="keep personal data in reports that are shared"
+    )
+    repair.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Repair under signals: however it ends, a repair that is under way can be finished."""
+    from cpgpt_doctor.embed import signals
+
+    stream.needed(not (args.apply or args.undo))
+    try:
+        with signals.handled():
+            return repair(args)
+    except signals.Interrupted as error:
+        done = (
+            "what was begun is finished by --apply, or undone by --undo"
+            if args.apply or args.undo
+            else "nothing was changed"
+        )
+        complain(f"interrupted ({error}); {done}")
+        return error.exit_code
+
+
+def repair(args: argparse.Namespace) -> int:
+    from cpgpt_doctor.repair import run as mending
+    from cpgpt_doctor.repair.plan import Chosen
+    from cpgpt_doctor.words import from_locale
+
+    language: Language = args.lang or from_locale()
+    files.check(args.output, "--output", args.index)
+    notes = stream.console(io.StringIO() if args.quiet else sys.stderr, "en")
+
+    def tell(line: str) -> None:
+        notes.print(line, soft_wrap=True)
+
+    chosen = Chosen(args.species, args.dna_llm, args.context_len)
+    asked = mending.Asked(args.dependencies_dir, chosen, args.index)
+    try:
+        if args.undo:
+            if args.index is not None or chosen != Chosen():
+                raise InputError("--undo: puts the whole of the last --apply back; name only DIR")
+            mending.undo(args.dependencies_dir, tell)
+            return 0
+        if not args.apply:
+            return show(mending.look(asked), asked, args, language, applied=False)
+        done = mending.apply(asked, tell)
+    except OSError as error:
+        where = error.filename or args.dependencies_dir
+        raise DoctorError(f"{where}: {error.strerror or error}") from error
+    for each in done.backups:
+        tell(f"backup: {each}")
+    return show(done.left, asked, args, language, applied=True)
+
+
+def show(
+    looked: Looked, asked: Asked, args: argparse.Namespace, language: Language, *, applied: bool
+) -> int:
+    """What would be done, or what is left; a whole report in every form but the terminal's."""
+    code = looked.report.exit_code
+    if args.quiet and not code:
+        return code
+    if args.format == "terminal":
+        from cpgpt_doctor.commands.output import write
+        from cpgpt_doctor.reports import repair_terminal
+
+        text = repair_terminal.render(looked, str(asked.dependencies), language, applied=applied)
+        write(text, args.output)
+        return code
+    from cpgpt_doctor.commands.run_embed import show_findings
+
+    show_findings(looked.report, args, language)
+    return code

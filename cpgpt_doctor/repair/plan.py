@@ -1,0 +1,332 @@
+"""What a repair would do: from what was seen of a folder, a list of actions, and what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts.dependencies import DependenciesFacts, StoreSeen
+from cpgpt_doctor.facts.store import StoreFacts
+from cpgpt_doctor.probes import rows
+from cpgpt_doctor.repair import changes
+from cpgpt_doctor.repair.backup import Draft
+from cpgpt_doctor.rules.data import dependencies, stores
+from cpgpt_doctor.store import layout
+from cpgpt_doctor.store.layout import StorePaths
+from cpgpt_doctor.words import Words
+
+CHUNK_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which stores of a folder; None: all."""
+
+    species: str | None = None
+    dna_llm: str | None = None
+    context_len: int | None = None
+
+    def has(self, store: StoreFacts) -> bool:
+        asked = self.species, self.dna_llm, self.context_len
+        there = store.species, store.dna_llm, store.context_len
+        return all(one in (None, other) for one, other in zip(asked, there, strict=True))
+
+
+@dataclass(frozen=True)
+class Action:
+    """A change that mends a finding.
+
+    code: of its rule; path: the finding's place. what, keeps: in a sentence each. computed: rows;
+    seconds: that takes, None where nothing is computed. written: bytes, the backup's included.
+    build: draws the backup up.
+    """
+
+    code: str
+    path: str
+    what: Words
+    keeps: Words
+    written: int
+    build: Callable[[Draft], None]
+    computed: int = 0
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Left:
+    """A finding that no action mends: why not, and what to do."""
+
+    code: str
+    path: str
+    why: Words
+
+
+@dataclass(frozen=True)
+class Plan:
+    actions: tuple[Action, ...] = ()
+    left: tuple[Left, ...] = ()
+
+
+def paths_of(store: StoreFacts) -> StorePaths:
+    return StorePaths(
+        Path(store.dependencies), store.species, store.dna_llm, store.context_len, store.width
+    )
+
+
+def of_files(folder: DependenciesFacts, chosen: Chosen, index: Path | None) -> Plan:
+    """What can be mended without computing rows, in the order in which it is to be done.
+
+    index: the one that the user says the rows are of. Raises InputError where it is none.
+    """
+    stores = [each for each in folder.stores if chosen.has(each.store)]
+    if index is not None and len(stores) != 1:
+        raise InputError(
+            f"--index {index}: which of the {len(stores)} stores of {folder.folder} is meant? Name"
+            " it with --species, --dna-llm and --context-len"
+        )
+    actions: list[Action] = []
+    left: list[Left] = []
+    for seen in stores:
+        if seen.store.damage is not None:
+            continue
+        for each in of_a_store(seen, index):
+            if isinstance(each, Action):
+                actions.append(each)
+            else:
+                left.append(each)
+    return Plan(tuple(actions), tuple(left))
+
+
+def of_a_store(seen: StoreSeen, index: Path | None) -> Iterator[Action | Left]:
+    store = seen.store
+    if store.unfinished is not None:
+        yield unfinished(seen)
+    adopted = adopted_index(seen, index)
+    if adopted is not None:
+        yield adopted
+    elif store.unnamed is not None:
+        yield unnamed(seen)
+    if store.checkpoint is not None:
+        yield checkpoint(store)
+
+
+# CPG519, CPG520: the index that fits
+
+
+def adopted_index(seen: StoreSeen, index: Path | None) -> Action | None:
+    """Adopt the index that the rows are of: found near by, or named by the user."""
+    store = seen.store
+    paths = paths_of(store)
+    if index is not None:
+        other, named = index, len(checked_index(index, paths))
+    else:
+        fits = dependencies.fitting(seen)
+        if fits is None:
+            return None
+        other, named = Path(fits.path), fits.named
+    own = store.index.named if store.index else 0
+    foreign = index is not None or dependencies.named_by_all(seen) is None
+    return Action(
+        "CPG519" if foreign else "CPG520",
+        store.rows,
+        Words(
+            f"adopt {other}: its {named:,} locations become the index of these rows, instead of"
+            f" {own:,}; no row is read or written",
+            f"采用 {other}：其中的 {named:,} 个位点成为这些嵌入的索引（原来是 {own:,} 个）；"
+            "不读写任何一行嵌入",
+        ),
+        Words("the old index, whole", "原来的索引，完整保留"),
+        3 * max(size_of(paths.database), size_of(other)),
+        partial(adopt, paths=paths, index=other),
+    )
+
+
+def checked_index(index: Path, paths: StorePaths) -> changes.Table:
+    """The table of an index that names a row each, all of which the file has."""
+    if not index.exists():
+        raise InputError(f"{index}: no such file")
+    table = changes.read_table(index, paths)
+    seen = layout.shape(table)
+    if not table:
+        raise InputError(
+            f"{index}: names no row of {paths.species}, {paths.dna_llm}, {paths.context_len}"
+        )
+    if seen.shared or seen.outside:
+        raise InputError(f"{index}: its {len(table)} locations do not have a row each")
+    have = layout.size(paths) or 0
+    if paths.width is None or have < len(table) * paths.row_bytes:
+        there = f"{have // paths.row_bytes} rows" if paths.width else "rows of a width not known"
+        raise InputError(
+            f"{index}: names {len(table)} rows, and {paths.rows} has {there}; it is not of these"
+        )
+    return table
+
+
+def adopt(draft: Draft, *, paths: StorePaths, index: Path) -> None:
+    table = checked_index(index, paths)
+    changes.put_table(draft, paths, table, source=index)
+    changes.put_record(draft, paths, table)
+
+
+# CPG505, CPG515: what CpGPT has left behind
+
+
+def unfinished(seen: StoreSeen) -> Action | Left:
+    store = seen.store
+    assert store.unfinished is not None
+    paths, named = paths_of(store), store.index.named if store.index else 0
+    if stores.is_a_copy(store):
+        return Action(
+            "CPG515",
+            store.unfinished.path,
+            Words(
+                "set the unfinished copy aside; the whole file of rows stays as it is",
+                "把未完成的副本移开；完整的嵌入文件保持不变",
+            ),
+            Words("the copy, whole", "这个副本，完整保留"),
+            0,
+            lambda draft: draft.move_away(paths.unfinished),
+        )
+    why = not_taken(paths, named, store)
+    if why is not None:
+        return Left("CPG505", store.unfinished.path, why)
+    if store.size is None:
+        return Action(
+            "CPG505",
+            store.unfinished.path,
+            Words(
+                f"give the unfinished file its name: it has all {named:,} rows that are named",
+                f"给未完成的文件改回正式的名字：它有全部 {named:,} 行",
+            ),
+            Words(
+                "every row; what it holds after them goes into the backup",
+                "每一行；后面多出的内容移到备份里",
+            ),
+            0,
+            partial(rename_unfinished, paths=paths, named=named),
+        )
+    have = store.size // paths.row_bytes
+    return Action(
+        "CPG505",
+        store.unfinished.path,
+        Words(
+            f"take {named - have:,} rows out of the unfinished file and add them to the"
+            f" {have:,} of the finished one",
+            f"从未完成的文件里取出 {named - have:,} 行，接在已完成文件的 {have:,} 行之后",
+        ),
+        Words("every row, and the unfinished file", "每一行，以及未完成的文件"),
+        2 * (named - have) * paths.row_bytes,
+        partial(take_rows, paths=paths, named=named),
+    )
+
+
+def not_taken(paths: StorePaths, named: int, store: StoreFacts) -> Words | None:
+    """Why the rows of an unfinished file cannot be taken over; None where they can."""
+    assert store.unfinished is not None
+    if paths.width is None:
+        return Words(
+            "how wide this model's rows are is not known", "不知道这个模型的一行有多少个数"
+        )
+    if not named or store.index is None or store.index.shared or store.index.outside:
+        return Words(
+            "no index says which locations its rows are of; call CpGPT (from 0.0.8 on) again with"
+            " the same locations, which goes on from there",
+            "没有索引说明这些行对应哪些位点；用同样的位点再次调用 CpGPT（0.0.8 及以后），"
+            "它会接着计算",
+        )
+    have = store.unfinished.size // paths.row_bytes
+    if have < named:
+        return Words(
+            f"it has {have:,} rows, and the index names {named:,}; put an older copy of the rows"
+            " back",
+            f"它只有 {have:,} 行，而索引里有 {named:,} 行；请放回较早的嵌入文件",
+        )
+    if store.size is not None and not continues(paths, store.size // paths.row_bytes):
+        return Words(
+            "it does not begin with the rows of the finished file, so nothing says whose rows it"
+            " has; keep both, and let verify compare them",
+            "它开头的行与已完成的文件不同，无法确定是谁的嵌入；两个都保留，用 verify 比较",
+        )
+    return None
+
+
+def continues(paths: StorePaths, count: int) -> bool:
+    """Whether the unfinished file begins with the rows of the finished one, or with zeros there, as
+    CpGPT up to 0.0.3 leaves it."""
+    with paths.rows.open("rb") as one, paths.unfinished.open("rb") as other:
+        for _ in range(0, count, CHUNK_ROWS):
+            left = min(count * paths.row_bytes - one.tell(), CHUNK_ROWS * paths.row_bytes)
+            mine, theirs = one.read(left), other.read(left)
+            if mine != theirs and theirs.count(0) != len(theirs):
+                return False
+    return True
+
+
+def rename_unfinished(draft: Draft, *, paths: StorePaths, named: int) -> None:
+    changes.check_writable(paths.unfinished, in_place=False)
+    draft.rename(paths.unfinished, paths.rows)
+    if rows.filled(paths.unfinished, paths.row_bytes) > named:
+        changes.cut_tail(draft, paths, named * paths.row_bytes, paths.unfinished)
+    changes.count(draft, paths, named, named)
+
+
+def take_rows(draft: Draft, *, paths: StorePaths, named: int) -> None:
+    size = paths.rows.stat().st_size
+    whole = size // paths.row_bytes * paths.row_bytes
+    if whole < size:
+        changes.cut_tail(draft, paths, whole)
+    changes.add_tail(draft, paths, paths.unfinished, whole, named * paths.row_bytes)
+    draft.move_away(paths.unfinished)
+    changes.count(draft, paths, named, named)
+
+
+# CPG520, CPG510
+
+
+def unnamed(seen: StoreSeen) -> Action | Left:
+    store = seen.store
+    assert store.unnamed is not None
+    paths, named = paths_of(store), store.index.named if store.index else 0
+    over = max(0, (seen.filled or 0) - named)
+    return Action(
+        "CPG520",
+        store.rows,
+        Words(
+            f"set {over:,} rows that nobody names aside; the {named:,} named ones stay as they are",
+            f"把 {over:,} 行没有命名的嵌入移开；已命名的 {named:,} 行保持不变",
+        ),
+        Words("the rows that are set aside, in the backup", "移开的行，保存在备份里"),
+        (store.size or 0) - named * paths.row_bytes if named else 0,
+        partial(set_aside_unnamed, paths=paths),
+    )
+
+
+def set_aside_unnamed(draft: Draft, *, paths: StorePaths) -> None:
+    named = len(layout.named_rows(paths))
+    if not named:
+        changes.check_writable(paths.rows.parent, in_place=False)
+        draft.move_away(paths.rows)
+    else:
+        changes.cut_tail(draft, paths, named * paths.row_bytes)
+    changes.count(draft, paths, named, named)
+
+
+def checkpoint(store: StoreFacts) -> Action:
+    paths = paths_of(store)
+    return Action(
+        "CPG510",
+        str(paths.checkpoint),
+        Words(
+            "set the old checkpoint aside, so that CpGPT drops no row",
+            "把旧的检查点移开，这样 CpGPT 不会丢掉任何一行",
+        ),
+        Words("the checkpoint", "这个检查点"),
+        0,
+        lambda draft: draft.move_away(paths.checkpoint),
+    )
+
+
+def size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,271 @@
+"""`repair`: look at a folder, plan, and where that is asked for, do it or undo it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from cpgpt_doctor import __version__
+from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.facts.dependencies import DependenciesFacts, OtherIndex
+from cpgpt_doctor.findings import Check, Finding, Judged, Severity
+from cpgpt_doctor.intent import Intent, resolve
+from cpgpt_doctor.probes.dependencies import is_dependencies, observe_folders
+from cpgpt_doctor.repair import backup, plan
+from cpgpt_doctor.repair.backup import Backup
+from cpgpt_doctor.repair.plan import Action, Chosen, Plan
+from cpgpt_doctor.repair.steps import Step, Swap
+from cpgpt_doctor.report import Report
+from cpgpt_doctor.rules.data import dependencies as rules
+from cpgpt_doctor.rules.registry import is_of_data, judge
+from cpgpt_doctor.store import lock, transaction
+from cpgpt_doctor.words import Words
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asked for; index: the one that he says the rows are of."""
+
+    dependencies: Path
+    chosen: Chosen = field(default_factory=Chosen)
+    index: Path | None = None
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was seen of a folder, and what can be done about it."""
+
+    report: Report
+    plan: Plan
+
+
+def look(asked: Asked) -> Looked:
+    """Look at the folder, and plan. Nothing is written. Raises InputError."""
+    folder = observed(asked)
+    planned = plan.of_files(folder, asked.chosen, asked.index)
+    judged = judged_folder(folder)
+    if asked.index is not None:
+        judged = with_index(judged, folder, asked.index, planned)
+    return Looked(report(folder, judged, planned), planned)
+
+
+def observed(asked: Asked) -> DependenciesFacts:
+    """The folder, with those of its stores that were chosen."""
+    if not asked.dependencies.is_dir():
+        raise InputError(f"{asked.dependencies}: no such folder")
+    folder = observe_folders([asked.dependencies], [])[0]
+    stores = tuple(each for each in folder.stores if asked.chosen.has(each.store))
+    if not stores and folder.stores and asked.chosen != Chosen():
+        there = "; ".join(
+            f"--species {each.store.species} --dna-llm {each.store.dna_llm} --context-len"
+            f" {each.store.context_len}"
+            for each in folder.stores
+        )
+        raise InputError(f"{asked.dependencies}: has no such store; it has: {there}")
+    return dataclasses.replace(folder, stores=stores)
+
+
+def judged_folder(folder: DependenciesFacts) -> tuple[Judged, ...]:
+    """What the rules over folders say of it."""
+    facts = Facts(doctor_version=__version__, dependencies=(folder,))
+    return tuple(
+        each
+        for each in judge(facts, Intent())
+        if is_of_data(each.code) and each.check.status != "skipped"
+    )
+
+
+def with_index(
+    judged: tuple[Judged, ...], folder: DependenciesFacts, index: Path, planned: Plan
+) -> tuple[Judged, ...]:
+    """The finding that the user makes, where he names the index, beside those of the rules."""
+    (seen,) = folder.stores
+    named = len(plan.checked_index(index, plan.paths_of(seen.store)))
+    own = rules.foreign(seen, OtherIndex(path=str(index), named=named, whole=True))
+    return tuple(
+        Judged(each.code, Check("finding", own.title, (own,))) if each.code == own.code else each
+        for each in judged
+    )
+
+
+def report(folder: DependenciesFacts, judged: tuple[Judged, ...], planned: Plan) -> Report:
+    """The report: each finding says what repair would do about it, or why it does nothing."""
+    facts = Facts(doctor_version=__version__, dependencies=(folder,))
+    intent = Intent()
+    told = tuple(
+        dataclasses.replace(
+            each,
+            check=dataclasses.replace(
+                each.check,
+                findings=tuple(with_actions(finding, planned) for finding in each.check.findings),
+            ),
+        )
+        for each in judged
+    )
+    grave = any(
+        finding.severity == Severity.error for each in told for finding in each.check.findings
+    )
+    code = int(bool(planned.actions) or grave)
+    return Report(facts, intent, resolve(intent, facts), told, code)
+
+
+def with_actions(finding: Finding, planned: Plan) -> Finding:
+    seen = list(finding.evidence.seen)
+    path = finding.location.path if finding.location else ""
+    for action in planned.actions:
+        if (action.code, action.path) == (finding.code, path):
+            seen += [
+                (Words("repair would", "repair 会"), action.what),
+                (Words("at the cost of", "代价"), cost(action)),
+                (Words("kept", "保留"), action.keeps),
+            ]
+    for left in planned.left:
+        if (left.code, left.path) == (finding.code, path):
+            seen.append((Words("repair cannot mend it", "repair 无法修复"), left.why))
+    if len(seen) == len(finding.evidence.seen):
+        return finding
+    return dataclasses.replace(
+        finding, evidence=dataclasses.replace(finding.evidence, seen=tuple(seen))
+    )
+
+
+def cost(action: Action) -> Words:
+    written = f"{action.written / 1e6:,.1f} MB"
+    if not action.computed:
+        return Words(
+            f"no row is computed, {written} are written", f"不计算任何一行，写入 {written}"
+        )
+    seconds = "" if action.seconds is None else f"{action.seconds:,.0f}"
+    return Words(
+        f"{action.computed:,} rows are computed (about {seconds} s), {written} are written",
+        f"计算 {action.computed:,} 行（约 {seconds} 秒），写入 {written}",
+    )
+
+
+# What changes the folder
+
+
+class NothingToUndo(InputError):
+    """No repair was done, or all of them were undone."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What --apply has done, and what was seen afterwards. finished: of an earlier repair."""
+
+    actions: tuple[Action, ...]
+    left: Looked
+    backups: tuple[Path, ...]
+
+
+def check_folder(dependencies: Path) -> None:
+    if not dependencies.is_dir():
+        raise InputError(f"{dependencies}: no such folder")
+    if not is_dependencies(dependencies):
+        raise InputError(f"{dependencies}: holds none of CpGPT's dependencies")
+
+
+def apply(asked: Asked, tell: Tell) -> Done:
+    """Finish what stands half done, do all that can be done, and look again.
+
+    Raises InputError where something stands against it, OSError where the disk does; what an
+    action has begun is then undone.
+    """
+    check_folder(asked.dependencies)
+    with lock.held(asked.dependencies) as work:
+        backup.remove_drafts(work)
+        run = finish(asked.dependencies, tell) or backup.new_run()
+        looked = look(asked)
+        check_room(asked.dependencies, looked.plan)
+        made = []
+        for number, action in enumerate(looked.plan.actions, 1):
+            tell(f"{action.code}: {action.what.en}")
+            more = number < len(looked.plan.actions)
+            made.append(do(asked.dependencies, work, action, run, more).folder)
+        again = look(dataclasses.replace(asked, index=None)) if made else looked
+        return Done(looked.plan.actions, again, tuple(made))
+
+
+def check_room(dependencies: Path, planned: Plan) -> None:
+    """Raise InputError where the disk has no room for what is kept and written."""
+    needed = sum(each.written for each in planned.actions)
+    free = int(psutil.disk_usage(str(dependencies)).free)
+    if needed > free:
+        raise InputError(
+            f"{dependencies}: the backup and the new files need {needed / 1e6:,.0f} MB, and"
+            f" {free / 1e6:,.0f} MB are free; nothing was changed; make room, then start again"
+        )
+
+
+def do(dependencies: Path, work: Path, action: Action, run: str, more: bool) -> Backup:
+    """Draw the backup of an action up, and do it; where the disk fails, undo it."""
+    with backup.drawing_up(dependencies, work) as draft:
+        action.build(draft)
+        check_unused(dependencies, draft.steps)
+        begun = draft.commit(run, more, action.code, action.what.en)
+    try:
+        return begun.apply()
+    except (OSError, InputError):
+        begun.undo()
+        raise
+
+
+def check_unused(dependencies: Path, steps: list[Step]) -> None:
+    """Raise InputError where another program has a file open for writing that is to be changed.
+
+    Who writes to an index is kept out by SQLite's lock.
+    """
+    changed = [each for each in steps if not isinstance(each, Swap)]
+    for path in dict.fromkeys(dependencies / each.path for each in changed):
+        who = transaction.writers(path)
+        if who:
+            raise InputError(
+                f"{path}: another program writes to it{who}; end it, then start again; nothing was"
+                " changed"
+            )
+
+
+def finish(dependencies: Path, tell: Tell) -> str | None:
+    """Finish a repair that was killed, as far as its backup is drawn up. Raises Changed.
+
+    Returns its run, where there was one, to which what is still to be done belongs.
+    """
+    run = None
+    for each in backup.all_of(dependencies):
+        if each.state == "undoing":
+            tell(f"{each.folder}: was being undone when it was stopped; that is finished now")
+            each.undo()
+        elif each.state == "applying":
+            tell(f"{each.folder}: was under way when it was stopped; it is finished now")
+            each.apply()
+            run = each.run
+        elif each.state == "done":
+            run = each.run if each.more else None
+    return run
+
+
+def undo(dependencies: Path, tell: Tell) -> tuple[Path, ...]:
+    """Undo the last run that has not been undone, all its actions; returns their backups.
+
+    Raises InputError where there is none, Changed where another program wrote since.
+    """
+    check_folder(dependencies)
+    with lock.held(dependencies) as work:
+        backup.remove_drafts(work)
+        there = [each for each in backup.all_of(dependencies) if each.state != "undone"]
+        if not there:
+            raise NothingToUndo(f"{dependencies}: no repair stands there that could be undone")
+        last = [each for each in there if each.run == there[-1].run]
+        if all(each.state == "done" for each in last):
+            backup.check_undone(last)
+        for each in reversed(last):
+            each.undo()
+            tell(f"undone: {each.code} ({each.folder})")
+        return tuple(each.folder for each in last)

@@ -1,0 +1,552 @@
+"""Repair: what it would do, what it does, what it leaves as it was, and that it can be killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import filelock
+import numpy as np
+import pytest
+import sqlitedict
+
+from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.repair import run
+from cpgpt_doctor.repair.plan import Chosen
+from cpgpt_doctor.repair.run import Asked
+from cpgpt_doctor.store import layout, metadata
+from cpgpt_doctor.store.layout import StorePaths
+from tests import folders
+from tests.folders import LLM, SPECIES, findings, names, observed, store, values
+
+SHUFFLED = random.Random(3).sample(names(300), 300)
+WIDTH = 256
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """A folder with no other test's folders beside it: indexes near by are looked at."""
+    (tmp_path / "alone").mkdir()
+    return tmp_path / "alone"
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """All files of a folder with their bytes, and links with their targets, but those of ours."""
+    return {
+        str(path.relative_to(folder)): (
+            str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
+        )
+        for path in sorted(folder.rglob("*"))
+        if (path.is_symlink() or path.is_file()) and ".cpgpt-doctor" not in path.parts
+    }
+
+
+def read(folder: Path, species: str = SPECIES) -> dict[str, np.ndarray]:
+    """Each location's row as CpGPT reads it: `len(index)` rows of the file are mapped."""
+    with sqlitedict.SqliteDict(folder / metadata.FILE, flag="r") as entries:
+        table = entries[species][LLM][201]
+    if not table:
+        return {}
+    paths = StorePaths(folder, species, LLM, 201, WIDTH)
+    rows = np.memmap(paths.rows, np.float32, "r", shape=(len(table), WIDTH))
+    return {location: np.array(rows[row]) for location, row in table.items()}
+
+
+def right(folder: Path, locations: list[str]) -> bool:
+    """Whether these locations, and no others, read their own rows."""
+    found = read(folder)
+    own = dict(zip(locations, values(locations), strict=True))
+    return found.keys() == own.keys() and all(np.array_equal(found[k], own[k]) for k in own)
+
+
+def codes(folder: Path) -> list[str]:
+    """What check finds there."""
+    return sorted(each.code for each in findings(observed(folder)) if each.location)
+
+
+def apply(folder: Path, **asked: Any) -> run.Done:
+    return run.apply(Asked(folder, **asked), lambda line: None)
+
+
+def undo(folder: Path) -> tuple[Path, ...]:
+    return run.undo(folder, lambda line: None)
+
+
+# Folders that need mending; each returns the locations that read their own rows afterwards.
+
+
+def copied_without_its_index(folder: Path) -> list[str]:
+    store(folder / "human", SHUFFLED)
+    shutil.copytree(folder / "human" / "dna_embeddings", folder / "dna_embeddings")
+    folders.set_index(folder, {each: np.int64(at) for at, each in enumerate(sorted(SHUFFLED)[:9])})
+    return SHUFFLED
+
+
+def linked_without_its_index(folder: Path) -> list[str]:
+    store(folder / "human", SHUFFLED)
+    (folder / "dna_embeddings").symlink_to(folder / "human" / "dna_embeddings")
+    mine = sorted(SHUFFLED)[:250]
+    folders.set_index(folder, {each: np.int64(at) for at, each in enumerate(mine)})
+    return SHUFFLED
+
+
+def index_replaced_by_an_older_one(folder: Path) -> list[str]:
+    store(folder, names(50))
+    shutil.move(folder / metadata.FILE, folder / f"{metadata.FILE}.new")
+    folders.set_index(folder, {each: np.int64(at) for at, each in enumerate(names(30))})
+    return names(50)
+
+
+def without_any_index(folder: Path) -> list[str]:
+    store(folder / "human", SHUFFLED)
+    (folder / "dna_embeddings").symlink_to(folder / "human" / "dna_embeddings")
+    return SHUFFLED
+
+
+def old_checkpoint(folder: Path) -> list[str]:
+    paths = store(folder, names(40))
+    paths.checkpoint.write_text("{}")
+    return names(40)
+
+
+def half_made_copy(folder: Path) -> list[str]:
+    paths = store(folder, names(40))
+    paths.unfinished.write_bytes(bytes(20 * paths.row_bytes))
+    return names(40)
+
+
+def unfinished_alone(folder: Path) -> list[str]:
+    paths = store(folder, names(40), allocated=100)
+    paths.rows.rename(paths.unfinished)
+    return names(40)
+
+
+def unfinished_alone_with_more(folder: Path) -> list[str]:
+    paths = store(folder, names(40))
+    paths.rows.rename(paths.unfinished)
+    folders.set_index(folder, {each: at for at, each in enumerate(names(30))})
+    return names(30)
+
+
+def unfinished_beside_a_shorter_one(folder: Path) -> list[str]:
+    paths = store(folder, names(40))
+    shutil.copyfile(paths.rows, paths.unfinished)
+    with paths.rows.open("r+b") as stream:
+        stream.truncate(25 * paths.row_bytes)
+    return names(40)
+
+
+def unfinished_with_zeros_for_the_old_rows(folder: Path) -> list[str]:
+    paths = store(folder, names(40))
+    rows = values(names(40))
+    rows[:25] = 0
+    rows.tofile(paths.unfinished)
+    with paths.rows.open("r+b") as stream:
+        stream.truncate(25 * paths.row_bytes + 12)
+    return names(40)
+
+
+def rows_that_nobody_names(folder: Path) -> list[str]:
+    store(folder, names(50))
+    folders.set_index(folder, {each: np.int64(at) for at, each in enumerate(names(30))})
+    return names(30)
+
+
+def two_faults(folder: Path) -> list[str]:
+    paths = store(folder, names(50))
+    folders.set_index(folder, {each: np.int64(at) for at, each in enumerate(names(30))})
+    paths.checkpoint.write_text("{}")
+    return names(30)
+
+
+FAULTS: dict[Callable[[Path], list[str]], list[str]] = {
+    copied_without_its_index: ["CPG519"],
+    linked_without_its_index: ["CPG519"],
+    index_replaced_by_an_older_one: ["CPG520"],
+    without_any_index: ["CPG520"],
+    old_checkpoint: ["CPG510"],
+    half_made_copy: ["CPG515"],
+    unfinished_alone: ["CPG505"],
+    unfinished_alone_with_more: ["CPG505"],
+    unfinished_beside_a_shorter_one: ["CPG505"],
+    unfinished_with_zeros_for_the_old_rows: ["CPG505"],
+    rows_that_nobody_names: ["CPG520"],
+    two_faults: ["CPG510", "CPG520"],
+}
+every_fault = pytest.mark.parametrize("spoil", FAULTS, ids=lambda each: each.__name__)
+
+
+@every_fault
+def test_what_is_mended_is_named_before_and_gone_afterwards(
+    tmp_path: Path, spoil: Callable[[Path], list[str]]
+) -> None:
+    own = spoil(tmp_path)
+    before = files(tmp_path)
+    looked = run.look(Asked(tmp_path))
+    assert sorted(each.code for each in looked.plan.actions) == FAULTS[spoil]
+    assert looked.report.exit_code == 1
+    assert files(tmp_path) == before
+    assert not (tmp_path / ".cpgpt-doctor").exists()
+    done = apply(tmp_path)
+    assert (done.left.report.exit_code, done.left.plan.actions) == (0, ())
+    assert codes(tmp_path) == []
+    assert right(tmp_path, own)
+
+
+@every_fault
+def test_undo_puts_every_byte_back_and_a_second_apply_mends_it_again(
+    tmp_path: Path, spoil: Callable[[Path], list[str]]
+) -> None:
+    own = spoil(tmp_path)
+    before = files(tmp_path)
+    apply(tmp_path)
+    undo(tmp_path)
+    assert files(tmp_path) == before
+    with pytest.raises(InputError, match="no repair stands there"):
+        undo(tmp_path)
+    apply(tmp_path)
+    assert right(tmp_path, own)
+
+
+@every_fault
+def test_a_repaired_folder_is_left_alone(
+    tmp_path: Path, spoil: Callable[[Path], list[str]]
+) -> None:
+    spoil(tmp_path)
+    apply(tmp_path)
+    after = files(tmp_path)
+    assert apply(tmp_path).actions == ()
+    assert files(tmp_path) == after
+
+
+@pytest.mark.parametrize("spoil", [copied_without_its_index, rows_that_nobody_names, two_faults])
+def test_undo_is_refused_where_rows_were_added_since(
+    tmp_path: Path, spoil: Callable[[Path], list[str]]
+) -> None:
+    own = spoil(tmp_path)
+    apply(tmp_path)
+    more = [*own, "1:900", "1:901"]
+    folders.set_index(tmp_path, {each: at for at, each in enumerate(more)})
+    folders.set_rows(StorePaths(tmp_path, SPECIES, LLM, 201, WIDTH), values(more))
+    after = files(tmp_path)
+    with pytest.raises(InputError, match="2 rows were added"):
+        undo(tmp_path)
+    assert files(tmp_path) == after
+
+
+def test_undo_is_refused_where_a_file_was_changed_since(tmp_path: Path) -> None:
+    paths = store(tmp_path, names(40))
+    paths.checkpoint.write_text("{}")
+    apply(tmp_path)
+    paths.checkpoint.write_text("another")
+    with pytest.raises(InputError, match="was changed since the repair"):
+        undo(tmp_path)
+    assert paths.checkpoint.read_text() == "another"
+
+
+def test_the_index_is_adopted_without_a_row_being_read_or_written(tmp_path: Path) -> None:
+    """Others stand there meanwhile."""
+    copied_without_its_index(tmp_path)
+    paths = StorePaths(tmp_path, SPECIES, LLM, 201, WIDTH)
+    asked = Asked(tmp_path)
+    (action,) = run.look(asked).plan.actions
+    paths.rows.rename(tmp_path / "away")
+    paths.rows.touch()
+    os.truncate(paths.rows, (tmp_path / "away").stat().st_size)
+    (tmp_path / ".cpgpt-doctor").mkdir()
+    run.do(tmp_path, tmp_path / ".cpgpt-doctor", action, "20250101T000000Z", False)
+    paths.rows.unlink()
+    (tmp_path / "away").rename(paths.rows)
+    assert right(tmp_path, SHUFFLED)
+
+
+def test_the_other_stores_of_the_index_stay(tmp_path: Path) -> None:
+    copied_without_its_index(tmp_path)
+    store(tmp_path, names(20), length=2001)
+    store(tmp_path, names(10), species="mus_musculus")
+    apply(tmp_path)
+    for species, length, count in ((SPECIES, 2001, 20), ("mus_musculus", 201, 10)):
+        paths = StorePaths(tmp_path, species, LLM, length, WIDTH)
+        assert layout.named_rows(paths) == {each: at for at, each in enumerate(names(count))}
+    assert right(tmp_path, SHUFFLED)
+
+
+def test_the_user_names_the_index(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "far").mkdir()
+    folder, index = tmp_path / "d", tmp_path / "far" / "kept.db"
+    store(folder, SHUFFLED)
+    (folder / metadata.FILE).rename(index)
+    folders.set_index(folder, {each: at for at, each in enumerate(sorted(SHUFFLED))})
+    assert run.look(Asked(folder)).plan.actions == ()
+    looked = run.look(Asked(folder, index=index))
+    assert [each.code for each in looked.plan.actions] == ["CPG519"]
+    assert "CPG519" in [each.code for each in looked.report.findings]
+    apply(folder, index=index)
+    assert right(folder, SHUFFLED)
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [(names(301), "names 301 rows, and"), ([], "names no row"), (None, "no such file")],
+)
+def test_an_index_that_the_rows_cannot_be_of_is_refused(
+    tmp_path: Path, named: list[str] | None, why: str
+) -> None:
+    store(tmp_path / "d", SHUFFLED)
+    if named is not None:
+        folders.set_index(tmp_path / "far", {each: at for at, each in enumerate(named)})
+    before = files(tmp_path)
+    with pytest.raises(InputError, match=why):
+        apply(tmp_path / "d", index=tmp_path / "far" / metadata.FILE)
+    assert files(tmp_path) == before
+
+
+def test_stores_that_were_not_chosen_stay_as_they_are(tmp_path: Path) -> None:
+    for length in (201, 2001):
+        store(tmp_path, names(40), length=length).checkpoint.write_text("{}")
+    apply(tmp_path, chosen=Chosen(context_len=2001))
+    assert codes(tmp_path) == ["CPG510"]
+    with pytest.raises(InputError, match="--context-len 201"):
+        apply(tmp_path, chosen=Chosen(context_len=99))
+
+
+# What must never be written
+
+
+def test_an_index_in_a_shared_cache_is_never_written(tmp_path: Path) -> None:
+    cache = tmp_path / "hub" / "models--lucascamillo--CpGPT"
+    snapshot = cache / "snapshots" / "abc" / "human"
+    folder = tmp_path / "deps"
+    copied_without_its_index(folder)
+    snapshot.mkdir(parents=True)
+    (cache / "blobs").mkdir()
+    (folder / metadata.FILE).rename(cache / "blobs" / "1234")
+    (snapshot / metadata.FILE).symlink_to(cache / "blobs" / "1234")
+    (folder / metadata.FILE).symlink_to(snapshot / metadata.FILE)
+    before = files(tmp_path)
+    with pytest.raises(InputError, match="never written to"):
+        apply(folder)
+    assert files(tmp_path) == before
+
+
+def test_rows_that_have_another_name_are_not_written(tmp_path: Path) -> None:
+    rows_that_nobody_names(tmp_path)
+    paths = StorePaths(tmp_path, SPECIES, LLM, 201, WIDTH)
+    os.link(paths.rows, tmp_path / "other")
+    before = files(tmp_path)
+    with pytest.raises(InputError, match="several names"):
+        apply(tmp_path)
+    assert files(tmp_path) == before
+
+
+def test_an_index_that_is_a_link_stays_one(tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    own = copied_without_its_index(folder)
+    (folder / metadata.FILE).rename(tmp_path / "elsewhere.db")
+    (folder / metadata.FILE).symlink_to(tmp_path / "elsewhere.db")
+    before = files(tmp_path)
+    apply(folder)
+    assert (folder / metadata.FILE).is_symlink()
+    assert right(folder, own)
+    undo(folder)
+    assert files(tmp_path) == before
+
+
+def test_who_holds_the_lock_is_waited_for_by_nobody(tmp_path: Path) -> None:
+    copied_without_its_index(tmp_path)
+    (tmp_path / ".cpgpt-doctor").mkdir()
+    before = files(tmp_path)
+    with (
+        filelock.FileLock(tmp_path / ".cpgpt-doctor" / "lock"),
+        pytest.raises(InputError, match="another run-embed or repair"),
+    ):
+        apply(tmp_path)
+    assert files(tmp_path) == before
+
+
+def test_a_database_that_another_program_writes_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cpgpt_doctor.repair import steps
+
+    monkeypatch.setattr(steps, "LOCKED_SECONDS", 0.1)
+    copied_without_its_index(tmp_path)
+    before = files(tmp_path)
+    other = sqlite3.connect(tmp_path / metadata.FILE, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(InputError, match="cannot be locked for writing"):
+        apply(tmp_path)
+    other.execute("ROLLBACK")
+    other.close()
+    assert files(tmp_path) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says who writes")
+def test_a_file_that_another_program_writes_is_not_moved(tmp_path: Path) -> None:
+    import subprocess
+
+    half_made_copy(tmp_path)
+    paths = StorePaths(tmp_path, SPECIES, LLM, 201, WIDTH)
+    code = "import sys; f = open(sys.argv[1], 'r+b'); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, paths.unfinished],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        before = files(tmp_path)
+        with pytest.raises(InputError, match=f"process {writer.pid}"):
+            apply(tmp_path)
+        assert files(tmp_path) == before
+        writer.communicate(b"\n")
+    apply(tmp_path)
+    assert codes(tmp_path) == []
+
+
+def test_a_backup_whose_manifest_is_none_is_said_in_one_line(tmp_path: Path) -> None:
+    copied_without_its_index(tmp_path)
+    (backup,) = apply(tmp_path).backups
+    (backup / "manifest.json").write_text("{")
+    with pytest.raises(InputError, match="is no manifest of a repair"):
+        undo(tmp_path)
+
+
+# Killed
+
+
+def killed_at(line: int | None, folder: Path, what: Callable[[Path], object]) -> int:
+    """Run it in a child that dies, as by SIGKILL, before so many lines of ours were run.
+
+    Returns how many lines there were, where it was not killed.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        count = 0
+
+        def trace(frame: FrameType, event: str, argument: object) -> Any:
+            nonlocal count
+            name = frame.f_code.co_filename
+            if not any(part in name for part in ("/repair/", "/disk.py", "/store/transaction.py")):
+                return None
+            if event == "line":
+                count += 1
+                if count == line:
+                    os._exit(9)
+            return trace
+
+        try:
+            sys.settrace(trace)
+            what(folder)
+            sys.settrace(None)
+            os.write(writing, str(count).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as said:
+        count = said.read()
+    os.waitpid(child, 0)
+    return int(count or 0)
+
+
+KILLED = [
+    copied_without_its_index,
+    index_replaced_by_an_older_one,
+    unfinished_alone_with_more,
+    unfinished_beside_a_shorter_one,
+    unfinished_with_zeros_for_the_old_rows,
+    two_faults,
+]
+
+
+@pytest.mark.parametrize(
+    "count", [12, pytest.param(100, marks=pytest.mark.full)], ids=lambda each: f"{each}-moments"
+)
+@pytest.mark.parametrize("spoil", KILLED, ids=lambda each: each.__name__)
+def test_killed_at_any_moment_it_is_finished_or_undone(
+    tmp_path: Path, spoil: Callable[[Path], list[str]], count: int
+) -> None:
+    first = tmp_path / "first" / "folder"
+    first.mkdir(parents=True)
+    own = spoil(first)
+    before = files(first)
+    rows_before = read(first) if has_index(first) else None
+    whole = copy(first, tmp_path / "whole")
+    total = killed_at(None, whole, apply)
+    after, rows_after = files(whole), read(whole)
+    assert right(whole, own)
+    assert total > count
+    rng = random.Random(spoil.__name__)
+    for line in rng.sample(range(1, total), count):
+        killed = copy(first, tmp_path / f"{line}")
+        killed_at(line, killed, apply)
+        readable(killed, rows_before, rows_after)
+        other = copy(killed, tmp_path / f"{line}-undone")
+        undo_if_any(other)
+        assert files(other) == before, line
+        apply(killed)
+        assert files(killed) == after, line
+        undo(killed)
+        assert files(killed) == before, line
+
+
+@pytest.mark.parametrize("count", [6, pytest.param(60, marks=pytest.mark.full)])
+@pytest.mark.parametrize("again", [apply, undo])
+def test_an_undo_that_was_killed_is_finished(
+    tmp_path: Path, count: int, again: Callable[[Path], object]
+) -> None:
+    first = tmp_path / "first" / "folder"
+    first.mkdir(parents=True)
+    two_faults(first)
+    before = files(first)
+    apply(first)
+    total = killed_at(None, copy(first, tmp_path / "whole"), undo)
+    for line in random.Random(1).sample(range(1, total), count):
+        killed = copy(first, tmp_path / f"{line}")
+        killed_at(line, killed, undo)
+        if again is undo:
+            undo_if_any(killed)
+            assert files(killed) == before, line
+        else:
+            apply(killed)
+            assert codes(killed) == []
+
+
+def undo_if_any(folder: Path) -> None:
+    """Killed before it changed anything, a repair left nothing to undo."""
+    if any((folder / ".cpgpt-doctor").glob("backup-*")):
+        with contextlib.suppress(run.NothingToUndo):
+            undo(folder)
+
+
+def copy(folder: Path, to: Path) -> Path:
+    shutil.rmtree(to, ignore_errors=True)
+    shutil.copytree(folder.parent, to, symlinks=True)
+    return to / folder.name
+
+
+def has_index(folder: Path) -> bool:
+    paths = StorePaths(folder, SPECIES, LLM, 201, WIDTH)
+    table = layout.named_rows(paths)
+    return paths.rows.exists() and layout.size(paths) >= len(table) * paths.row_bytes  # type: ignore[operator]
+
+
+def readable(
+    folder: Path, before: dict[str, np.ndarray] | None, after: dict[str, np.ndarray]
+) -> None:
+    """Whether CpGPT reads each row as it was before, or as it is afterwards."""
+    if before is None and not has_index(folder):
+        return  # it could not be read before, either
+    for location, row in read(folder).items():
+        known = [each[location] for each in (before or {}, after) if location in each]
+        assert any(np.array_equal(row, each) for each in known), location
