@@ -95,10 +95,6 @@ def of_a_store(
         return skipped(rule.subject)  # said once, of the index or of the file
     if rule.code == "CPG519" and any(each.home for each in seen.others):
         store = replace(store, apart=())  # both indexes were read: `foreign_index` knows better
-    if store.unnamed is not None and seen.filled is not None:
-        # Zeros at the end are CpGPT's allocation: here the last row that is none is known.
-        rows = max(0, seen.filled - (store.index.named if store.index else 0))
-        store = replace(store, unnamed=replace(store.unnamed, rows=rows))
     check = rule.judge(view(facts, store), call)
     if rule.code == "CPG506" and no_rows(store):
         return skipped(rule.subject)
@@ -248,9 +244,11 @@ def foreign_index(facts: Facts, call: Call, folder: DependenciesFacts) -> Check:
             findings.append(each)
     passed = [each for each in folder.unread if each.why == "skipped"]
     if not findings and passed:
+        near_by = "1 index" if len(passed) == 1 else f"{len(passed)} indexes"
+        were = "was" if len(passed) == 1 else "were"
         return unknown(
             Words(
-                f"whose index it is: {len(passed)} indexes near by were not read",
+                f"whose index it is: {near_by} near by {were} not read",
                 f"索引的归属：附近有 {len(passed)} 个索引没有读取",
             )
         )
