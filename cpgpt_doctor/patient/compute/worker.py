@@ -5,6 +5,7 @@ Everything that CpGPT prints goes to the log. When the supervisor is gone its pi
 worker ends itself.
 
     {"op": "database", "folder", "metadata"}      CpGPT builds its metadata database there
+    {"op": "model", "dna_llm"}                    is the model cached? see `embedder.remote_code`
     {"op": "load", ...}                           load the model; see `Session`
     {"op": "tokens", "locations"}                 may tokens be looked up?
     {"op": "measure", "folder", "locations"}      is a batch equal to its windows alone?
@@ -38,6 +39,7 @@ from cpgpt_doctor.patient.compute.reader import shareable
 from cpgpt_doctor.patient.compute.rounding import ROUNDING, relative_difference
 from cpgpt_doctor.patient.compute.tokens import Frame, Table, Tokens, make_table
 from cpgpt_doctor.patient.compute.treatments import Batching, Loader, padded_to, with_letters
+from cpgpt_doctor.patient.observe import embedder
 
 ALIVE_SECONDS = 5.0
 
@@ -323,6 +325,10 @@ def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
             if command["op"] == "database":
                 build_database(command["folder"], command["metadata"])
                 send(channel, {"event": "built"})
+            elif command["op"] == "model":
+                send(
+                    channel, {"event": "looked", "model": embedder.remote_code(command["dna_llm"])}
+                )
             elif command["op"] == "load":
                 session = Session(command, channel)
                 send(channel, session.load(command["folder"]))
