@@ -33,6 +33,7 @@ ANSWERS = {
     "reference": "embedded",
     "lengths": "counted",
     "find": "found",
+    "closest": "closest",
     "nearest": "nearest",
     "compare": "compared",
 }

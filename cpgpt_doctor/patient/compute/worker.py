@@ -14,7 +14,7 @@ worker ends itself.
                     letters: see `treatments.with_letters`, None as they are
     {"op": "lengths", "locations"}                tokens of each window alone, without padding
     {"op": "scan", "path", "row_bytes", "ranges"}  look at stored rows; see `scan.rows`
-    {"op": "find" | "nearest" | "compare", ...}   look through files of rows; see `audit`
+    {"op": "find" | "closest" | "nearest" | "compare", ...}   see `audit`
     {"op": "reference", ...}   unmodified CpGPT, in a worker of its own; see `reference.embed`
 """
 
@@ -308,6 +308,7 @@ def looking(
 
 AUDIT = {
     "find": looking(audit.find),
+    "closest": looking(audit.closest),
     "compare": looking(audit.compare),
     "nearest": looking(audit.nearest),
 }

@@ -324,9 +324,24 @@ def under_their_index(facts: Facts, call: Call) -> Check:
             else ("new-folder",)
             if shared
             else ("put-back", "new-folder"),
-            seen=evidence(audit, *laws, *proofs, *such_as(audit, "foreign")),
+            seen=evidence(audit, *laws, *proofs, *precision(audit), *such_as(audit, "foreign")),
             home=quoted(source.removesuffix(f"/{INDEX}") if source else audit.rows_file),
         )
+    )
+
+
+def precision(audit: AuditFacts) -> tuple[tuple[Words, Words], ...]:
+    """How far copies may be apart, where the rows are of another precision than here."""
+    if audit.tolerance is None:
+        return ()
+    return (
+        (
+            Words("rows were compared up to", "比较时允许的差别"),
+            Words(
+                f"{audit.tolerance:.1e} of a row's norm: they are of another precision or device",
+                f"该行范数的 {audit.tolerance:.1e}：它们是用别的精度或设备算的",
+            ),
+        ),
     )
 
 
