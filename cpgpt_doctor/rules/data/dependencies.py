@@ -33,7 +33,7 @@ from cpgpt_doctor.findings import (
     unknown,
 )
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.data.common import in_code, placed, quoted, share
+from cpgpt_doctor.rules.data.common import counted, in_code, placed, quoted, share
 from cpgpt_doctor.rules.rule import Rule, read_version
 from cpgpt_doctor.words import Words, same
 
@@ -244,14 +244,13 @@ def foreign_index(facts: Facts, call: Call, folder: DependenciesFacts) -> Check:
             findings.append(each)
     passed = [each for each in folder.unread if each.why == "skipped"]
     if not findings and passed:
-        near_by = "1 index" if len(passed) == 1 else f"{len(passed)} indexes"
-        were = "was" if len(passed) == 1 else "were"
-        return unknown(
-            Words(
-                f"whose index it is: {near_by} near by {were} not read",
-                f"索引的归属：附近有 {len(passed)} 个索引没有读取",
-            )
+        left = counted(
+            len(passed),
+            "index near by was not read",
+            "indexes near by were not read",
+            f"附近有 {len(passed)} 个索引没有读取",
         )
+        return unknown(Words(f"whose index it is: {left.en}", f"索引的归属：{left.zh}"))
     if not findings and not folder.stores:
         return skipped(Words("no store", "没有嵌入"))
     return result(findings, Words("no index near by fits the rows better", "附近没有更相配的索引"))
