@@ -92,6 +92,7 @@ WRONG = (
     ("CPG513", audit({"unknown": 30}, drawn="all")),
     *(("CPG519", audit({"own": 290, "foreign": 10}, 3, 90, laws=(law,))) for law in LAWS),
     ("CPG519", EVERY_ROW),
+    ("CPG519", audit({"foreign": 300}, 800_000, NAMED, laws=LAWS[:1], tolerance=0.016)),
     ("CPG519", one("foreign", laws=LAWS[:1], comparison=HELD)),
     ("CPG524", one("other-kind")),
     ("CPG524", one("other-kind", padding=1)),

@@ -99,8 +99,8 @@ class Differing:
                 return other
         return first
 
-    def equals(self, row: bytes) -> bool:
-        return relative_difference(self.data, row) <= ROUNDING
+    def equals(self, row: bytes, limit: float = ROUNDING) -> bool:
+        return relative_difference(self.data, row) <= limit
 
 
 @dataclass
@@ -137,6 +137,9 @@ class Inspection:
     untried: list[tuple[float, int]] = field(default_factory=list)
     apart: list[float] = field(default_factory=list)  # the rows that are right
     largest: float = 0.0
+    # How far a row may be from another to be its copy: more than rounding where rows of another
+    # precision stand in other places.
+    limit: float = ROUNDING
 
     def judge(self, choice: Choice) -> AuditFacts:
         self.rng = random.Random(choice.seed)
@@ -303,14 +306,86 @@ class Inspection:
             elsewhere = [row for row in places if row != each.row]
             if elsewhere and each.stands is None and any(own):
                 each.stands, each.padding = elsewhere[0], padding
+        self.find_inexact()
         law = self.law()
+        if law is not None and self.limit > ROUNDING:
+            self.place_by(law)
         proved = [] if law is None else self.proved(law, self.moved())
+        if not proved and self.limit > ROUNDING:
+            self.place(self.placed_nowhere())
         if not proved:
             self.leave_twins()
         for each in self.unknown:
             if each.stands is not None:
                 each.explained("foreign")
         return [*found, *proved]
+
+    def placed_nowhere(self) -> list[Differing]:
+        """Rows that are not their location's, whose own numbers were found nowhere so far."""
+        return [
+            each
+            for each in self.unknown
+            if each.stands is None and each.difference > self.limit and any(each.data)
+        ]
+
+    def find_inexact(self) -> None:
+        """Look for rows of another precision in the places of others, where few were found at all.
+
+        How far apart they may be is learnt from some of them: each is far closer to one row of the
+        file than to the next one.
+        """
+        rest = self.placed_nowhere()
+        judged = self.kinds.total() + len(self.differing) + len(self.untried)
+        if len(rest) < FEWEST_NEAR or 2 * (len(rest) + len(self.untried)) <= judged:
+            return
+        scouts = self.rng.sample(rest, min(SCOUTS, len(rest)))
+        places = self.closest(scouts)
+        if all(
+            each.row == found[0][0] for each, found in zip(scouts, places, strict=True) if found
+        ):
+            return  # each in its place: what they are is settled later
+        near = [found for found in places if found and found[0][1] <= LARGEST_NEAR]
+        if len(near) < FEWEST_NEAR or 2 * len(near) <= len(scouts):
+            return
+        limit = NEAR_FACTOR * median(found[0][1] for found in near)
+        apart = [found[1][1] for found in near if len(found) > 1]
+        if ROUNDING < limit <= LARGEST_NEAR and apart and limit <= median(apart) / 2:
+            self.limit = limit
+            self.place(scouts, places)
+
+    def closest(self, some: Sequence[Differing]) -> list[list[tuple[int, float]]]:
+        """The rows of the file that are closest to each location's, as the kind that is closer."""
+        wanted = [(at, row) for at, each in enumerate(some) for row in each.own.values()]
+        best: list[list[tuple[int, float]]] = [[] for _ in some]
+        found = self.rows.closest([row for _, row in wanted]) if wanted else []
+        for (at, _), places in zip(wanted, found, strict=True):
+            if places and (not best[at] or places[0][1] < best[at][0][1]):
+                best[at] = places
+        return best
+
+    def place(
+        self,
+        some: Sequence[Differing],
+        places: Sequence[Sequence[tuple[int, float]]] | None = None,
+    ) -> None:
+        """Note where the numbers of these rows' locations stand, up to the limit."""
+        for each, found in zip(some, self.closest(some) if places is None else places, strict=True):
+            if found and found[0][1] <= self.limit and found[0][0] != each.row:
+                self.stands_in(each, found[0][0])
+
+    def place_by(self, law: Law) -> None:
+        """The same, where a law says where to look."""
+        for each in self.placed_nowhere():
+            stands = law.stands(each.location, each.row)
+            if stands is not None and stands != each.row and 0 <= stands < self.source.rows:
+                self.stands_in(each, stands)
+
+    def stands_in(self, each: Differing, row: int) -> None:
+        data = self.source.stored(row)
+        apart = {kind: relative_difference(data, own) for kind, own in each.own.items()}
+        kind = min(apart, key=apart.__getitem__)
+        if apart[kind] <= self.limit:
+            each.stands, each.padding = row, kind
 
     def moved(self) -> list[Pair]:
         """Of the sample's rows, those whose location's numbers stand elsewhere."""
@@ -324,8 +399,16 @@ class Inspection:
         moved = self.moved()
         if not moved:
             return None
-        pairs = [*self.in_place, *moved]
+        pairs = [*self.in_place, *self.nearly_in_place(), *moved]
         return laws.find(pairs, self.source.index, self.source.others())
+
+    def nearly_in_place(self) -> list[Pair]:
+        """Rows of another precision that are in their places."""
+        return [
+            Pair(each.location, each.row, each.row)
+            for each in self.unknown
+            if each.stands is None and each.difference <= self.limit
+        ]
 
     def leave_twins(self) -> None:
         """Numbers that stand elsewhere by right, as of an equal window, say nothing of a row."""
@@ -339,7 +422,7 @@ class Inspection:
             ]
             own = self.rows.alone([there[stands] for _, stands in some], padding)
             for (each, stands), row in zip(some, own, strict=True):
-                if relative_difference(self.source.stored(stands), row) <= ROUNDING:
+                if relative_difference(self.source.stored(stands), row) <= self.limit:
                     each.stands = None
 
     def proved(self, law: Law, moved: Sequence[Pair]) -> list[LawFacts]:
@@ -363,10 +446,12 @@ class Inspection:
                 moving += stands != row
         owned = [(each, owner_of.get(each.row)) for each in self.unknown]
         judgeable = set(self.source.judgeable)
-        known = [(each, owner) for each, owner in owned if owner in judgeable]
+        known = [
+            (each, owner) for each, owner in owned if owner in judgeable and owner != each.location
+        ]
         computed = self.rows.alone([owner for _, owner in known if owner], padding)
         for (each, owner), data in zip(known, computed, strict=True):
-            if each.equals(data):
+            if each.equals(data, self.limit):
                 each.explained("foreign", owner=owner, padding=padding)
         seen = {each.location for each in self.differing} | {each.location for each in self.right}
         further = [
@@ -381,7 +466,7 @@ class Inspection:
         chosen = self.rng.sample(further, min(FORETOLD, len(further)))
         again = self.rows.alone([location for location, _ in chosen], padding)
         came_true = sum(
-            relative_difference(self.source.stored(stands), row) <= ROUNDING
+            relative_difference(self.source.stored(stands), row) <= self.limit
             for (_, stands), row in zip(chosen, again, strict=True)
         )
         read_off = laws.fits(law, moved)
@@ -408,7 +493,8 @@ class Inspection:
             for each in self.unknown
             if each.stands is not None
         ]
-        after = laws.last_in_place([*self.in_place, *shifted], law.first)
+        in_place = [*self.in_place, *self.nearly_in_place()]
+        after = laws.last_in_place([*in_place, *shifted], law.first)
         judgeable = sorted(
             (self.source.index[location], location)
             for location in self.source.judgeable
@@ -431,7 +517,7 @@ class Inspection:
         if not 0 <= row < self.source.rows:
             return False
         data = self.source.stored(row)
-        return any(relative_difference(data, each) <= ROUNDING for each in own)
+        return any(relative_difference(data, each) <= self.limit for each in own)
 
     def own(self, location: str) -> list[bytes]:
         return [self.rows.alone([location], padding)[0] for padding in self.tried_kinds()]
@@ -528,8 +614,10 @@ class Inspection:
         """
         for each in self.unknown:  # of the sample's own windows
             other, apart = nearest.get(each.location, ("", None))
-            if apart is not None and apart <= ROUNDING:
+            if apart is not None and apart <= self.limit < each.difference:
                 each.explained("foreign", owner=other)
+        if self.limit > ROUNDING:
+            return self.pass_near(self.limit)
         unknown = self.unknown
         apart_all = [*self.apart, *(each.difference for each in unknown)]
         apart_all += [apart for apart, _ in self.untried]
@@ -540,7 +628,11 @@ class Inspection:
         others = [apart for _, apart in nearest.values() if apart is not None]
         if not ROUNDING < tolerance <= LARGEST_NEAR or (others and tolerance > median(others) / 2):
             return None
-        near = [each for each in unknown if each.difference <= tolerance]
+        return self.pass_near(tolerance)
+
+    def pass_near(self, tolerance: float) -> float:
+        """Let rows pass that are no further apart than this; returns it."""
+        near = [each for each in self.unknown if each.difference <= tolerance]
         self.near_kinds.update(each.kind() for each in near)
         self.near_kinds.update(kind for apart, kind in self.untried if apart <= tolerance)
         for each in near:

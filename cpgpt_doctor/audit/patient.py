@@ -35,6 +35,10 @@ class Rows(Protocol):
         """In which rows of the store each of these stands, up to rounding."""
         ...
 
+    def closest(self, rows: Sequence[bytes]) -> list[list[tuple[int, float]]]:
+        """The rows of the store that are closest to each of these, with how far they are."""
+        ...
+
     def lengths(self, locations: Sequence[str]) -> list[int]:
         """Tokens of each window, without padding."""
         ...
@@ -87,17 +91,23 @@ class Patient:
         return list(layout.read_rows(staged, [rows[each] for each in locations]))
 
     def find(self, rows: Sequence[bytes]) -> list[list[int]]:
-        wanted = self.file("wanted", rows)
+        return [list(each) for each in self.looked_for("find", rows)]
+
+    def closest(self, rows: Sequence[bytes]) -> list[list[tuple[int, float]]]:
+        return [[(row, apart) for row, apart in each] for each in self.looked_for("closest", rows)]
+
+    def looked_for(self, how: str, rows: Sequence[bytes]) -> list[Any]:
+        """Look through the file of rows for each of these."""
         answer = self.worker.ask(
             {
-                "op": "find",
+                "op": how,
                 "path": str(self.paths.rows.resolve()),
                 "row_bytes": self.paths.row_bytes,
                 "rows": rows_in(self.paths),
-                "wanted": wanted,
+                "wanted": self.file("wanted", rows),
             }
         )
-        return [list(each) for each in answer["rows"]]
+        return list(answer["rows"])
 
     def lengths(self, locations: Sequence[str]) -> list[int]:
         answer = self.worker.ask({"op": "lengths", "locations": list(locations)})

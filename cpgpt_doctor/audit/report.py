@@ -8,13 +8,16 @@ from cpgpt_doctor import __version__
 from cpgpt_doctor.audit import run
 from cpgpt_doctor.audit.inspect import Progress
 from cpgpt_doctor.audit.run import Asked
-from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.facts import Facts, Python
+from cpgpt_doctor.facts.embedder import Embedder, EmbedderExamined, RemoteCode
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import DNA_LLM, Intent, resolve
 from cpgpt_doctor.report import Report, exit_code
 from cpgpt_doctor.rules.registry import is_of_data, judge
 from cpgpt_doctor.store import metadata, observe
 from cpgpt_doctor.store.layout import WIDTHS, StorePaths
+
+CACHE = "CPG405"
 
 
 def report(asked: Asked, progress: Progress) -> Report:
@@ -31,12 +34,28 @@ def report(asked: Asked, progress: Progress) -> Report:
             if told.exit_code:
                 return told
         audited = run.audit(asked, paths, progress)
+    except run.NotCached as missing:
+        return not_cached(asked.python, missing.model)
     except metadata.MetadataWrong as wrong:
         length = asked.context_len or run.CONTEXT_LEN
         paths = StorePaths(asked.dependencies, asked.species, asked.dna_llm or DNA_LLM, length)
         return judged(Facts(store=observe.damaged(paths, wrong.damage)))
     seen = observe.look(audited.paths)
     return judged(Facts(genome=audited.genome, store=seen.facts, audit=audited.facts))
+
+
+def not_cached(python: str, model: RemoteCode) -> Report:
+    """What the rule of the cache says of a model that is not in it."""
+    facts = Facts(
+        doctor_version=__version__,
+        python=Python(executable=python),
+        embedder=Embedder(examined=EmbedderExamined(remote_code=(model,))),
+    )
+    intent = Intent("run-embed", dna_llm=model.dna_llm)
+    results = tuple(each for each in judge(facts, intent) if each.code == CACHE)
+    return Report(
+        facts, intent, resolve(intent, facts), results, exit_code(results, Severity.error)
+    )
 
 
 def judged(facts: Facts) -> Report:

@@ -19,7 +19,9 @@ from cpgpt_doctor.audit.patient import Patient, rows_in
 from cpgpt_doctor.embed import admission, examine
 from cpgpt_doctor.embed.supervisor import Worker, WorkerFailed, WorkerLost
 from cpgpt_doctor.errors import DoctorError, InputError
+from cpgpt_doctor.facts import form
 from cpgpt_doctor.facts.audit import AuditFacts
+from cpgpt_doctor.facts.embedder import RemoteCode
 from cpgpt_doctor.facts.genome import GenomeFacts
 from cpgpt_doctor.genome import locations
 from cpgpt_doctor.genome.fasta import Genome, keep_index
@@ -52,6 +54,14 @@ class Asked:
     against: Path | None = None
     genome: Path | None = None
     device: str = "auto"
+
+
+class NotCached(Exception):
+    """The model is not in the cache of the patient's; nothing is downloaded."""
+
+    def __init__(self, model: RemoteCode) -> None:
+        super().__init__(model.dna_llm)
+        self.model = model
 
 
 @dataclass(frozen=True)
@@ -131,49 +141,62 @@ def patient_worker(asked: Asked) -> Iterator[tuple[Worker, Path]]:
             worker.stop()
 
 
-def audit(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
-    """Judge the rows that were asked for. Raises InputError, DoctorError, OSError.
+class Watched:
+    """Files that an audit reads, as they were when it began to."""
 
-    What is wrong with a store that somebody writes to meanwhile may be the writing: that is not
-    held against it.
-    """
-    before = state(paths)
+    def __init__(self) -> None:
+        self.files: dict[Path, tuple[int, int, int] | None] = {}
+
+    def watch(self, *paths: Path) -> None:
+        self.files.update((path, state(path)) for path in paths)
+
+    def changed(self) -> InputError | None:
+        """What is said of the first file that is another by now, or was written to."""
+        for path, before in self.files.items():
+            if state(path) != before:
+                return InputError(
+                    f"{path}: changed while it was read, so nothing can be said of the rows; verify"
+                    " again when no program writes to it"
+                )
+        return None
+
+
+def state(path: Path) -> tuple[int, int, int] | None:
+    """Which file it is, and when it was last written; None where there is none."""
     try:
-        audited = judge(asked, paths, progress)
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def audit(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
+    """Judge the rows that were asked for. Raises InputError, NotCached, DoctorError, OSError.
+
+    What is wrong with a store that somebody writes to meanwhile, or to its genome, may be the
+    writing: that is not held against it.
+    """
+    watched = Watched()
+    watched.watch(paths.rows, paths.database)
+    try:
+        audited = judge(asked, paths, progress, watched)
     except (InputError, DoctorError) as error:
-        if state(paths) != before:
-            raise changed(paths) from error
+        changed = watched.changed()
+        if changed is not None:
+            raise changed from error
         raise
-    if audited.facts.wrong and state(paths) != before:
-        raise changed(paths)
+    changed = watched.changed()
+    if audited.facts.wrong and changed is not None:
+        raise changed
     return audited
 
 
-def state(paths: StorePaths) -> list[tuple[int, int, int] | None]:
-    """Which files a store's rows and index are, and when they were last written."""
-    seen: list[tuple[int, int, int] | None] = []
-    for path in (paths.rows, paths.database):
-        try:
-            status = path.stat()
-            seen.append((status.st_ino, status.st_size, status.st_mtime_ns))
-        except OSError:
-            seen.append(None)
-    return seen
-
-
-def changed(paths: StorePaths) -> InputError:
-    return InputError(
-        f"{paths.rows}: the rows or their index changed while they were read, so nothing can be"
-        " said of them; verify again when no program writes to them"
-    )
-
-
-def judge(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
+def judge(asked: Asked, paths: StorePaths, progress: Progress, watched: Watched) -> Audited:
     given = None if asked.locations is None else read_locations(asked.locations, asked.positions)
     progress.phase("reading the index")
     named = layout.named_rows(paths)
     if asked.against is not None:
-        return against(asked, asked.against, paths, named, progress)
+        return against(asked, asked.against, paths, named, progress, watched)
     progress.phase("reading the genome")
     assembly = examine.assembly(asked.dependencies, asked.species)
     genome = examine.find_genome(asked.dependencies, asked.species, assembly, asked.genome)
@@ -183,6 +206,7 @@ def judge(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
             f"{genome.path}: the genome {what}, and rows are computed from it; name one with"
             " --genome FASTA, or hold the store against another one with --against DIR"
         )
+    watched.watch(Path(genome.path))
     inputs = examine.inputs(asked.dependencies, asked.species, Path(genome.path))
     names = {location.rpartition(":")[0] for location in named}
     inputs, _ = examine.prove_index(inputs, names)
@@ -191,6 +215,7 @@ def judge(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
         patient_worker(asked) as (worker, work),
     ):
         progress.phase("loading the model")
+        check_cached(worker, paths.dna_llm)
         patient = Patient(
             worker,
             work,
@@ -244,6 +269,13 @@ def judge(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
             device=patient.loaded["device"],
         )
     return Audited(paths, facts, genome)
+
+
+def check_cached(worker: Worker, dna_llm: str) -> None:
+    """Raise NotCached where the model would have to be downloaded."""
+    seen = form.build(worker.ask({"op": "model", "dna_llm": dna_llm})["model"], RemoteCode)
+    if seen.repository is not None and not seen.cached:
+        raise NotCached(seen)
 
 
 def rows_in_file(paths: StorePaths, named: Mapping[str, int]) -> dict[str, int]:
@@ -312,9 +344,11 @@ def against(
     paths: StorePaths,
     named: Mapping[str, int],
     progress: Progress,
+    watched: Watched,
 ) -> Audited:
     """Hold every row against that of another store."""
     other = find_store(folder, asked.species, paths.dna_llm, paths.context_len)
+    watched.watch(other.rows, other.database)
     there = layout.named_rows(other)
     if paths.dna_llm not in WIDTHS:
         raise InputError(f"--dna-llm {paths.dna_llm}: how wide its rows are is not known")

@@ -18,6 +18,7 @@ from cpgpt_doctor.commands.options import (
     positive,
 )
 from cpgpt_doctor.commands.output import complain
+from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.reports import files, stream
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def add(commands: Commands) -> None:
     how.add_argument(
         "--genome", type=Path, metavar="FASTA", help="default: the one in the dependencies folder"
     )
-    how.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    how.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="default: auto")
     out = verify.add_argument_group("what is shown")
     out.add_argument("--format", choices=FORMATS, default="terminal")
     add_shown(out)
@@ -95,6 +96,28 @@ def add(commands: Commands) -> None:
         "--no-redact", action="store_true", help="keep personal data in reports that are shared"
     )
     verify.set_defaults(run=run)
+
+
+def refuse_without_effect(args: argparse.Namespace) -> None:
+    """Raise InputError for an option that the others leave without effect."""
+    if args.positions and args.locations is None:
+        raise InputError(
+            "--positions says what those of --locations count from, and has no effect without it;"
+            " leave it out"
+        )
+    for option in ("seed", "genome", "device"):
+        if getattr(args, option) is None:
+            continue
+        if args.against is not None:
+            raise InputError(
+                f"--{option} has no effect beside --against, which compares all rows of two stores"
+                " and computes none; leave one of the two out"
+            )
+        if option == "seed" and args.locations is not None:
+            raise InputError(
+                "--seed has no effect beside --locations, whose rows are named and not drawn; leave"
+                " one of the two out"
+            )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -117,6 +140,7 @@ def audit(args: argparse.Namespace) -> int:
     from cpgpt_doctor.words import from_locale
 
     language: Language = args.lang or from_locale()
+    refuse_without_effect(args)
     files.check(args.output, "--output", args.locations, args.genome)
     asked = Asked(
         dependencies=args.dependencies_dir,
@@ -131,7 +155,7 @@ def audit(args: argparse.Namespace) -> int:
         positions=args.positions,
         against=args.against,
         genome=args.genome,
-        device=args.device,
+        device=args.device or "auto",
     )
     notes = stream.console(io.StringIO() if args.quiet else sys.stderr, "en")
     with run_terminal.Shown(0, notes) as shown:

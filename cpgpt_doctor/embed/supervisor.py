@@ -24,6 +24,7 @@ MODULE = "cpgpt_doctor.patient.compute.worker"
 # What each command is answered with; anything else means that we no longer understand each other.
 ANSWERS = {
     "database": "built",
+    "model": "looked",
     "load": "loaded",
     "tokens": "checked",
     "measure": "measured",
@@ -32,6 +33,7 @@ ANSWERS = {
     "reference": "embedded",
     "lengths": "counted",
     "find": "found",
+    "closest": "closest",
     "nearest": "nearest",
     "compare": "compared",
 }

@@ -52,6 +52,7 @@ MOST_OTHERS = 8  # indexes near by that are read for a species
 COMPARED = 10_000  # locations of a store that are looked up in another index
 COMPARED_ROWS = 64  # rows of two files that are compared
 SHOWN = 3
+LONGEST_POSITION = 18  # digits: more bases than any genome has
 SEED = 20240917
 SKIPPED = ("node_modules", "__pycache__", "site-packages", "blobs")
 
@@ -403,7 +404,7 @@ def look_at_store(
         if paths.width is None or facts.size is None:
             return Store(paths, whole, seen.known, some)
         try:
-            whole = dataclasses.replace(whole, filled=rows.filled(paths.rows, paths.row_bytes))
+            whole = dataclasses.replace(whole, filled=layout.filled(paths.rows, paths.row_bytes))
             if index is not None and not (index.shared or index.outside):
                 names = by_row(seen.rows)
                 # Beside an unfinished file, what is missing here may be there (CPG505).
@@ -445,9 +446,15 @@ def unplaced(table: dict[str, int], genome: Genome | None) -> tuple[Named, Named
         length = lengths.get(name)
         if length is None:
             lacking.append(location)
-        elif position.isdecimal() and len(position) < 19 and int(position) >= length:
+        elif position.isdecimal() and is_past(position, length):
             past.append(location)
     return some_of(lacking), some_of(past)
+
+
+def is_past(position: str, length: int) -> bool:
+    """Whether decimal digits name a base past a sequence of this length; however many there are."""
+    digits = position.lstrip("0")
+    return len(digits) > LONGEST_POSITION or int(digits or "0") >= length
 
 
 def some_of(locations: list[str], count: int | None = None) -> Named:
@@ -498,22 +505,22 @@ def window(location: str, genome: Genome | None, context_len: int) -> str | None
 def held(
     seen: StoreSeen, paths: StorePaths, names: list[str], known: Earlier, everything: bool
 ) -> StoreSeen:
-    """Hold the parts that were recorded against the index, and some or all of their rows."""
+    """Hold the parts that were recorded against the index, and some or all of their rows.
+
+    Those of other locations were looked at before: `observe.renamed`.
+    """
     parts = [each for each in known.parts if each.first_row + each.rows <= len(names)]
     here = [
         each for each in parts if locations_digest(stretch(names, each)) == each.locations_digest
     ]
-    small = sum(each.rows for each in parts) * paths.row_bytes <= rows.ALL_BELOW
-    read = parts if small or everything else random.Random(SEED).sample(parts, min(4, len(parts)))
+    small = sum(each.rows for each in here) * paths.row_bytes <= rows.ALL_BELOW
+    read = here if small or everything else random.Random(SEED).sample(here, min(4, len(here)))
     there = (seen.store.size or 0) // paths.row_bytes  # CPG506 says where rows are lacking
     read = [each for each in read if each.first_row + each.rows <= there]
-    changed = []
+    changed = list(seen.store.changed)
     for each in read:
         numbers = range(each.first_row, each.first_row + each.rows)
-        same_rows = layout.digest(layout.read_rows(paths, numbers)) == each.rows_digest
-        if same_rows and each not in here:
-            changed.append(ChangedRows("index", each.first_row, each.rows))
-        elif not same_rows and each in here:
+        if layout.digest(layout.read_rows(paths, numbers)) != each.rows_digest:
             changed.append(ChangedRows("file", each.first_row, each.rows))
     facts = dataclasses.replace(seen.store, changed=tuple(changed))
     return dataclasses.replace(seen, store=facts, parts=len(parts), recorded=len(here))

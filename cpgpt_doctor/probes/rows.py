@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import array
 import math
-import os
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from cpgpt_doctor.disk import open_regular
+from cpgpt_doctor.store import layout
 
 ALL_BELOW = 256 << 20  # bytes of named rows up to which all are read
 SAMPLE = 8192  # rows that are read of a larger file; always the same ones
 SEED = 20240917
-CHUNK = 1 << 20
 SHOWN = 1000  # rows of a kind of which the numbers are kept; the rest is counted
 
 
@@ -104,54 +103,13 @@ def is_finite(data: bytes) -> bool:
     return all(map(math.isfinite, array.array("f", data)))
 
 
-def holes(stream: BinaryIO, end: int) -> Iterator[tuple[int, int]]:
-    """The holes before `end` of a sparse file, in bytes; none where the system does not tell."""
-    if not hasattr(os, "SEEK_HOLE"):
-        return
-    at = 0
-    try:
-        while at < end:
-            start = os.lseek(stream.fileno(), at, os.SEEK_HOLE)
-            if start >= end:
-                return
-            try:
-                at = min(end, os.lseek(stream.fileno(), start, os.SEEK_DATA))
-            except OSError:  # nothing but a hole from there on
-                at = end
-            yield start, at
-    except OSError:
-        return
-
-
 def rows_in_holes(stream: BinaryIO, row_bytes: int, named: int) -> int:
     """How many named rows lie in holes whole: they are zeros that nobody ever wrote."""
     whole = (
         stop // row_bytes - -(-start // row_bytes)
-        for start, stop in holes(stream, named * row_bytes)
+        for start, stop in layout.holes(stream, named * row_bytes)
     )
     return sum(max(0, each) for each in whole)
-
-
-def filled(path: Path, row_bytes: int) -> int:
-    """Rows up to the last that is not zeros; a rest after the last whole row is left out.
-
-    CpGPT allocates 10,000 rows and then twice as many, which stay zeros until they are used.
-    """
-    with open_regular(path) as stream:
-        size = os.fstat(stream.fileno()).st_size
-        gaps = list(holes(stream, size))
-        end = size // row_bytes * row_bytes
-        while end > 0:
-            if gaps and gaps[-1][1] >= end:
-                end = min(end, gaps.pop()[0])
-                continue
-            start = max(0, end - CHUNK, gaps[-1][1] if gaps else 0)
-            stream.seek(start)
-            data = stream.read(end - start).rstrip(b"\0")
-            if data:
-                return -(-(start + len(data)) // row_bytes)
-            end = start
-    return 0
 
 
 def alike(one: Path, other: Path, row_bytes: int, rows: list[int]) -> bool:

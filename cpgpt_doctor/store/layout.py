@@ -209,18 +209,61 @@ def next_data(stream: BinaryIO, at: int) -> int:
         return at
 
 
+def holes(stream: BinaryIO, end: int) -> Iterator[tuple[int, int]]:
+    """The holes before `end` of a sparse file, in bytes; none where the system does not tell."""
+    if not hasattr(os, "SEEK_HOLE"):
+        return
+    at = 0
+    try:
+        while at < end:
+            start = os.lseek(stream.fileno(), at, os.SEEK_HOLE)
+            if start >= end:
+                return
+            try:
+                at = min(end, os.lseek(stream.fileno(), start, os.SEEK_DATA))
+            except OSError:  # nothing but a hole from there on
+                at = end
+            yield start, at
+    except OSError:
+        return
+
+
+def filled(path: Path, row_bytes: int) -> int:
+    """Rows up to the last that is not zeros; a rest after the last whole row is left out.
+
+    CpGPT allocates 10,000 rows and then twice as many, which stay zeros until they are used.
+    """
+    with open_regular(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        gaps = list(holes(stream, size))
+        end = size // row_bytes * row_bytes
+        while end > 0:
+            if gaps and gaps[-1][1] >= end:
+                end = min(end, gaps.pop()[0])
+                continue
+            start = max(0, end - CHUNK, gaps[-1][1] if gaps else 0)
+            stream.seek(start)
+            data = stream.read(end - start).rstrip(b"\0")
+            if data:
+                return -(-(start + len(data)) // row_bytes)
+            end = start
+    return 0
+
+
 def unnamed_rows(paths: StorePaths, named: int) -> Unnamed | None:
     """What the file holds after the `named` rows that is neither zeros nor ours; None for nothing.
 
-    Nearby is the folder where a download of CpGPT's puts published rows with their index.
+    Rows of zeros at the end are CpGPT's allocation, and not counted. Nearby is the folder where a
+    download of CpGPT's puts published rows with their index.
     """
     first_byte = foreign_from(paths, named)
     if first_byte is None:
         return None
-    left = paths.rows.stat().st_size - named * paths.row_bytes
+    rest = paths.rows.stat().st_size % paths.row_bytes
     human = paths.dependencies / "human"
     return Unnamed(
-        *divmod(left, paths.row_bytes),
+        max(0, filled(paths.rows, paths.row_bytes) - named),
+        rest,
         first_byte,
         str(human) if (human / metadata.FILE).exists() else None,
     )

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cpgpt_doctor.facts.store import Damage, StoreFacts, Unfinished
+from cpgpt_doctor.facts.store import ChangedRows, Damage, StoreFacts, Unfinished
 from cpgpt_doctor.genome.fasta import Genome
 from cpgpt_doctor.store import layout, metadata, places, record
 from cpgpt_doctor.store.binding import other_genome
 from cpgpt_doctor.store.layout import StorePaths
-from cpgpt_doctor.store.record import Earlier
+from cpgpt_doctor.store.record import Earlier, locations_digest
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,37 @@ def look(
         index=index if paths.database.exists() else None,
         unnamed=layout.unnamed_rows(paths, len(rows)) if numbered else None,
         lost=record.lost_rows(known.parts, len(rows)),
+        changed=renamed(paths, known, rows) if numbered else (),
         other_genome=other_genome(known.bound, genome, paths.context_len)
         if known.bound and genome
         else (),
     )
     return Store(facts, rows, known)
+
+
+def renamed(paths: StorePaths, known: Earlier, rows: dict[str, int]) -> tuple[ChangedRows, ...]:
+    """Recorded rows that are as they were, and that the index names for other locations.
+
+    rows: one for each of the first numbers. Only rows whose locations are others are read; where
+    their numbers are others, too, another program laid rows anew there.
+    """
+    parts = [each for each in known.parts if each.first_row + each.rows <= len(rows)]
+    there = (layout.size(paths) or 0) // paths.row_bytes
+    names: list[str] = []
+    if parts:
+        names = [""] * len(rows)
+        for location, row in rows.items():
+            names[row] = location
+    found = []
+    for each in parts:
+        stretch = range(each.first_row, each.first_row + each.rows)
+        if stretch.stop > there or each.locations_digest == locations_digest(
+            names[stretch.start : stretch.stop]
+        ):
+            continue
+        if layout.digest(layout.read_rows(paths, stretch)) == each.rows_digest:
+            found.append(ChangedRows("index", each.first_row, each.rows))
+    return tuple(found)
 
 
 def unfinished(paths: StorePaths) -> Unfinished | None:

@@ -97,7 +97,7 @@ def test_a_store_in_a_hugging_face_cache_is_refused_before_anything(
     assert refused.returncode == 2
     assert "error[CPG521]" in refused.stdout
     # A terminal breaks a long path anywhere.
-    assert f"cp-rL{snapshot}dependencies" in "".join(refused.stdout.split())
+    assert f"cp-rL{snapshot}/.dependencies" in "".join(refused.stdout.split())
     assert files(world.folder / "hub") == before
 
 

@@ -201,6 +201,16 @@ def test_ctrl_c_ends_it_at_once_and_leaves_nothing(world: World, tmp_path: Path)
     assert state(folder) == before
 
 
+def test_a_model_that_is_not_cached_is_named_with_the_command_that_fetches_it(
+    world: World, tmp_path: Path
+) -> None:
+    folder = embedded(world, "0.0.13", "uncached", PLAIN[:3])
+    report = verified(world.under(HF_HOME=str(tmp_path)), folder, 1)
+    (found,) = report["findings"]
+    assert found["code"] == "CPG405"
+    assert "snapshot_download" in json.dumps(found["remedies"])
+
+
 def test_where_nothing_can_be_judged_one_line_says_why(world: World, tmp_path: Path) -> None:
     folder = embedded(world, "0.0.13", "unjudged", PLAIN[:3])
     other = tmp_path / "other.fa"

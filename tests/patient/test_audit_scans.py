@@ -61,6 +61,37 @@ def test_only_the_named_rows_of_a_file_are_looked_through(tmp_path: Path) -> Non
     assert found["rows"] == [[10], []]
 
 
+@pytest.mark.parametrize("spread", [1.0, 0.2])
+def test_the_closest_rows_are_found_with_their_distance(tmp_path: Path, spread: float) -> None:
+    """Rows of another precision; zeros and what is no number are close to none of them."""
+    file = rows(1234, spread)
+    file[900], file[901] = 0, np.nan
+    file.tofile(tmp_path / "rows")
+    wanted = [7, 0, 1233, 321]
+    error = RNG.normal(size=(len(wanted), WIDTH))
+    error *= 0.004 / np.linalg.norm(error, axis=1, keepdims=True)
+    near = file[wanted] + error * np.linalg.norm(file[wanted], axis=1, keepdims=True)
+    near.astype(np.float32).tofile(tmp_path / "wanted")
+    answer = audit.closest(
+        str(tmp_path / "rows"), WIDTH * 4, 1234, str(tmp_path / "wanted"), silent
+    )
+    for row, found in zip(wanted, answer["rows"], strict=True):
+        assert next(each for each, _ in found) == row
+        assert found[0][1] == pytest.approx(0.004, rel=0.01)
+        assert found[1][1] > 5 * found[0][1]
+        assert [apart for _, apart in found] == sorted(apart for _, apart in found)
+        assert 901 not in [each for each, _ in found]
+
+
+def test_fewer_rows_than_are_named_are_all_named(tmp_path: Path) -> None:
+    file = rows(2)
+    file.tofile(tmp_path / "rows")
+    file[1:].tofile(tmp_path / "wanted")
+    arguments = str(tmp_path / "rows"), WIDTH * 4, 2, str(tmp_path / "wanted")
+    ((first, second),) = audit.closest(*arguments, silent)["rows"]
+    assert (first, second[0]) == ([1, 0.0], 0)
+
+
 def compared(folder: Path, one: np.ndarray, other: np.ndarray, pairs: list[Any]) -> dict[str, Any]:
     one.tofile(folder / "one")
     other.tofile(folder / "other")

@@ -47,7 +47,7 @@ class Made:
     """Rows of windows: computed as the release with this padding does."""
 
     def __init__(self, file: list[bytes], padding: int = 128) -> None:
-        self.file, self.padding, self.computed = file, padding, 0
+        self.file, self.padding, self.computed, self.searched = file, padding, 0, 0
 
     def alone(
         self, locations: Sequence[str], padding: int | None = None, letters: str | None = None
@@ -58,6 +58,16 @@ class Made:
     def find(self, rows: Sequence[bytes]) -> list[list[int]]:
         return [
             [at for at, row in enumerate(self.file) if relative_difference(row, each) <= ROUNDING]
+            for each in rows
+        ]
+
+    def closest(self, rows: Sequence[bytes]) -> list[list[tuple[int, float]]]:
+        self.searched += len(rows)
+        return [
+            sorted(
+                ((at, relative_difference(row, each)) for at, row in enumerate(self.file)),
+                key=lambda place: place[1],
+            )[:4]
             for each in rows
         ]
 
@@ -410,3 +420,72 @@ def test_a_shift_that_grows_is_said_to_begin_where_the_larger_one_does(seed: int
     (law,) = facts.laws
     assert (law.kind, law.first, law.after, law.by) == ("shift", 100, 99, 2)
     assert law.came_true == law.foretold == inspect.FORETOLD
+
+
+@pytest.mark.parametrize("installed", [1, 128])
+@pytest.mark.parametrize("size", [2 * ROUNDING, 0.004])
+@pytest.mark.parametrize("kind", ["index", "reversed", "shift"])
+@pytest.mark.sample(6)
+def test_misplaced_rows_of_another_precision_are_those_of_other_locations(
+    kind: str, size: float, installed: int
+) -> None:
+    """The published rows, of a GPU in TF32, under an index of one's own."""
+    true = {
+        "index": shuffled(5),
+        "reversed": {each: 399 - row for row, each in enumerate(LOCATIONS)},
+        "shift": {each: row + (row >= 123) for row, each in enumerate(LOCATIONS)},
+    }[kind]
+    file = [made("nowhere", 1)] * (401 if kind == "shift" else 400)
+    for location, row in true.items():
+        file[row] = noise(own(location, 1), size, location)
+    facts = audited(file, others={"human": shuffled(5)}, sample=100, padding=installed)
+    (law,) = facts.laws
+    assert law.kind == kind
+    assert law.foretold == law.came_true == inspect.FORETOLD
+    moved = {each for each in LOCATIONS if true[each] != LOCATIONS.index(each)}
+    for each in facts.rows:
+        assert (each.verdict == "foreign") == (each.location in moved), each
+        if each.location in moved:
+            assert each.stands == true[each.location]
+    assert facts.wrong == facts.counts["foreign"] > 60
+    assert facts.tolerance is not None
+    assert facts.tolerance < 5 * size
+
+
+def test_rows_of_another_precision_that_changed_places_without_a_law_are_anothers() -> None:
+    order = shuffled(9)
+    file = [b""] * 400
+    for location, row in order.items():
+        file[row] = noise(own(location, 128), 0.004, location)
+    facts = audited(file, sample=100)
+    assert facts.laws == ()
+    assert facts.counts["foreign"] >= 98
+    assert facts.wrong == facts.counts["foreign"]
+
+
+def test_rows_of_no_known_making_are_no_copies_of_what_is_close_to_them() -> None:
+    """Rows alike but for a part: what is closest is no closer than others."""
+    alike = numbers("alike")
+
+    def row(key: str) -> bytes:
+        some = [one + 0.01 * other for one, other in zip(alike, numbers(key), strict=True)]
+        return array.array("f", some).tobytes()
+
+    file = [row(f"anywhere {at}") for at in range(400)]
+    source = Source(
+        {location: at for at, location in enumerate(LOCATIONS)},
+        LOCATIONS,
+        400,
+        dict,
+        lambda at: file[at],
+        lambda location: True,
+    )
+
+    class Alike(Made):
+        def alone(
+            self, locations: Sequence[str], padding: int | None = None, letters: str | None = None
+        ) -> list[bytes]:
+            return [row(f"{each} {padding} {letters}") for each in locations]
+
+    facts = inspect.inspect(source, Choice("sample", LOCATIONS[:60], 2), Alike(file), Silent())
+    assert facts.counts == {"unknown": 60}

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from cpgpt_doctor import cli
 from cpgpt_doctor.audit import report, run
 from cpgpt_doctor.audit.run import Asked
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts.audit import AuditFacts
+from cpgpt_doctor.facts.embedder import RemoteCode
+from cpgpt_doctor.reports import view
 from tests.conftest import DNA_LLM
 
 
@@ -89,20 +92,71 @@ def test_a_file_with_a_line_that_is_no_location_is_refused_before_a_model_is_loa
         run.audit(given, paths, Silent())
 
 
+CHANGES = ("rows", "index", "genome", "other rows")
+
+
+@pytest.mark.parametrize("changing", CHANGES)
+@pytest.mark.parametrize("how", ["written", "replaced", "gone"])
 @pytest.mark.parametrize("wrong", [0, 1])
-def test_what_is_wrong_with_a_store_that_changes_meanwhile_is_not_held_against_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: int
+def test_what_is_wrong_while_a_file_changes_is_not_held_against_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: int, how: str, changing: str
 ) -> None:
     paths = run.StorePaths(tmp_path, "homo_sapiens", DNA_LLM, 201)
-    paths.database.write_bytes(b"index")
+    files = {each: tmp_path / each for each in CHANGES[2:]}
+    files |= {"rows": paths.rows, "index": paths.database}
+    for path in files.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"as it was")
 
-    def judge(asked: Asked, paths: run.StorePaths, progress: object) -> run.Audited:
-        paths.database.write_bytes(b"another index")
+    def judge(
+        asked: Asked, paths: run.StorePaths, progress: object, watched: run.Watched
+    ) -> run.Audited:
+        watched.watch(files["genome"], files["other rows"])
+        path = files[changing]
+        if how == "written":
+            path.write_bytes(b"longer than it was")
+        elif how == "replaced":
+            path.with_name("new").write_bytes(b"as it was")
+            path.with_name("new").replace(path)
+        else:
+            path.unlink()
         return run.Audited(paths, AuditFacts(judged=2, wrong=wrong), None)
 
     monkeypatch.setattr(run, "judge", judge)
     if wrong:
-        with pytest.raises(InputError, match="changed while they were read"):
+        with pytest.raises(InputError, match=f"{files[changing]}: changed while it was read"):
             run.audit(asked(tmp_path), paths, Silent())
     else:
         assert run.audit(asked(tmp_path), paths, Silent()).facts.judged == 2
+
+
+def test_a_model_that_is_not_cached_is_what_its_rule_says_of_it() -> None:
+    told = report.not_cached("/env/bin/python", RemoteCode(DNA_LLM, f"InstaDeepAI/{DNA_LLM}"))
+    (finding,) = told.findings
+    assert (finding.code, told.exit_code) == ("CPG405", 1)
+    shown = view.of(told, "en").next_step
+    assert "Begin with CPG405" in shown
+    values = dict(finding.remedies[0].values)
+    assert values["python"].en == "/env/bin/python"
+    assert values["repo"].en == f"InstaDeepAI/{DNA_LLM}"
+
+
+@pytest.mark.parametrize(
+    ("options", "without_effect"),
+    [
+        (("--positions", "1-based"), "--positions"),
+        (("--against", "b", "--seed", "0"), "--seed"),
+        (("--against", "b", "--genome", "x.fa"), "--genome"),
+        (("--against", "b", "--device", "auto"), "--device"),
+        (("--locations", "x", "--seed", "3"), "--seed"),
+    ],
+)
+def test_an_option_without_effect_is_refused_in_one_line(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    without_effect: str,
+) -> None:
+    assert cli.main(["verify", "--dependencies-dir", str(tmp_path), *options]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"cpgpt-doctor: {without_effect} ")

@@ -7,9 +7,14 @@ import re
 import pytest
 
 from cpgpt_doctor.audit.statistics import bounds
+from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.audit import AuditFacts, BoundsFacts
 from cpgpt_doctor.findings import Severity
+from cpgpt_doctor.intent import Intent, resolve
+from cpgpt_doctor.report import Report
+from cpgpt_doctor.reports import view
 from cpgpt_doctor.rules.data import audit as rules
+from cpgpt_doctor.rules.registry import judge
 from tests import seen, seen_audits
 from tests.findings import errors, found, said
 from tests.seen_audits import audit
@@ -102,3 +107,27 @@ def test_rows_that_were_not_looked_into_are_given_no_cause_of_their_own() -> Non
     (rest,) = [each for each in errors(store=seen.STORE, audit=facts) if each.code == "CPG513"]
     assert "forked" not in said(rest)
     assert "the others are probably like them" in said(rest)
+
+
+@pytest.mark.parametrize(
+    ("counts", "first"),
+    [
+        ({"own": 9, "foreign": 280, "unknown": 11}, "CPG519"),
+        ({"foreign": 300, "untried": 2700}, "CPG519"),
+        ({"own": 250, "foreign": 2, "unknown": 48}, "CPG513"),
+        ({"own": 250, "unknown": 50}, "CPG513"),
+    ],
+)
+def test_the_last_line_begins_with_what_most_rows_are(counts: dict[str, int], first: str) -> None:
+    facts = Facts(store=seen.STORE, audit=audit(counts, 5, 900))
+    intent = Intent()
+    judged = judge(facts, intent)
+    report = Report(facts, intent, resolve(intent, facts), judged, 1)
+    assert f"Begin with {first}" in view.of(report, "en").next_step
+    assert f"请先处理 {first}" in view.of(report, "zh").next_step
+
+
+def test_rows_that_changed_places_without_a_law_are_not_laid_to_the_index() -> None:
+    (told,) = errors(store=seen.STORE, audit=audit({"own": 297, "foreign": 3}, 3, 900))
+    assert "without the rows" not in said(told)
+    assert "rows were exchanged" in said(told)

@@ -20,10 +20,11 @@ import pytest
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.packages import CpGPT, Packages
+from cpgpt_doctor.facts.store import ChangedRows
 from cpgpt_doctor.intent import Intent
 from cpgpt_doctor.probes import dependencies, genomes, rows
 from cpgpt_doctor.probes.dependencies import observe_folders
-from cpgpt_doctor.store import metadata, record
+from cpgpt_doctor.store import layout, metadata, observe, record
 from cpgpt_doctor.store.layout import StorePaths
 from tests import folders
 from tests.folders import LLM, SPECIES, findings, names, observed, one, said, store, unknown, values
@@ -386,11 +387,11 @@ def test_rows_are_counted_up_to_the_last_that_is_not_zeros(
     tmp_path: Path, count: int, allocated: int
 ) -> None:
     paths = store(tmp_path, names(count), allocated=allocated)
-    assert rows.filled(paths.rows, 1024) == count
+    assert layout.filled(paths.rows, 1024) == count
     with paths.rows.open("r+b") as stream:  # written zeros, and no hole
         stream.seek(0, os.SEEK_END)
         stream.write(b"\0" * 3_000_001)
-    assert rows.filled(paths.rows, 1024) == count
+    assert layout.filled(paths.rows, 1024) == count
 
 
 # Indexes
@@ -494,6 +495,43 @@ def test_a_record_decides_between_two_indexes(tmp_path: Path) -> None:
     )
     assert said(tmp_path / "a") == []
     assert said(tmp_path / "b") == [("CPG519", "error")] * 2  # by the record, and by the neighbour
+
+
+def test_an_index_that_names_recorded_rows_for_others_is_seen_wherever_a_store_is_looked_at(
+    tmp_path: Path,
+) -> None:
+    """run-embed looks before it starts, so that a dry run refuses, too."""
+    recorded(tmp_path)
+    paths = StorePaths(tmp_path, SPECIES, LLM, 201, 256)
+    folders.set_index(tmp_path, {each: 49 - at for at, each in enumerate(names(50))})
+    assert observe.look(paths).facts.changed == (ChangedRows("index", 0, 50),)
+    assert said(tmp_path) == [("CPG519", "error")]
+    folders.set_rows(paths, values(names(50, "2")))  # laid anew, names and numbers
+    assert observe.look(paths).facts.changed == ()
+
+
+@pytest.mark.parametrize("ahead", [0, 20])
+def test_zeros_that_cpgpt_allocated_are_not_counted_among_rows_without_a_name(
+    tmp_path: Path, ahead: int
+) -> None:
+    """By run-embed neither, which looks at a store alone."""
+    paths = store(tmp_path, names(50), allocated=10_000)
+    with paths.rows.open("r+b") as stream:
+        stream.seek((50 + ahead) * 1024)
+        stream.write(values(["1:0", "1:1", "1:2"]).tobytes())
+    seen = observe.look(paths).facts.unnamed
+    assert seen is not None
+    assert (seen.rows, seen.rest) == (ahead + 3, 0)
+
+
+def test_a_position_of_very_many_digits_is_past_the_end(tmp_path: Path) -> None:
+    far = ["1:122007", f"1:{10**19}", f"1:{'9' * 5000}"]
+    near = [f"1:{'0' * 30}5", "1:" + "0" * 25]
+    store(tmp_path, [*names(20), *far, *near])
+    folders.genome(tmp_path)
+    found = one("CPG507", tmp_path)
+    (past,) = (said for name, said in found.evidence.seen if "past the end" in name.en)
+    assert past.en.startswith("3, such as 1:122007")
 
 
 def test_rows_that_changed_since_they_were_recorded_are_found(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from cpgpt_doctor import facts as recorded_facts
 from cpgpt_doctor import pages
 from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.facts.dependencies import Unread
 from cpgpt_doctor.facts.store import IndexSeen
 from cpgpt_doctor.findings import Finding, Remedy, Severity
 from cpgpt_doctor.intent import Intent
@@ -139,3 +140,15 @@ def test_each_store_of_a_folder_has_its_own_finding() -> None:
         ("CPG506", "one.mmap"),
         ("CPG506", "two.mmap"),
     ]
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "1 index near by was"), (2, "2 indexes near by")])
+def test_indexes_that_were_not_read_are_counted_in_words(count: int, said: str) -> None:
+    passed = tuple(Unread(f"deps/{at}.db", "skipped") for at in range(count))
+    (check,) = [
+        each.check
+        for each in judge(seen_folders.here(unread=passed), Intent())
+        if each.code == "CPG519"
+    ]
+    assert check.summary is not None
+    assert said in check.summary.en

@@ -65,6 +65,44 @@ def find(
     return {"event": "found", "rows": found}
 
 
+def closest(
+    path: str, row_bytes: int, rows: int, wanted: str, progress: Callable[[int], None]
+) -> dict[str, Any]:
+    """Which rows of a file are closest to each row of the file `wanted`, the closest first.
+
+    Returns `{"rows": [[[row, difference], ...], ...]}`; the difference is relative to the norm of
+    the wanted row. Rows that are not finite are close to none.
+    """
+    import numpy
+
+    looked_for = numpy.fromfile(wanted, numpy.float32).reshape(-1, row_bytes // 4)
+    norms = numpy.square(looked_for).sum(axis=1)
+    best: Any = numpy.full((len(looked_for), MOST_FOUND), numpy.inf)
+    where: Any = numpy.zeros((len(looked_for), MOST_FOUND), numpy.int64)
+    kept: list[list[bytes]] = [[b""] * MOST_FOUND for _ in looked_for]
+    for start, some in chunks(path, row_bytes, rows):
+        with numpy.errstate(invalid="ignore", over="ignore"):
+            apart = norms[:, None] + numpy.square(some).sum(axis=1) - 2 * (looked_for @ some.T)
+        apart[~numpy.isfinite(apart)] = numpy.inf
+        first = numpy.argpartition(apart, min(MOST_FOUND, len(some)) - 1)[:, :MOST_FOUND]
+        for at, found in enumerate(first):
+            for row in found[apart[at, found] < best[at].max()].tolist():
+                last = int(best[at].argmax())
+                if apart[at, row] < best[at, last]:
+                    best[at, last], where[at, last] = apart[at, row], start + row
+                    kept[at][last] = some[row].tobytes()
+        progress(start + len(some))
+    answer = []
+    for at, row in enumerate(looked_for):  # single precision only told which to look at
+        measured = [
+            (relative_difference(data, row.tobytes()), number)
+            for data, number in zip(kept[at], where[at].tolist(), strict=True)
+            if data
+        ]
+        answer.append([[number, apart] for apart, number in sorted(measured)])
+    return {"event": "closest", "rows": answer}
+
+
 def nearest(rows: str, others: str, width: int, progress: Callable[[int], None]) -> dict[str, Any]:
     """For each row of one file, which other row of the second file of as many is nearest.
 

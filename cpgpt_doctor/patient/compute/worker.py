@@ -5,6 +5,7 @@ Everything that CpGPT prints goes to the log. When the supervisor is gone its pi
 worker ends itself.
 
     {"op": "database", "folder", "metadata"}      CpGPT builds its metadata database there
+    {"op": "model", "dna_llm"}                    is the model cached? see `embedder.remote_code`
     {"op": "load", ...}                           load the model; see `Session`
     {"op": "tokens", "locations"}                 may tokens be looked up?
     {"op": "measure", "folder", "locations"}      is a batch equal to its windows alone?
@@ -13,7 +14,7 @@ worker ends itself.
                     letters: see `treatments.with_letters`, None as they are
     {"op": "lengths", "locations"}                tokens of each window alone, without padding
     {"op": "scan", "path", "row_bytes", "ranges"}  look at stored rows; see `scan.rows`
-    {"op": "find" | "nearest" | "compare", ...}   look through files of rows; see `audit`
+    {"op": "find" | "closest" | "nearest" | "compare", ...}   see `audit`
     {"op": "reference", ...}   unmodified CpGPT, in a worker of its own; see `reference.embed`
 """
 
@@ -38,6 +39,7 @@ from cpgpt_doctor.patient.compute.reader import shareable
 from cpgpt_doctor.patient.compute.rounding import ROUNDING, relative_difference
 from cpgpt_doctor.patient.compute.tokens import Frame, Table, Tokens, make_table
 from cpgpt_doctor.patient.compute.treatments import Batching, Loader, padded_to, with_letters
+from cpgpt_doctor.patient.observe import embedder
 
 ALIVE_SECONDS = 5.0
 
@@ -306,6 +308,7 @@ def looking(
 
 AUDIT = {
     "find": looking(audit.find),
+    "closest": looking(audit.closest),
     "compare": looking(audit.compare),
     "nearest": looking(audit.nearest),
 }
@@ -323,6 +326,10 @@ def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
             if command["op"] == "database":
                 build_database(command["folder"], command["metadata"])
                 send(channel, {"event": "built"})
+            elif command["op"] == "model":
+                send(
+                    channel, {"event": "looked", "model": embedder.remote_code(command["dna_llm"])}
+                )
             elif command["op"] == "load":
                 session = Session(command, channel)
                 send(channel, session.load(command["folder"]))

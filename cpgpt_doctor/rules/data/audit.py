@@ -324,9 +324,24 @@ def under_their_index(facts: Facts, call: Call) -> Check:
             else ("new-folder",)
             if shared
             else ("put-back", "new-folder"),
-            seen=evidence(audit, *laws, *proofs, *such_as(audit, "foreign")),
+            seen=evidence(audit, *laws, *proofs, *precision(audit), *such_as(audit, "foreign")),
             home=quoted(source.removesuffix(f"/{INDEX}") if source else audit.rows_file),
         )
+    )
+
+
+def precision(audit: AuditFacts) -> tuple[tuple[Words, Words], ...]:
+    """How far copies may be apart, where the rows are of another precision than here."""
+    if audit.tolerance is None:
+        return ()
+    return (
+        (
+            Words("rows were compared up to", "比较时允许的差别"),
+            Words(
+                f"{audit.tolerance:.1e} of a row's norm: they are of another precision or device",
+                f"该行范数的 {audit.tolerance:.1e}：它们是用别的精度或设备算的",
+            ),
+        ),
     )
 
 
@@ -341,8 +356,16 @@ def cause(shared: bool, laws: tuple[LawFacts, ...]) -> Words:
             "The rows were linked or copied without their index, or the index was replaced.",
             "行被链接或复制时没有带上索引，或者索引被替换过。",
         )
+    if laws:
+        return Words(
+            "The index was made or changed without the rows, or the rows without the index.",
+            "索引是另外生成的，或者单独改动过；也可能是嵌入被单独改动过。",
+        )
     return Words(
-        "The index was made or changed without the rows.", "索引是另外生成的，或者单独改动过。"
+        "No order explains where they are, so nothing is known of where they come from: rows were"
+        " exchanged or written to other places, or two programs wrote to the file at once.",
+        "没有规律能解释它们的位置，因此来历不明：可能有行被互换、写到了别的位置，"
+        "或者两个程序同时写入过这个文件。",
     )
 
 

@@ -34,7 +34,7 @@ from cpgpt_doctor.findings import (
     unknown,
 )
 from cpgpt_doctor.intent import Call
-from cpgpt_doctor.rules.data.common import in_code, placed, quoted, share
+from cpgpt_doctor.rules.data.common import counted, in_code, placed, quoted, share
 from cpgpt_doctor.rules.rule import Rule, read_version
 from cpgpt_doctor.words import Words, same
 
@@ -96,10 +96,6 @@ def of_a_store(
         return skipped(rule.subject)  # said once, of the index or of the file
     if rule.code == "CPG519" and any(each.home for each in seen.others):
         store = replace(store, apart=())  # both indexes were read: `foreign_index` knows better
-    if store.unnamed is not None and seen.filled is not None:
-        # Zeros at the end are CpGPT's allocation: here the last row that is none is known.
-        rows = max(0, seen.filled - (store.index.named if store.index else 0))
-        store = replace(store, unnamed=replace(store.unnamed, rows=rows))
     check = rule.judge(view(facts, store), call)
     if rule.code == "CPG506" and no_rows(store):
         return skipped(rule.subject)
@@ -249,12 +245,13 @@ def foreign_index(facts: Facts, call: Call, folder: DependenciesFacts) -> Check:
             findings.append(each)
     passed = [each for each in folder.unread if each.why == "skipped"]
     if not findings and passed:
-        return unknown(
-            Words(
-                f"whose index it is: {len(passed)} indexes near by were not read",
-                f"索引的归属：附近有 {len(passed)} 个索引没有读取",
-            )
+        left = counted(
+            len(passed),
+            "index near by was not read",
+            "indexes near by were not read",
+            f"附近有 {len(passed)} 个索引没有读取",
         )
+        return unknown(Words(f"whose index it is: {left.en}", f"索引的归属：{left.zh}"))
     if not findings and not folder.stores:
         return skipped(Words("no store", "没有嵌入"))
     return result(findings, Words("no index near by fits the rows better", "附近没有更相配的索引"))

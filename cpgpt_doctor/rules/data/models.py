@@ -11,7 +11,7 @@ from cpgpt_doctor.words import Words, same
 
 
 def is_cached(facts: Facts, call: Call) -> Check:
-    """CPG405: run-embed downloads nothing unasked; CpGPT does."""
+    """CPG405: run-embed and verify download nothing unasked; CpGPT does."""
     model = call.dna_llm
     code = next((each for each in examined(facts).remote_code if each.dna_llm == model), None)
     if code is None or code.repository is None:
@@ -33,8 +33,8 @@ def is_cached(facts: Facts, call: Call) -> Check:
             "CPG405",
             Severity.error,
             Words(
-                f"{model} is not in the Hugging Face cache: run-embed downloads nothing",
-                f"{model} 不在 Hugging Face 缓存中：run-embed 不会下载任何东西",
+                f"{model} is not in the Hugging Face cache: nothing is downloaded unasked",
+                f"{model} 不在 Hugging Face 缓存中：未经要求不会下载",
             ),
             (
                 Words(
