@@ -10,7 +10,6 @@ from pathlib import Path
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts.dependencies import DependenciesFacts, StoreSeen
 from cpgpt_doctor.facts.store import StoreFacts
-from cpgpt_doctor.probes import rows
 from cpgpt_doctor.repair import changes
 from cpgpt_doctor.repair.backup import Draft
 from cpgpt_doctor.rules.data import dependencies, stores
@@ -267,7 +266,7 @@ def continues(paths: StorePaths, count: int) -> bool:
 def rename_unfinished(draft: Draft, *, paths: StorePaths, named: int) -> None:
     changes.check_writable(paths.unfinished, in_place=False)
     draft.rename(paths.unfinished, paths.rows)
-    if rows.filled(paths.unfinished, paths.row_bytes) > named:
+    if layout.filled(paths.unfinished, paths.row_bytes) > named:
         changes.cut_tail(draft, paths, named * paths.row_bytes, paths.unfinished)
     changes.count(draft, paths, named, named)
 
