@@ -153,6 +153,7 @@ WRONG_ONES: tuple[tuple[str, Facts], ...] = (
     ("CPG524", audited(recorded_padding=1)),
     ("CPG524", audited(recorded_padding=64)),
     ("CPG524", audited(recorded_padding=None, samples=(OF_THE_OTHER_KIND,))),
+    ("CPG527", stored(repairing="deps/.cpgpt-doctor/backup-20250101T000000Z")),
 )
 ALLOWED = (("all-n", "non-cpg", "unnamed"), ())
 AUDITS = tuple(Facts(store=STORE, audit=each) for each in seen_audits.EVERY)

@@ -140,6 +140,7 @@ WRONG_ONES = (
         ),
     ),
     ("CPG523", stored(store=replace(STORE, lost=5))),
+    ("CPG527", stored(store=replace(STORE, repairing="deps/.cpgpt-doctor/backup-1"))),
 )
 UNKNOWN = (
     ("CPG507", here(unread=(Unread(STORE.rows, "shrank", "row 9"),))),

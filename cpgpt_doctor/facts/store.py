@@ -215,7 +215,8 @@ class StoreFacts:
     was asked. index: None where there is none, or a damaged one. size: of the file of rows, bytes,
     None where there is none. lost: recorded rows that the index no longer names.
     other_genome: how the genome differs from the recorded one.
-    changed: recorded rows that are not as they were.
+    changed: recorded rows that are not as they were. repairing: the backup of a repair of the store
+    that stands half done.
     """
 
     dependencies: str = ""
@@ -239,4 +240,5 @@ class StoreFacts:
     other_genome: tuple[GenomeDifference, ...] = ()
     changed: tuple[ChangedRows, ...] = ()
     room: Room | None = None
+    repairing: str | None = None
     audit: Audit | None = None

@@ -25,6 +25,7 @@ from cpgpt_doctor.store import backups, layout
 from cpgpt_doctor.store.layout import StorePaths
 
 DRAFT = "repairing-"
+DONE, STANDING = "done", "standing"  # notes of how many steps
 
 
 @dataclass(frozen=True)
@@ -67,17 +68,34 @@ class Backup:
     def apply(self) -> Backup:
         """Do all steps, or those that a killed repair has not done. Raises Changed, OSError."""
         self.check_counts(f"finished; to begin anew, move {self.folder} away")
-        for step in self.steps:
-            step.do(self.place)
+        for number in range(self.noted(DONE) or 0, len(self.steps)):
+            self.steps[number].do(self.place)
+            self.note(DONE, number + 1)
         return self.now("done")
 
     def undo(self) -> Backup:
         """Put every byte back. Raises Changed where another program wrote since."""
         self.check_counts("undone")
         undoing = self.now("undoing")
-        for step in reversed(self.steps):
-            step.undo(self.place)
+        left = self.noted(STANDING)
+        if left is None:  # the step after those that are done may have been begun
+            left = min((self.noted(DONE) or 0) + 1, len(self.steps))
+        for number in reversed(range(left)):
+            self.steps[number].undo(self.place)
+            self.note(STANDING, number)
         return undoing.now("undone")
+
+    def noted(self, name: str) -> int | None:
+        """How many steps are done for sure, or were not undone yet; None where none was noted."""
+        try:
+            return int((self.folder / name).read_text())
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            raise InputError(f"{self.folder / name}: is no number of steps") from None
+
+    def note(self, name: str, steps: int) -> None:
+        write_whole(self.folder / name, str(steps))
 
     def check_counts(self, what: str, *, after: bool = False) -> None:
         """Raise Changed where rows were added to a store, or taken out, by another program.

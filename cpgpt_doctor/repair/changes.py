@@ -170,20 +170,30 @@ def put_rows(draft: Draft, paths: StorePaths, rows: list[int], data: Iterable[by
     draft.steps.append(Write(draft.relative(paths.rows), runs, before, after))
 
 
-def cut_tail(draft: Draft, paths: StorePaths, at: int, standing: Path | None = None) -> None:
-    """Let the file of rows end at this byte; standing: where it is until an earlier step."""
+def put_tail(
+    draft: Draft,
+    paths: StorePaths,
+    at: int,
+    source: tuple[Path, int] | None = None,
+    standing: Path | None = None,
+) -> None:
+    """Let the file of rows end at a byte, or go on from there with another file's up to its end.
+
+    source: that file, and where its stretch ends. standing: where the rows are until an earlier
+    step.
+    """
     real = check_writable(standing or paths.rows, in_place=True)
     with open_regular(real) as stream:
-        name = draft.keep(stream, "rows", start=at)
-    draft.steps.append(Tail(draft.relative(paths.rows), at, name, added=False))
-
-
-def add_tail(draft: Draft, paths: StorePaths, source: Path, start: int, end: int) -> None:
-    """Add a stretch of another file to the file of rows, which ends where the stretch begins."""
-    check_writable(paths.rows, in_place=True)
-    with open_regular(source) as stream:
-        name = draft.keep(stream, "rows", start, end)
-    draft.steps.append(Tail(draft.relative(paths.rows), start, name, added=True))
+        before = draft.keep(stream, "rows", start=at)
+    if source is None:
+        after = draft.name("rows")
+        with draft.writing(after):
+            pass
+    else:
+        path, end = source
+        with open_regular(path) as stream:
+            after = draft.keep(stream, "rows", at, end)
+    draft.steps.append(Tail(draft.relative(paths.rows), at, before, after))
 
 
 def put_record(draft: Draft, paths: StorePaths, table: Table, written: Iterable[int] = ()) -> None:

@@ -267,16 +267,13 @@ def rename_unfinished(draft: Draft, *, paths: StorePaths, named: int) -> None:
     changes.check_writable(paths.unfinished, in_place=False)
     draft.rename(paths.unfinished, paths.rows)
     if layout.filled(paths.unfinished, paths.row_bytes) > named:
-        changes.cut_tail(draft, paths, named * paths.row_bytes, paths.unfinished)
+        changes.put_tail(draft, paths, named * paths.row_bytes, standing=paths.unfinished)
     changes.count(draft, paths, named, named)
 
 
 def take_rows(draft: Draft, *, paths: StorePaths, named: int) -> None:
-    size = paths.rows.stat().st_size
-    whole = size // paths.row_bytes * paths.row_bytes
-    if whole < size:
-        changes.cut_tail(draft, paths, whole)
-    changes.add_tail(draft, paths, paths.unfinished, whole, named * paths.row_bytes)
+    whole = paths.rows.stat().st_size // paths.row_bytes * paths.row_bytes
+    changes.put_tail(draft, paths, whole, (paths.unfinished, named * paths.row_bytes))
     draft.move_away(paths.unfinished)
     changes.count(draft, paths, named, named)
 
@@ -308,7 +305,7 @@ def set_aside_unnamed(draft: Draft, *, paths: StorePaths) -> None:
         changes.check_writable(paths.rows.parent, in_place=False)
         draft.move_away(paths.rows)
     else:
-        changes.cut_tail(draft, paths, named * paths.row_bytes)
+        changes.put_tail(draft, paths, named * paths.row_bytes)
     changes.count(draft, paths, named, named)
 
 

@@ -1,7 +1,7 @@
 """What a repair does to files, in steps that can be done and undone, again and again.
 
 Both sides of each step are on the disk in the backup before the first one is done. So a step that
-was killed half-way is done anew, or undone, from there: neither needs to know how far it was.
+was killed half-way is done anew, or undone, whole: neither needs to know how far it was.
 Paths are relative to the dependencies folder.
 """
 
@@ -168,47 +168,47 @@ class Write:
 
 @dataclass(frozen=True)
 class Tail:
-    """What stands in a file from `at` on is cut off, or added; `data` of the backup has it."""
+    """What stands in a file from `at` on becomes another; before, after: files of the backup."""
 
     kind: ClassVar[str] = "tail"
     path: str
     at: int
-    data: str
-    added: bool
+    before: str
+    after: str
 
     def do(self, place: Place) -> None:
-        self.add(place) if self.added else self.cut(place)
+        self.put(place, self.after)
 
     def undo(self, place: Place) -> None:
-        self.cut(place) if self.added else self.add(place)
+        self.put(place, self.before)
 
     def is_done(self, place: Place) -> bool:
+        """Whether the file has the length; a tail that was added has to be there, too."""
+        length = self.length(place, self.after)
         try:
-            size = place.real(self.path).stat().st_size
+            with open_regular(place.real(self.path)) as stream:
+                if os.fstat(stream.fileno()).st_size != self.at + length:
+                    return False
+                stream.seek(self.at)
+                with (place.backup / self.after).open("rb") as after:
+                    return all(stream.read(len(each)) == each for each in chunks(after, length))
         except FileNotFoundError:
             return False
-        more = (place.backup / self.data).stat().st_size if self.added else 0
-        return size == self.at + more
 
-    def checked(self, place: Place) -> Path:
-        """The file, which is not longer than the tail makes it."""
+    def length(self, place: Place, name: str) -> int:
+        return (place.backup / name).stat().st_size
+
+    def put(self, place: Place, name: str) -> None:
         real = place.real(self.path)
-        most = self.at + (place.backup / self.data).stat().st_size
+        most = self.at + max(self.length(place, each) for each in (self.before, self.after))
         if not real.is_file() or not self.at <= real.stat().st_size <= most:
             raise Changed(f"{real}: is no longer as long as it was")
-        return real
-
-    def cut(self, place: Place) -> None:
-        with self.checked(place).open("r+b") as stream:
-            stream.truncate(self.at)
-            sync(stream.fileno())
-
-    def add(self, place: Place) -> None:
-        data = place.backup / self.data
-        with self.checked(place).open("r+b", buffering=0) as stream, data.open("rb") as tail:
+        length = self.length(place, name)
+        with real.open("r+b", buffering=0) as stream, (place.backup / name).open("rb") as data:
             stream.seek(self.at)
-            for chunk in chunks(tail, data.stat().st_size):
+            for chunk in chunks(data, length):
                 write_all(stream, chunk)
+            stream.truncate(self.at + length)
             sync(stream.fileno())
 
 

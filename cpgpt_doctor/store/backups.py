@@ -9,13 +9,12 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cpgpt_doctor.disk import open_regular
 from cpgpt_doctor.errors import InputError
-from cpgpt_doctor.store.layout import WORK
+from cpgpt_doctor.store.layout import WORK, StorePaths
 
 SCHEMA = "cpgpt-doctor/repair/v1"
 MANIFEST = "manifest.json"
@@ -59,11 +58,15 @@ def read(folder: Path) -> dict[str, Any]:
     return found
 
 
-def unfinished(dependencies: Path) -> Iterator[Path]:
-    """Backups of repairs that stand half done, or that cannot be read."""
-    for folder in folders(dependencies):
+def unfinished_of(paths: StorePaths) -> str | None:
+    """The backup of a repair of this store that stands half done, or that cannot be read."""
+    mine = paths.species, paths.dna_llm, paths.context_len
+    for folder in folders(paths.dependencies):
         try:
-            if read(folder)["state"] in UNFINISHED:
-                yield folder
-        except InputError:
-            yield folder
+            data = read(folder)
+            stores = [(x["species"], x["dna_llm"], x["context_len"]) for x in data["stores"]]
+        except (InputError, KeyError, TypeError):
+            return str(folder)
+        if data["state"] in UNFINISHED and (mine in stores or not stores):
+            return str(folder)
+    return None

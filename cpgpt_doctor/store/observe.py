@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cpgpt_doctor.facts.store import ChangedRows, Damage, StoreFacts, Unfinished
 from cpgpt_doctor.genome.fasta import Genome
-from cpgpt_doctor.store import layout, metadata, places, record
+from cpgpt_doctor.store import backups, layout, metadata, places, record
 from cpgpt_doctor.store.binding import other_genome
 from cpgpt_doctor.store.layout import StorePaths
 from cpgpt_doctor.store.record import Earlier, locations_digest
@@ -65,6 +65,7 @@ def look(
         size=layout.size(paths),
         unfinished=unfinished(paths),
         checkpoint=str(paths.checkpoint) if paths.checkpoint.exists() else None,
+        repairing=backups.unfinished_of(paths),
     )
     known = record.read(record.record_path(paths))
     try:

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +20,13 @@ import pytest
 import sqlitedict
 
 from cpgpt_doctor.errors import InputError
-from cpgpt_doctor.repair import run
+from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.intent import Intent
+from cpgpt_doctor.repair import run, steps
 from cpgpt_doctor.repair.plan import Chosen
 from cpgpt_doctor.repair.run import Asked
-from cpgpt_doctor.store import layout, metadata
+from cpgpt_doctor.rules.registry import judge
+from cpgpt_doctor.store import layout, metadata, observe
 from cpgpt_doctor.store.layout import StorePaths
 from tests import folders
 from tests.folders import LLM, SPECIES, findings, names, observed, store, values
@@ -376,8 +380,6 @@ def test_who_holds_the_lock_is_waited_for_by_nobody(tmp_path: Path) -> None:
 def test_a_database_that_another_program_writes_is_not_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cpgpt_doctor.repair import steps
-
     monkeypatch.setattr(steps, "LOCKED_SECONDS", 0.1)
     copied_without_its_index(tmp_path)
     before = files(tmp_path)
@@ -392,8 +394,6 @@ def test_a_database_that_another_program_writes_is_not_replaced(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says who writes")
 def test_a_file_that_another_program_writes_is_not_moved(tmp_path: Path) -> None:
-    import subprocess
-
     half_made_copy(tmp_path)
     paths = StorePaths(tmp_path, SPECIES, LLM, 201, WIDTH)
     code = "import sys; f = open(sys.argv[1], 'r+b'); print(flush=True); input()"
@@ -500,14 +500,47 @@ def test_killed_at_any_moment_it_is_finished_or_undone(
         assert files(killed) == before, line
 
 
+def test_check_and_run_embed_say_that_a_repair_stands_half_done(tmp_path: Path) -> None:
+    copied_without_its_index(tmp_path)
+    killed_in(tmp_path, "Swap.do")
+    assert "CPG527" in codes(tmp_path)
+    paths = StorePaths(tmp_path, SPECIES, LLM, 201, WIDTH)
+    seen = Facts(store=observe.look(paths).facts)
+    assert [
+        each.severity.name
+        for judged in judge(seen, Intent("run-embed"))
+        for each in judged.check.findings
+        if each.code == "CPG527"
+    ] == ["error"]
+    looked = run.look(Asked(tmp_path))
+    assert "CPG527" in [each.code for each in looked.report.findings]
+    apply(tmp_path)
+    assert codes(tmp_path) == []
+
+
+def killed_in(folder: Path, method: str) -> None:
+    """Kill `repair --apply` before a step is done."""
+    kind, name = method.split(".")
+    child = os.fork()
+    if child == 0:
+        setattr(getattr(steps, kind), name, lambda *_: os._exit(9))
+        apply(folder)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
 @pytest.mark.parametrize("count", [6, pytest.param(60, marks=pytest.mark.full)])
 @pytest.mark.parametrize("again", [apply, undo])
+@pytest.mark.parametrize("spoil", [two_faults, unfinished_alone_with_more])
 def test_an_undo_that_was_killed_is_finished(
-    tmp_path: Path, count: int, again: Callable[[Path], object]
+    tmp_path: Path,
+    count: int,
+    again: Callable[[Path], object],
+    spoil: Callable[[Path], list[str]],
 ) -> None:
     first = tmp_path / "first" / "folder"
     first.mkdir(parents=True)
-    two_faults(first)
+    spoil(first)
     before = files(first)
     apply(first)
     total = killed_at(None, copy(first, tmp_path / "whole"), undo)

@@ -43,6 +43,7 @@ from cpgpt_doctor.words import Words, same
 OF_A_STORE = (
     *("CPG505", "CPG506", "CPG510", "CPG513", "CPG515"),
     *("CPG519", "CPG520", "CPG521", "CPG522", "CPG523"),
+    "CPG527",
 )
 # SQLite refuses a value of more bytes: https://www.sqlite.org/limits.html (SQLITE_MAX_LENGTH).
 LARGEST_VALUE = 1_000_000_000

@@ -521,6 +521,33 @@ def as_computed(facts: Facts, call: Call) -> Check:
     )
 
 
+def no_repair_is_under_way(facts: Facts, call: Call) -> Check:
+    """CPG527: a repair of the store was killed, and is neither finished nor undone."""
+    store = store_of(facts)
+    if store.repairing is None:
+        return ok(Words("no repair stands half done", "没有中断的修复"))
+    return found(
+        finding(
+            facts,
+            "CPG527",
+            Severity.error,
+            Words(
+                "a repair of these rows was stopped, and stands half done",
+                "对这些嵌入的修复被中断，只完成了一部分",
+            ),
+            (
+                Words(
+                    "Its backup has both what was there and what is to be there: it can be finished"
+                    " or undone.",
+                    "备份里既有原来的内容，也有修复后的内容：可以继续完成，也可以还原。",
+                ),
+            ),
+            ("finish", "undo"),
+            seen=((Words("its backup", "备份"), same(store.repairing)),),
+        )
+    )
+
+
 def stretches(first_row: int, rows: int) -> tuple[tuple[Words, Words], ...]:
     said = Words(
         f"rows {first_row} to {first_row + rows - 1}",
@@ -967,4 +994,5 @@ RULES = (
     Rule("CPG522", FIT, fits_the_record, STORE),
     Rule("CPG523", Words("recorded rows", "记录过的行"), record_is_named, STORE),
     Rule("CPG524", KIND, one_kind_of_rows, STORE),
+    Rule("CPG527", Words("repairs", "修复"), no_repair_is_under_way, STORE),
 )
