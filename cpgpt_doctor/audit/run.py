@@ -197,6 +197,34 @@ def judge(asked: Asked, paths: StorePaths, progress: Progress, watched: Watched)
     named = layout.named_rows(paths)
     if asked.against is not None:
         return against(asked, asked.against, paths, named, progress, watched)
+    with opened(asked, paths, named, progress, watched) as store:
+        choice = chosen(asked, given, store.source.judgeable)
+        if not choice.locations:
+            raise InputError(nothing(store.paths, named, store.source.index, store.genome, asked))
+        facts = inspect.inspect(store.source, choice, store.patient, progress)
+        facts = with_store(facts, store, named, given, choice)
+    return Audited(store.paths, facts, store.genome)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A store that is audited, with all that its rows are computed with."""
+
+    paths: StorePaths
+    genome: GenomeFacts
+    patient: Patient
+    source: Source
+
+
+@contextlib.contextmanager
+def opened(
+    asked: Asked,
+    paths: StorePaths,
+    named: Mapping[str, int],
+    progress: Progress,
+    watched: Watched,
+) -> Iterator[Opened]:
+    """Open a store and its genome, and load the model. Raises InputError, NotCached, DoctorError."""
     progress.phase("reading the genome")
     assembly = examine.assembly(asked.dependencies, asked.species)
     genome = examine.find_genome(asked.dependencies, asked.species, assembly, asked.genome)
@@ -235,10 +263,8 @@ def judge(asked: Asked, paths: StorePaths, progress: Progress, watched: Watched)
         paths = patient.paths
         in_file = rows_in_file(paths, named)
         judgeable = [each for each in in_file if admission.usable(each, reader)]
-        choice = chosen(asked, given, judgeable)
-        if not choice.locations:
-            raise InputError(nothing(paths, named, in_file, genome, asked))
-        patient.check_tokens(drawing.draw(judgeable, CHECKED_TOKENS, 0))
+        if judgeable:
+            patient.check_tokens(drawing.draw(judgeable, CHECKED_TOKENS, 0))
         with paths.rows.open("rb") as stream:
 
             def stored(row: int) -> bytes:
@@ -255,20 +281,30 @@ def judge(asked: Asked, paths: StorePaths, progress: Progress, watched: Watched)
                 return nearby.indexes(paths, named)
 
             source = Source(in_file, judgeable, rows_in(paths), others, stored, is_plain)
-            facts = inspect.inspect(source, choice, patient, progress)
-        facts = dataclasses.replace(
-            facts,
-            rows_file=str(paths.rows),
-            named=len(named),
-            in_file=len(in_file),
-            missing=sum(each not in named for each in given or ()),
-            outside=sum(each in in_file for each in given) - len(choice.locations)
-            if given is not None
-            else len(in_file) - len(judgeable),
-            release=patient.loaded["versions"].get("CpGPT", ""),
-            device=patient.loaded["device"],
-        )
-    return Audited(paths, facts, genome)
+            yield Opened(paths, genome, patient, source)
+
+
+def with_store(
+    facts: AuditFacts,
+    store: Opened,
+    named: Mapping[str, int],
+    given: Sequence[str] | None,
+    choice: Choice,
+) -> AuditFacts:
+    """The facts of an audit, with what is known of the store and the patient."""
+    in_file = store.source.index
+    return dataclasses.replace(
+        facts,
+        rows_file=str(store.paths.rows),
+        named=len(named),
+        in_file=len(in_file),
+        missing=sum(each not in named for each in given or ()),
+        outside=sum(each in in_file for each in given) - len(choice.locations)
+        if given is not None
+        else len(in_file) - len(store.source.judgeable),
+        release=store.patient.loaded["versions"].get("CpGPT", ""),
+        device=store.patient.loaded["device"],
+    )
 
 
 def check_cached(worker: Worker, dna_llm: str) -> None:
