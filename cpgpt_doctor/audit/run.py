@@ -31,6 +31,7 @@ from cpgpt_doctor.store.layout import WIDTHS, StorePaths
 
 CONTEXT_LEN = 2001  # CpGPT's own default
 CHECKED_TOKENS = 64
+MOST_NOWHERE = 1000  # rows of locations that the genome does not have, which are read of a sample
 
 
 @dataclass(frozen=True)
@@ -256,15 +257,18 @@ def judge(asked: Asked, paths: StorePaths, progress: Progress, watched: Watched)
 
             source = Source(in_file, judgeable, rows_in(paths), others, stored, is_plain)
             facts = inspect.inspect(source, choice, patient, progress)
+            nowhere = outside(in_file, judgeable, given)
+            read = nowhere if asked.every else drawing.draw(nowhere, MOST_NOWHERE, 0)
+            of_nothing = inspect.of_nothing(source, read, patient)
         facts = dataclasses.replace(
             facts,
             rows_file=str(paths.rows),
             named=len(named),
             in_file=len(in_file),
             missing=sum(each not in named for each in given or ()),
-            outside=sum(each in in_file for each in given) - len(choice.locations)
-            if given is not None
-            else len(in_file) - len(judgeable),
+            outside=len(nowhere),
+            nowhere=of_nothing,
+            nowhere_read=len(read),
             release=patient.loaded["versions"].get("CpGPT", ""),
             device=patient.loaded["device"],
         )
@@ -306,6 +310,17 @@ def chosen(asked: Asked, given: Sequence[str] | None, judgeable: Sequence[str]) 
     drawn = drawing.draw(judgeable, count, seed)
     every = len(drawn) == len(judgeable)
     return Choice("all" if every else "sample", drawn, seed)
+
+
+def outside(
+    in_file: Mapping[str, int],
+    judgeable: Sequence[str],
+    given: Sequence[str] | None,
+) -> list[str]:
+    """The locations that were asked for and have a row, and do not lie in the genome."""
+    able = set(judgeable)
+    wanted = in_file if given is None else [each for each in given if each in in_file]
+    return [each for each in wanted if each not in able]
 
 
 def nothing(
