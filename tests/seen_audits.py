@@ -69,6 +69,7 @@ WELL = (
     audit({"own": 300}, padding=1, installed_padding=1),
     audit({"own": 300}, drawn="all"),
     audit({"own": 12}, drawn="locations", bounds=None),
+    audit({"own": 30}, outside=5, nowhere_read=5),
     audit({"own": 36}, drawn="comparison", padding=None, comparison=HELD),
 )
 WRONG = (
@@ -90,6 +91,7 @@ WRONG = (
     ("CPG513", audit({"own": 11, "unknown": 1}, drawn="locations", bounds=None)),
     ("CPG513", audit({"own": 30, "unknown": 6}, drawn="comparison", comparison=HELD, padding=None)),
     ("CPG513", audit({"unknown": 30}, drawn="all")),
+    ("CPG513", audit({"own": 30}, outside=5, nowhere=3, nowhere_read=5)),
     *(("CPG519", audit({"own": 290, "foreign": 10}, 3, 90, laws=(law,))) for law in LAWS),
     ("CPG519", EVERY_ROW),
     ("CPG519", audit({"foreign": 300}, 800_000, NAMED, laws=LAWS[:1], tolerance=0.016)),

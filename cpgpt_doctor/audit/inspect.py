@@ -120,6 +120,24 @@ def inspect(source: Source, choice: Choice, rows: Rows, progress: Progress) -> A
     return Inspection(source, rows, progress).judge(choice)
 
 
+def of_nothing(source: Source, locations: Sequence[str], rows: Rows) -> int:
+    """How many rows of these, which the genome does not have, are of nothing but N.
+
+    CpGPT computes such a window, the same for all, where it does not know a sequence.
+    """
+    if not locations:
+        return 0
+    somewhere = [source.judgeable[0]]
+    nothing = [row for padding in PADDINGS for row in rows.alone(somewhere, padding, "n")]
+    return sum(
+        any(
+            relative_difference(source.stored(source.index[each]), row) <= ROUNDING
+            for row in nothing
+        )
+        for each in locations
+    )
+
+
 @dataclass
 class Inspection:
     source: Source

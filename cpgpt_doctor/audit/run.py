@@ -31,6 +31,7 @@ from cpgpt_doctor.store.layout import WIDTHS, StorePaths
 
 CONTEXT_LEN = 2001  # CpGPT's own default
 CHECKED_TOKENS = 64
+MOST_NOWHERE = 1000  # rows of locations that the genome does not have, which are read of a sample
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ def judge(asked: Asked, paths: StorePaths, progress: Progress, watched: Watched)
         if not choice.locations:
             raise InputError(nothing(store.paths, named, store.source.index, store.genome, asked))
         facts = inspect.inspect(store.source, choice, store.patient, progress)
-        facts = with_store(facts, store, named, given, choice)
+        facts = with_store(facts, store, named, given, every=asked.every)
     return Audited(store.paths, facts, store.genome)
 
 
@@ -224,7 +225,10 @@ def opened(
     progress: Progress,
     watched: Watched,
 ) -> Iterator[Opened]:
-    """Open a store and its genome, and load the model. Raises InputError, NotCached, DoctorError."""
+    """Open a store and its genome, and load the model.
+
+    Raises InputError, NotCached, DoctorError.
+    """
     progress.phase("reading the genome")
     assembly = examine.assembly(asked.dependencies, asked.species)
     genome = examine.find_genome(asked.dependencies, asked.species, assembly, asked.genome)
@@ -289,19 +293,22 @@ def with_store(
     store: Opened,
     named: Mapping[str, int],
     given: Sequence[str] | None,
-    choice: Choice,
+    *,
+    every: bool,
 ) -> AuditFacts:
     """The facts of an audit, with what is known of the store and the patient."""
     in_file = store.source.index
+    nowhere = outside(in_file, store.source.judgeable, given)
+    read = nowhere if every else drawing.draw(nowhere, MOST_NOWHERE, 0)
     return dataclasses.replace(
         facts,
         rows_file=str(store.paths.rows),
         named=len(named),
         in_file=len(in_file),
         missing=sum(each not in named for each in given or ()),
-        outside=sum(each in in_file for each in given) - len(choice.locations)
-        if given is not None
-        else len(in_file) - len(store.source.judgeable),
+        outside=len(nowhere),
+        nowhere=inspect.of_nothing(store.source, read, store.patient),
+        nowhere_read=len(read),
         release=store.patient.loaded["versions"].get("CpGPT", ""),
         device=store.patient.loaded["device"],
     )
@@ -342,6 +349,17 @@ def chosen(asked: Asked, given: Sequence[str] | None, judgeable: Sequence[str]) 
     drawn = drawing.draw(judgeable, count, seed)
     every = len(drawn) == len(judgeable)
     return Choice("all" if every else "sample", drawn, seed)
+
+
+def outside(
+    in_file: Mapping[str, int],
+    judgeable: Sequence[str],
+    given: Sequence[str] | None,
+) -> list[str]:
+    """The locations that were asked for and have a row, and do not lie in the genome."""
+    able = set(judgeable)
+    wanted = in_file if given is None else [each for each in given if each in in_file]
+    return [each for each in wanted if each not in able]
 
 
 def nothing(

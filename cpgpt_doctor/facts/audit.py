@@ -119,7 +119,8 @@ class AuditFacts:
     drawn: the rows are a random "sample", "all" of them, or those of "locations" that were named.
     named: locations of the index; in_file: those whose row is in the file; judgeable: those of them
     that lie in the genome, from which the rows were drawn. missing: named by the user, without a
-    row. outside: asked for, and not judged since they do not lie in the genome. judged: rows that
+    row. outside: asked for, and not judged since they do not lie in the genome; of `nowhere_read`
+    rows of such, `nowhere` are of a window of nothing but N. judged: rows that
     were computed again; equal: bit for bit. counts: of each verdict. wrong: that are not "own" or
     "near". padding: of the kind of rows that most are; release, device: what computed. tolerance:
     of the "near" ones, learnt from the rows, None where none is.
@@ -134,6 +135,8 @@ class AuditFacts:
     judgeable: int = 0
     missing: int = 0
     outside: int = 0
+    nowhere: int = 0
+    nowhere_read: int = 0
     judged: int = 0
     equal: int = 0
     wrong: int = 0

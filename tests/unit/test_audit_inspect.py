@@ -489,3 +489,15 @@ def test_rows_of_no_known_making_are_no_copies_of_what_is_close_to_them() -> Non
 
     facts = inspect.inspect(source, Choice("sample", LOCATIONS[:60], 2), Alike(file), Silent())
     assert facts.counts == {"unknown": 60}
+
+
+def test_rows_of_locations_that_the_genome_does_not_have_are_told_where_they_are_of_nothing() -> (
+    None
+):
+    """As CpGPT stores them for unknown names: of either kind, and others beside them."""
+    index = {"chr1:5": 0, "chr2:5": 1, "7:1": 2, "X:9": 3, LOCATIONS[0]: 4}
+    file = [own("", 1, "n"), own("", 128, "n"), own("", 128, "n"), made("X:9", 128), b""]
+    source = Source(index, [LOCATIONS[0]], 5, dict, lambda row: file[row], lambda location: True)
+    outside = ["chr1:5", "chr2:5", "7:1", "X:9"]
+    assert inspect.of_nothing(source, outside, Made(file)) == 3
+    assert inspect.of_nothing(source, [], Made(file)) == 0

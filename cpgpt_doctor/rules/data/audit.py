@@ -185,6 +185,8 @@ def as_computed(facts: Facts, call: Call) -> Check:
     near = tally(audit, "near")
     if near and audit.tolerance is not None:
         problems.append(nearly(facts, audit, near, audit.tolerance))
+    if audit.nowhere:
+        problems.append(of_nothing(facts, audit))
     if problems:
         return found(*problems)
     if audit.wrong:
@@ -265,6 +267,28 @@ def why(verdict: str) -> Words:
         "They come from another genome or model (CPG522), or forked workers read their windows"
         " wrong (CPG202).",
         "它们来自别的基因组或模型（CPG522），或者由 fork 出的工作进程读错了窗口（CPG202）。",
+    )
+
+
+def of_nothing(facts: Facts, audit: AuditFacts) -> Finding:
+    """Rows of locations that the genome does not have."""
+    return finding(
+        facts,
+        "CPG513",
+        Severity.error,
+        Words(
+            f"{audit.nowhere:,} of {audit.nowhere_read:,} rows whose locations do not lie in the"
+            " genome are of nothing but N",
+            f"位点不在基因组内的 {audit.nowhere_read:,} 行中，有 {audit.nowhere:,} 行的窗口全是 N",
+        ),
+        (why("all-n"),),
+        ("right-genome", "new-folder"),
+        seen=(
+            (
+                Words("rows whose locations do not lie in the genome", "位点不在基因组内的行"),
+                same(f"{audit.outside:,}"),
+            ),
+        ),
     )
 
 
