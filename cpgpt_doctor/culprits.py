@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from cpgpt_doctor.facts import Culprit
+from typing import TYPE_CHECKING
+
 from cpgpt_doctor.words import Words, same
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts import Culprit
 
 RUNNING = Words(
     "the state of code that runs exists only in its own process",

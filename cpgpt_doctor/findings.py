@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from cpgpt_doctor.facts import Culprit
 from cpgpt_doctor.words import Words
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts import Culprit
 
 
 class Severity(IntEnum):

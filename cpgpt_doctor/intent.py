@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from cpgpt_doctor.facts import CallDefaults, Facts
+from cpgpt_doctor.facts.call import CallDefaults
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts import Facts
 
 DNA_LLM = CallDefaults().dna_llm
 

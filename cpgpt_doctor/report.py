@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cpgpt_doctor.facts import Facts
-from cpgpt_doctor.findings import Finding, Judged, Severity
-from cpgpt_doctor.intent import Call, Intent
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts import Facts
+    from cpgpt_doctor.findings import Finding, Judged, Severity
+    from cpgpt_doctor.intent import Call, Intent
 
 
 @dataclass(frozen=True)

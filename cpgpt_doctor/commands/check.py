@@ -132,12 +132,12 @@ def add(commands: Commands) -> None:
 def codes(text: str) -> tuple[str, ...]:
     """Codes, beginnings of codes, or names of rules, as codes or their beginnings."""
     from cpgpt_doctor import catalogue
-    from cpgpt_doctor.rules.registry import RULES
+    from cpgpt_doctor.rules.registry import all_rules
 
     parts = (part.strip() for part in text.split(",") if part.strip())
     prefixes = tuple(catalogue.code_of(part) or part.upper() for part in parts)
     for prefix in prefixes:
-        if not any(rule.code.startswith(prefix) for rule in RULES):
+        if not any(rule.code.startswith(prefix) for rule in all_rules()):
             if any(code.startswith(prefix) for code in catalogue.entries()):
                 where = (
                     "such failures are recognised in logs: cpgpt-doctor explain --log FILE"
@@ -184,8 +184,8 @@ def with_settings(
     return args
 
 
-def import_the_rest(form: str) -> None:
-    """Import what judges and shows.
+def import_the_rest(form: str, of_data: bool) -> None:
+    """Import what judges and shows; of_data: rules of data, too.
 
     Nearly all that is made here stays, so that collecting garbage meanwhile is in vain.
     """
@@ -193,6 +193,8 @@ def import_the_rest(form: str) -> None:
     for name in ("rules.registry", "reports.view", "reports.console"):
         importlib.import_module(f"cpgpt_doctor.{name}")
     importlib.import_module(f"cpgpt_doctor.reports.{FORMS[form]}")
+    if of_data:
+        importlib.import_module("cpgpt_doctor.rules.registry").all_rules()
     gc.enable()
 
 
@@ -219,13 +221,13 @@ def run(args: argparse.Namespace) -> int:
         searched=args.paths,
         every_row=args.full,
         recorded=args.facts,
-        meanwhile=partial(import_the_rest, args.format),
+        meanwhile=partial(import_the_rest, args.format, bool(args.dependencies_dir or args.paths)),
     )
 
     from cpgpt_doctor.findings import Severity
     from cpgpt_doctor.intent import Intent, resolve
     from cpgpt_doctor.report import Report, exit_code
-    from cpgpt_doctor.rules.registry import judge, selected
+    from cpgpt_doctor.rules.registry import judge, names_data, selected
     from cpgpt_doctor.words import from_locale
 
     language: Language = args.lang or from_locale()
@@ -244,7 +246,9 @@ def run(args: argparse.Namespace) -> int:
             check.save(public, args.save_facts)
         if args.format in SHARED:
             facts = public
-    judged = selected(judge(facts, intent), args.select or (), args.ignore or ())
+    # Of data that nobody named nothing is said but to who asks for it.
+    every = judge(facts, intent, of_data=names_data(facts) or bool(args.select))
+    judged = selected(every, args.select or (), args.ignore or ())
     known = 0
     if args.baseline:
         judged, known = baseline.without(judged, accepted)

@@ -7,47 +7,76 @@ facts without it mean, and what a file holds beyond them is kept (`form.py`). Si
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cpgpt_doctor import json_file
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import form
-from cpgpt_doctor.facts.audit import AuditFacts
-from cpgpt_doctor.facts.dependencies import DependenciesFacts
-from cpgpt_doctor.facts.embedder import (
-    BatchTrial,
-    CallDefaults,
-    CallTrial,
-    Embedder,
-    EmbedderExamined,
-    MissingName,
-    RemoteCode,
-    UnreadableFile,
-    WindowTokens,
-)
 from cpgpt_doctor.facts.form import Unknown, build
-from cpgpt_doctor.facts.genome import GenomeFacts
-from cpgpt_doctor.facts.host import Disk, Gpu, Host
-from cpgpt_doctor.facts.locations import LocationFacts
-from cpgpt_doctor.facts.outcome import Outcome, ProbeFailure
-from cpgpt_doctor.facts.packages import CpGPT, Packages
-from cpgpt_doctor.facts.pickling import Culprit, PicklingReport
-from cpgpt_doctor.facts.python import Python
-from cpgpt_doctor.facts.store import StoreFacts
-from cpgpt_doctor.facts.torch import Accelerator, CudaDevice, Torch
-from cpgpt_doctor.facts.workers import (
-    Collate,
-    DeepLook,
-    ForkedRead,
-    ForkTrial,
-    MovedOffset,
-    OwnDataset,
-    Workers,
-    WorkerStart,
-)
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts.audit import AuditFacts
+    from cpgpt_doctor.facts.call import CallDefaults
+    from cpgpt_doctor.facts.dependencies import DependenciesFacts
+    from cpgpt_doctor.facts.embedder import (
+        BatchTrial,
+        CallTrial,
+        Embedder,
+        EmbedderExamined,
+        MissingName,
+        RemoteCode,
+        UnreadableFile,
+        WindowTokens,
+    )
+    from cpgpt_doctor.facts.genome import GenomeFacts
+    from cpgpt_doctor.facts.host import Disk, Gpu, Host
+    from cpgpt_doctor.facts.locations import LocationFacts
+    from cpgpt_doctor.facts.outcome import Outcome, ProbeFailure
+    from cpgpt_doctor.facts.packages import CpGPT, Packages
+    from cpgpt_doctor.facts.pickling import Culprit, PicklingReport
+    from cpgpt_doctor.facts.python import Python
+    from cpgpt_doctor.facts.store import StoreFacts
+    from cpgpt_doctor.facts.torch import Accelerator, CudaDevice, Torch
+    from cpgpt_doctor.facts.workers import (
+        Collate,
+        DeepLook,
+        ForkedRead,
+        ForkTrial,
+        MovedOffset,
+        OwnDataset,
+        Workers,
+        WorkerStart,
+    )
+
+# The areas' classes by their modules. A module is imported when one of its classes is asked for:
+# to make a frozen dataclass takes 0.7 ms, and a check needs few of all these.
+AREAS = {
+    "audit": ("AuditFacts",),
+    "call": ("CallDefaults",),
+    "dependencies": ("DependenciesFacts",),
+    "embedder": (
+        *("BatchTrial", "CallTrial", "Embedder", "EmbedderExamined", "MissingName"),
+        *("RemoteCode", "UnreadableFile", "WindowTokens"),
+    ),
+    "genome": ("GenomeFacts",),
+    "host": ("Disk", "Gpu", "Host"),
+    "locations": ("LocationFacts",),
+    "outcome": ("Outcome", "ProbeFailure"),
+    "packages": ("CpGPT", "Packages"),
+    "pickling": ("Culprit", "PicklingReport"),
+    "python": ("Python",),
+    "store": ("StoreFacts",),
+    "torch": ("Accelerator", "CudaDevice", "Torch"),
+    "workers": (
+        *("Collate", "DeepLook", "ForkTrial", "ForkedRead", "MovedOffset", "OwnDataset"),
+        *("WorkerStart", "Workers"),
+    ),
+}
+AREA_OF = {name: area for area, names in AREAS.items() for name in names}
 
 __all__ = [
     "SCHEMA",
@@ -95,6 +124,26 @@ __all__ = [
     "to_json",
 ]
 
+
+def area_class(name: str) -> Any:
+    """A class of an area, which is imported for it; AttributeError where none has this name."""
+    if name not in AREA_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{AREA_OF[name]}")
+    globals().update({each: getattr(module, each) for each in AREAS[AREA_OF[name]]})
+    return globals()[name]
+
+
+def import_areas() -> None:
+    """All of them: the types of the fields of Facts are looked up among the names here."""
+    for name in AREA_OF:
+        area_class(name)
+
+
+if not TYPE_CHECKING:  # to which any name would be one of this module else
+    __getattr__ = area_class
+
+
 SCHEMA: Literal["cpgpt-doctor/facts/v1"] = "cpgpt-doctor/facts/v1"
 
 
@@ -136,6 +185,7 @@ def to_data(facts: Facts) -> dict[str, Any]:
 
 def from_data(data: Any) -> Facts:
     """Facts from parsed JSON; a bad value raises InputError with its place."""
+    import_areas()
     known, unknown = form.read(data, Facts)
     return replace(known, unknown=unknown)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from cpgpt_doctor.facts.call import CallDefaults
 from cpgpt_doctor.facts.outcome import UNTRIED, Outcome
 from cpgpt_doctor.facts.pickling import PicklingReport
 
@@ -88,16 +89,6 @@ class BatchTrial:
     together: int | None = None
     masked: bool | None = None
     error: str | None = None
-
-
-@dataclass(frozen=True)
-class CallDefaults:
-    """The call's default arguments; the values here are those of CpGPT 0.0.1 to 0.0.13."""
-
-    dna_context_len: int = 2001
-    dna_llm: str = "nucleotide-transformer-v2-500m-multi-species"
-    batch_size: int = 1
-    num_workers: int = 8
 
 
 @dataclass(frozen=True)

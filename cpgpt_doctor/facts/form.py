@@ -71,6 +71,13 @@ def read(data: Any, kind: type[T], named: str = "facts") -> tuple[T, tuple[Unkno
 
 
 @functools.cache
+def names(kind: Any) -> tuple[str, ...]:
+    """The names of the fields that stand in JSON."""
+    every = dataclasses.fields(kind)
+    return tuple(field.name for field in every if not field.metadata.get(APART))
+
+
+@functools.cache
 def fields(kind: Any) -> dict[str, tuple[Any, bool]]:
     """The fields that stand in JSON: their types, and whether they have a default."""
     hints = get_type_hints(kind)
@@ -180,7 +187,7 @@ def nesting(data: Any) -> int:
 def plain(value: Any) -> Any:
     """What `json.dumps` takes, from a value of dataclasses, tuples, mappings and scalars."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: plain(getattr(value, name)) for name in fields(type(value))}
+        return {name: plain(getattr(value, name)) for name in names(type(value))}
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):

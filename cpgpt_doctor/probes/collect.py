@@ -20,8 +20,17 @@ from cpgpt_doctor.probes.task import Task
 if TYPE_CHECKING:
     from cpgpt_doctor.facts import Facts, ProbeFailure
 
-# In the order of `facts.Facts`, which is the order in which failures are told.
-PROBES = ("host", "python", "packages", "accelerator", "embedder", "workers", "own_dataset")
+# Each with the class in `facts` of what it sees, in the order of `facts.Facts`, which is the order
+# in which failures are told.
+PROBES = {
+    "host": "Host",
+    "python": "Python",
+    "packages": "Packages",
+    "accelerator": "Accelerator",
+    "embedder": "Embedder",
+    "workers": "Workers",
+    "own_dataset": "OwnDataset",
+}
 # Those that import torch or CpGPT, or code of the user's.
 HEAVY_PROBES = ("accelerator", "embedder", "workers", "own_dataset")
 SECONDS = 300.0  # for each stage
@@ -143,22 +152,13 @@ def facts_of(python: str, chosen: tuple[str, ...], seen: session.Answers) -> Fac
     """Answers as facts. Raises InputError where not even the interpreter itself has answered."""
     from cpgpt_doctor import facts
 
-    kinds = {
-        "host": facts.Host,
-        "python": facts.Python,
-        "packages": facts.Packages,
-        "accelerator": facts.Accelerator,
-        "embedder": facts.Embedder,
-        "workers": facts.Workers,
-        "own_dataset": facts.OwnDataset,
-    }
     parts: dict[str, Any] = {}
     failures = []
     for name in PROBES:
         found = seen.get(name)
         if isinstance(found, dict):
             try:
-                parts[name] = facts.build(found, kinds[name], name)
+                parts[name] = facts.build(found, getattr(facts, PROBES[name]), name)
             except InputError as error:
                 found = facts.ProbeFailure(name, "garbled", GARBLED, str(error))
         if isinstance(found, facts.ProbeFailure):

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from cpgpt_doctor import catalogue, culprits, findings, pages
-from cpgpt_doctor.facts.audit import AuditFacts
 from cpgpt_doctor.findings import Location, Severity, Status
-from cpgpt_doctor.pages import PageRemedy
-from cpgpt_doctor.report import Report
-from cpgpt_doctor.reports.fingerprint import fingerprint
 from cpgpt_doctor.reports.labels import Labels
 from cpgpt_doctor.words import Language, Words, listed, same
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts.audit import AuditFacts
+    from cpgpt_doctor.pages import PageRemedy
+    from cpgpt_doctor.report import Report
 
 # The rules whose warnings predict that the call fails; other warnings are of calls that end well.
 PREDICTS = ("CPG404",)
@@ -43,7 +45,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Finding:
-    """`page`: the parts of its page by name, as Markdown."""
+    """`page`: the parts of its page by name, as Markdown. `found`: what this shows."""
 
     code: str
     severity: Severity
@@ -59,12 +61,19 @@ class Finding:
     expected: str | None
     cost: str | None
     treated: bool
-    fingerprint: str
     page: Mapping[str, str]
+    found: findings.Finding
 
     @property
     def name(self) -> str:
         return catalogue.name(self.code)
+
+    @property
+    def fingerprint(self) -> str:
+        # For forms that programs read; its hash takes longer to import than a report to show.
+        from cpgpt_doctor.reports.fingerprint import fingerprint
+
+        return fingerprint(self.found)
 
     @property
     def preferred(self) -> PageRemedy | None:
@@ -167,8 +176,8 @@ def finding(value: findings.Finding, language: Language) -> Finding:
         pages.filled(verify.expected, values) or None,
         None if cost is None else pages.filled(cost, values),
         value.treated,
-        fingerprint(value),
         pages.read(value.code, language).parts,
+        value,
     )
 
 

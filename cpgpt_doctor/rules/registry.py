@@ -1,16 +1,21 @@
-"""All rules in the order of their codes, and the judge."""
+"""All rules in the order of their codes, and the judge.
+
+Those of data are imported where they are asked: they and the facts that they read take as long to
+import as all others.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
 
-from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Check, Judged, skipped, unknown
 from cpgpt_doctor.intent import Call, Intent, resolve
-from cpgpt_doctor.rules.data import audit, dependencies, genome, locations, models, stores
 from cpgpt_doctor.rules.environment import (
     accelerators,
     host_python,
+    models,
     packages,
     resources,
     worker_starts,
@@ -19,13 +24,28 @@ from cpgpt_doctor.rules.environment import (
 from cpgpt_doctor.rules.rule import Rule, ending
 from cpgpt_doctor.words import Words
 
-AREAS = (
-    *(host_python, resources, workers, worker_starts, accelerators, packages),
-    *(genome, locations, models, stores, dependencies),
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts import Facts
+
+
+def in_order(*areas: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    return tuple(sorted((rule for area in areas for rule in area), key=lambda rule: rule.code))
+
+
+OF_THE_ENVIRONMENT = in_order(
+    *(host_python.RULES, resources.RULES, workers.RULES, worker_starts.RULES),
+    *(accelerators.RULES, packages.RULES, models.RULES),
 )
-RULES: tuple[Rule, ...] = tuple(
-    sorted((rule for area in AREAS for rule in area.RULES), key=lambda rule: rule.code)
-)
+
+
+@cache
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule, of data too."""
+    from cpgpt_doctor.rules.data import dependencies, genome, locations, stores
+
+    areas = (genome, locations, stores, dependencies)
+    return in_order(OF_THE_ENVIRONMENT, *(area.RULES for area in areas))
+
 
 # The probe that answers for each part that a rule may need.
 PROBE_OF = {
@@ -49,19 +69,31 @@ NEED_CPGPT = ("embedder", "examined", "workers")
 
 def is_of_data(code: str) -> bool:
     """Whether the rule looks at a genome, locations or a store alone."""
-    return any(rule.code == code and {*DATA, ANY_DATA} & {*rule.needs} for rule in RULES)
+    if any(rule.code == code for rule in OF_THE_ENVIRONMENT):
+        return False
+    return any(rule.code == code for rule in all_rules())
 
 
-def judge(facts: Facts, intent: Intent) -> tuple[Judged, ...]:
-    """Apply every rule to the facts."""
+def names_data(facts: Facts) -> bool:
+    """Whether rules of data have anything to look at."""
+    return any(getattr(facts, part) for part in (*DATA, "audit"))
+
+
+def judge(facts: Facts, intent: Intent, *, of_data: bool = True) -> tuple[Judged, ...]:
+    """Apply every rule to the facts; without `of_data` those of the environment alone."""
     call = resolve(intent, facts)
-    return tuple(Judged(rule.code, judged(rule, facts, call)) for rule in RULES)
+    rules = all_rules() if of_data else OF_THE_ENVIRONMENT
+    return tuple(Judged(rule.code, judged(rule, facts, call)) for rule in rules)
 
 
 def judged(rule: Rule, facts: Facts, call: Call) -> Check:
     """What a rule says; one that fails is a result of its own, and the rest stands."""
     try:
         asked = missing(facts, rule, call) or rule.judge(facts, call)
+        if not names_data(facts):
+            return asked
+        from cpgpt_doctor.rules.data import audit, dependencies
+
         asked = dependencies.with_folders(rule, facts, call, asked)
         return audit.with_audit(rule, facts, call, asked)
     except Exception as error:
@@ -82,10 +114,12 @@ def selected(
     A rule that is looked at only when asked to, and was not, is unknown where it is selected; one
     of data that nobody named is, where its whole code is, and else left out.
     """
-    optional = {rule.code for rule in RULES if rule.asked_by or is_of_data(rule.code)}
+    asked_for = {rule.code for rule in OF_THE_ENVIRONMENT if rule.asked_by}
     return tuple(
         replace(each, check=replace(each.check, status="unknown"))
-        if select and each.code in optional and each.check.status == "skipped"
+        if select
+        and each.check.status == "skipped"
+        and (each.code in asked_for or is_of_data(each.code))
         else each
         for each in judged
         if (not select or each.code.startswith(select))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
-from cpgpt_doctor.facts import EmbedderExamined, Facts, ProbeFailure
 from cpgpt_doctor.findings import Check, Severity
-from cpgpt_doctor.intent import Call
 from cpgpt_doctor.words import Words, same
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts import EmbedderExamined, Facts, ProbeFailure
+    from cpgpt_doctor.intent import Call
 
 
 @dataclass(frozen=True)

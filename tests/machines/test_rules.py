@@ -29,7 +29,7 @@ from cpgpt_doctor.intent import DNA_LLM, Intent
 from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.reports import view
 from cpgpt_doctor.rules import registry
-from cpgpt_doctor.rules.registry import RULES, judge, selected
+from cpgpt_doctor.rules.registry import all_rules, judge, selected
 from tests.machines import recorded
 
 FIX_DOCUMENT_ERROR = "TypeError: cannot pickle 'BufferedReader' instances"
@@ -55,7 +55,7 @@ def remedies(found: Finding) -> tuple[PageRemedy, ...]:
 
 
 def test_codes_are_unique_and_in_order() -> None:
-    codes = [rule.code for rule in RULES]
+    codes = [rule.code for rule in all_rules()]
     assert codes == sorted(set(codes))
 
 
@@ -510,8 +510,10 @@ def test_a_rule_that_raises_is_a_result_of_its_own_and_the_rest_stands(
 
     facts = recorded.linux_new()
     usual = judge(facts, Intent())
-    rules = tuple(replace(rule, judge=fails) if rule.code == "CPG301" else rule for rule in RULES)
-    monkeypatch.setattr(registry, "RULES", rules)
+    rules = tuple(
+        replace(rule, judge=fails) if rule.code == "CPG301" else rule for rule in all_rules()
+    )
+    monkeypatch.setattr(registry, "all_rules", lambda: rules)
     with_fault = judge(facts, Intent())
     assert [each for each in with_fault if each.code != "CPG301"] == [
         each for each in usual if each.code != "CPG301"

@@ -7,6 +7,8 @@ import copy
 import dataclasses
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,9 @@ from cpgpt_doctor.intent import Intent, resolve
 from cpgpt_doctor.redact import redacted
 from cpgpt_doctor.report import Report
 from cpgpt_doctor.reports import view
-from cpgpt_doctor.rules.registry import judge
+from cpgpt_doctor.rules.registry import is_of_data, judge, names_data, selected
 from cpgpt_doctor.words import Language
+from tests.environment import clean_environment
 from tests.machines import recorded
 
 RECORDED = sorted(recorded.HERE.glob("*.json"))
@@ -114,6 +117,7 @@ def test_no_rule_fails_on_parts_of_which_nothing_is_known() -> None:
 
 def kinds() -> list[type[Any]]:
     """The dataclasses that facts are made of."""
+    facts.import_areas()
     seen: list[type[Any]] = [Facts]
     for kind in seen:
         for hint, _ in form.fields(kind).values():
@@ -273,6 +277,52 @@ def test_the_report_names_what_is_not_understood_in_both_languages() -> None:
             lines.append(view.of(report, language).patient)
         assert all(name in lines[1] for name in ("host.foo", "host.gpus[0].bus", "sources"))
         assert lines[1].startswith(lines[0])
+
+
+# Areas are imported where they are asked for
+
+
+def test_every_name_of_an_area_is_exported_from_its_module() -> None:
+    own = {"SCHEMA", "Facts", "Unknown", "build", "from_data", "read", "to_data", "to_json"}
+    assert {*facts.__all__} == own | facts.AREA_OF.keys()
+    for name, area in facts.AREA_OF.items():
+        assert getattr(facts, name).__module__ == f"cpgpt_doctor.facts.{area}"
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        facts.area_class("Nothing")
+
+
+def test_what_was_not_looked_at_is_not_imported() -> None:
+    """An interpreter that judges and writes what check --quick saw needs few of the areas."""
+    script = (
+        "import json, sys\n"
+        "from cpgpt_doctor import facts\n"
+        "from cpgpt_doctor.intent import Intent\n"
+        "from cpgpt_doctor.rules.registry import judge, names_data\n"
+        "seen = facts.Facts(host=facts.Host(), python=facts.Python(), packages=facts.Packages())\n"
+        "assert not names_data(seen)\n"
+        "assert judge(seen, Intent(), of_data=False)\n"
+        "assert json.loads(facts.to_json(seen))['host']\n"
+        "unneeded = {'audit', 'dependencies', 'locations', 'store', 'workers', 'embedder'}\n"
+        "print(*(each for each in unneeded if f'cpgpt_doctor.facts.{each}' in sys.modules))\n"
+        "print(*(each for each in sys.modules if each.startswith('cpgpt_doctor.rules.data.')))\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env=clean_environment(), capture_output=True, text=True
+    )
+    assert ran.stdout == "\ncpgpt_doctor.rules.data.common\n", ran.stderr
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_rules_of_data_are_all_that_is_left_out_where_no_data_are_named(path: Path) -> None:
+    seen = facts.read(path)
+    assert not names_data(seen)
+    for intent in INTENTS:
+        every = judge(seen, intent)
+        of_data = [each for each in every if is_of_data(each.code)]
+        assert {each.check.status for each in of_data} == {"skipped"}
+        rest = tuple(each for each in every if each not in of_data)
+        assert judge(seen, intent, of_data=False) == rest
+        assert selected(every, (), ()) == selected(rest, (), ())
 
 
 # What is seen is used

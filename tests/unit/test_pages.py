@@ -22,7 +22,7 @@ from cpgpt_doctor.cli import parser
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import Intent
 from cpgpt_doctor.rules.failures import FAILURES
-from cpgpt_doctor.rules.registry import RULES, judge
+from cpgpt_doctor.rules.registry import all_rules, judge
 from cpgpt_doctor.words import Language
 from tests.conftest import HERE, PATIENTS, World
 from tests.environment import clean_environment
@@ -115,7 +115,7 @@ def codes_of_readme() -> set[str]:
 
 
 PACKAGE = Path(cpgpt_doctor.__file__).parent
-JUDGED = {rule.code for rule in RULES} | {failure.code for failure in FAILURES}
+JUDGED = {rule.code for rule in all_rules()} | {failure.code for failure in FAILURES}
 
 
 def test_each_rule_has_a_page_in_both_languages_and_each_page_a_rule() -> None:

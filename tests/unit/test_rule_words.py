@@ -33,7 +33,7 @@ from cpgpt_doctor.facts import (
 )
 from cpgpt_doctor.findings import Check
 from cpgpt_doctor.intent import DNA_LLM, Intent
-from cpgpt_doctor.rules.registry import RULES, judge
+from cpgpt_doctor.rules.registry import all_rules, judge
 from cpgpt_doctor.words import Words
 from tests import seen, seen_folders
 from tests.machines import recorded
@@ -300,7 +300,7 @@ def test_every_check_and_finding_says_the_same_in_both_languages() -> None:
         says_the_same(words)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule.code))
+@pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: str(rule.code))
 def test_every_subject_is_there_in_both_languages(rule: Any) -> None:
     says_the_same(rule.subject)
 

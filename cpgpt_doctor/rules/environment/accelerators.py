@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from cpgpt_doctor.facts import Facts, Torch
 from cpgpt_doctor.findings import (
     Check,
     Evidence,
@@ -16,9 +16,12 @@ from cpgpt_doctor.findings import (
     skipped,
     unknown,
 )
-from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.rule import Rule, severity
 from cpgpt_doctor.words import Words, same
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts import Facts, Torch
+    from cpgpt_doctor.intent import Call
 
 
 def torch_of(facts: Facts) -> Torch:

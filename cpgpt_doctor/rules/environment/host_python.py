@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import (
     Check,
     Evidence,
@@ -16,9 +17,12 @@ from cpgpt_doctor.findings import (
     skipped,
     unknown,
 )
-from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.rule import Rule, read_version
 from cpgpt_doctor.words import Words, same
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts import Facts
+    from cpgpt_doctor.intent import Call
 
 PLATFORMS = {"darwin": "macOS", "linux": "Linux", "win32": "Windows"}
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from packaging.markers import UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
-from cpgpt_doctor.facts import Embedder, Facts, Packages, ProbeFailure, RemoteCode, UnreadableFile
 from cpgpt_doctor.findings import (
     Advice,
     Check,
@@ -25,10 +25,20 @@ from cpgpt_doctor.findings import (
     ok,
     unknown,
 )
-from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.environment.releases import IMPORTED, LAST
 from cpgpt_doctor.rules.rule import Rule, ending, examined, read_version
 from cpgpt_doctor.words import Words, listed, same
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts import (
+        Embedder,
+        Facts,
+        Packages,
+        ProbeFailure,
+        RemoteCode,
+        UnreadableFile,
+    )
+    from cpgpt_doctor.intent import Call
 
 # The remote code of the published Nucleotide Transformer v2 models imports this name; a plain
 # `pip install CpGPT` brings a transformers without it.

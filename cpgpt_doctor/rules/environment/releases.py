@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from packaging.version import Version
 
-from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.rules.rule import read_version
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts import Facts
 
 # Read off CpGPT 0.0.1 to 0.0.13 as published on PyPI; of a later one nothing is known.
 FIRST, LAST = Version("0.0.1"), Version("0.0.13")

@@ -7,7 +7,8 @@ benchmarks/model_memory.py hold it against what is measured.
 
 from __future__ import annotations
 
-from cpgpt_doctor.facts import Facts, RemoteCode
+from typing import TYPE_CHECKING
+
 from cpgpt_doctor.findings import (
     Check,
     Evidence,
@@ -19,10 +20,13 @@ from cpgpt_doctor.findings import (
     skipped,
     unknown,
 )
-from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.environment.workers import falls_back
 from cpgpt_doctor.rules.rule import Rule, examined, severity
 from cpgpt_doctor.words import Words, same
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts import Facts, RemoteCode
+    from cpgpt_doctor.intent import Call
 
 PAGE = 4096  # bytes; shared memory is given out in pages
 TENSORS = 2  # that a batch of CpGPT has: input_ids and attention_mask

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cpgpt_doctor.facts import Facts, OwnDataset, WorkerStart
+from typing import TYPE_CHECKING
+
 from cpgpt_doctor.findings import (
     Check,
     Evidence,
@@ -15,7 +16,6 @@ from cpgpt_doctor.findings import (
     skipped,
     unknown,
 )
-from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.environment.workers import (
     PICKLING,
     UNKNOWN,
@@ -28,6 +28,10 @@ from cpgpt_doctor.rules.environment.workers import (
 )
 from cpgpt_doctor.rules.rule import Rule, ending, examined, severity
 from cpgpt_doctor.words import Words, same
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts import Facts, OwnDataset, WorkerStart
+    from cpgpt_doctor.intent import Call
 
 
 def deep_objects(facts: Facts, call: Call) -> Check:

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from cpgpt_doctor.facts import (
-    BatchTrial,
-    CallTrial,
-    EmbedderExamined,
-    Facts,
-    ForkedRead,
-    MovedOffset,
-)
+from typing import TYPE_CHECKING
+
 from cpgpt_doctor.findings import (
     Check,
     Evidence,
@@ -23,10 +17,20 @@ from cpgpt_doctor.findings import (
     skipped,
     unknown,
 )
-from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.environment.releases import GUARDED, PREFETCH_ERROR, known_release
 from cpgpt_doctor.rules.rule import Rule, examined, severity
 from cpgpt_doctor.words import Words, same
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts import (
+        BatchTrial,
+        CallTrial,
+        EmbedderExamined,
+        Facts,
+        ForkedRead,
+        MovedOffset,
+    )
+    from cpgpt_doctor.intent import Call
 
 PICKLING = ("spawn", "forkserver")
 # The start method where the interpreter did not say its own (intent.resolve).

@@ -1,0 +1,15 @@
+"""CpGPT's own call, by its default arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CallDefaults:
+    """The call's default arguments; the values here are those of CpGPT 0.0.1 to 0.0.13."""
+
+    dna_context_len: int = 2001
+    dna_llm: str = "nucleotide-transformer-v2-500m-multi-species"
+    batch_size: int = 1
+    num_workers: int = 8
