@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cpgpt_doctor import json_file
@@ -16,8 +16,20 @@ from cpgpt_doctor.words import Words
 WRITE = "write one with: cpgpt-doctor check --format json --output FILE"
 
 
-def read(path: Path) -> Counter[str]:
-    """The fingerprints of a report's findings, each as often as it is there."""
+@dataclass(frozen=True)
+class Baseline:
+    """What a report accepts: fingerprints, each as often as it is there.
+
+    release: of CpGPT, which was examined; None where that is not known.
+    """
+
+    path: Path
+    release: str | None = None
+    marks: Counter[str] = field(default_factory=Counter)
+
+
+def read(path: Path) -> Baseline:
+    """What a report's findings accept."""
     data = json_file.read(path, SCHEMA, named=f"--baseline {path}", what="a report", write=WRITE)
     findings = data.get("findings")
     if not isinstance(findings, list):
@@ -28,17 +40,26 @@ def read(path: Path) -> Counter[str]:
         if not isinstance(mark, str):
             raise InputError(f"--baseline {path}: a finding has no fingerprint; {WRITE}")
         marks[mark] += 1
-    return marks
+    patient = data.get("patient")
+    release = patient.get("cpgpt") if isinstance(patient, dict) else None
+    return Baseline(path, release if isinstance(release, str) else None, marks)
 
 
-def without(judged: tuple[Judged, ...], accepted: Counter[str]) -> tuple[tuple[Judged, ...], int]:
-    """What was judged without the accepted findings, and how many these were.
+def without(
+    judged: tuple[Judged, ...], baseline: Baseline, release: str | None
+) -> tuple[tuple[Judged, ...], tuple[Finding, ...]]:
+    """What was judged without the accepted findings, and these.
 
     A fingerprint is accepted as often as the baseline has it. Severity is part of it: a finding
-    that got graver is a new one.
+    that got graver is a new one. release: of CpGPT, which is examined; InputError where the
+    baseline is of another one, whose faults are others, too.
     """
-    left = accepted.copy()
-    count = 0
+    if None not in (release, baseline.release) and release != baseline.release:
+        raise InputError(
+            f"--baseline {baseline.path}: is of CpGPT {baseline.release}, not {release}; {WRITE}"
+        )
+    left = baseline.marks.copy()
+    accepted = []
     kept = []
     for each in judged:
         new: list[Finding] = []
@@ -46,11 +67,11 @@ def without(judged: tuple[Judged, ...], accepted: Counter[str]) -> tuple[tuple[J
             mark = fingerprint(finding)
             if left[mark]:
                 left[mark] -= 1
-                count += 1
+                accepted.append(finding)
             else:
                 new.append(finding)
         kept.append(replace(each, check=remaining(each.check, tuple(new))))
-    return tuple(kept), count
+    return tuple(kept), tuple(accepted)
 
 
 def remaining(check: Check, new: tuple[Finding, ...]) -> Check:

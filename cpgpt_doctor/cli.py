@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from cpgpt_doctor import __version__
+from cpgpt_doctor import __version__, config
 from cpgpt_doctor.commands import bench, check, explain, repair, run_embed, verify
-from cpgpt_doctor.commands.options import OneLineParser
+from cpgpt_doctor.commands.options import OneLineParser, did_you_mean, interpreter
 from cpgpt_doctor.commands.output import complain
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.reports import stream
@@ -40,6 +41,16 @@ examples:
 """
 
 
+COMMANDS = {
+    "check": check.add,
+    "explain": explain.add,
+    "run-embed": run_embed.add,
+    "verify": verify.add,
+    "repair": repair.add,
+    "bench": bench.add,
+}
+
+
 def parser() -> argparse.ArgumentParser:
     top = OneLineParser(
         prog="cpgpt-doctor",
@@ -48,15 +59,39 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    top.add_argument("--version", action="version", version=f"cpgpt-doctor {__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    check.add(commands)
-    explain.add(commands)
-    run_embed.add(commands)
-    verify.add(commands)
-    repair.add(commands)
-    bench.add(commands)
+    top.add_argument("-V", "--version", action="version", version=f"cpgpt-doctor {__version__}")
+    commands = top.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, title="commands"
+    )
+    for add in COMMANDS.values():
+        add(commands)
     return top
+
+
+def arguments(argv: list[str]) -> argparse.Namespace:
+    """What the command line says, with what pyproject.toml does. Raises InputError.
+
+    SystemExit comes after a help text, the version, or an error that was said.
+    """
+    top = parser()
+    if not argv:
+        top.epilog = "options and examples of one: cpgpt-doctor COMMAND --help"
+        top.print_help(sys.stderr)
+        sys.exit(2)
+    if argv[0] == "help":
+        argv = [*argv[1:2], "--help"]
+    if argv[0][:1] != "-" and argv[0] not in COMMANDS:
+        top.error(f"no such command: {argv[0]}{did_you_mean(argv[0], COMMANDS)}")
+    args = top.parse_args(argv)
+    if args.command == "explain":  # which looks at nothing here
+        return args
+    here = working_folder()
+    if args.command == "check":
+        args = check.with_settings(args, here, top, argv)
+    elif args.python is None:
+        args.python = config.interpreter(here)
+    args.python = sys.executable if args.python is None else interpreter(args.python)
+    return args
 
 
 def working_folder() -> Path:
@@ -117,17 +152,13 @@ def interruption(error: BaseException | None) -> KeyboardInterrupt | None:
 
 
 def command(argv: list[str] | None) -> int:
-    top = parser()
+    given = sys.argv[1:] if argv is None else argv
+    debug = "--debug" in given
     try:
-        args = top.parse_args(argv)
+        args = arguments(given)
+        return int(args.run(args))
     except SystemExit as ended:  # after --help, --version, or an error
         return int(ended.code or 0)
-    try:
-        if args.command != "explain":  # which looks at nothing here
-            here = working_folder()
-        if args.command == "check":
-            args = check.with_settings(args, here, top, argv)
-        return int(args.run(args))
     except InputError as error:
         caught: BaseException = error
         code, line = 2, str(error)
@@ -144,7 +175,7 @@ def command(argv: list[str] | None) -> int:
             code = 3
             what = f"{type(error).__name__}: {error}"
             line = f"the doctor itself failed: {what} (--debug shows where)"
-    if args.debug:
+    if debug:
         import traceback
 
         traceback.print_exception(caught)

@@ -1,4 +1,7 @@
-"""`[tool.cpgpt-doctor]` of pyproject.toml: the options of `check`, by the same names."""
+"""`[tool.cpgpt-doctor]` of pyproject.toml: the options of `check`, by the same names.
+
+Every other command takes the interpreter from there.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,31 @@ def settings(folder: Path, command: argparse.ArgumentParser) -> tuple[dict[str, 
     """What our table in the nearest pyproject.toml that has one says, from `folder` upwards, by the
     destination of the option; and that file. InputError names a key that is not one, and a value
     that its option does not take."""
+    table, path = nearest(folder)
+    return ({}, None) if path is None else (converted(table, path, command), path)
+
+
+def interpreter(folder: Path) -> str | None:
+    """The interpreter that the table names, None where it names none. Raises InputError."""
+    table, path = nearest(folder)
+    if path is None or "python" not in table:
+        return None
+    text = text_of(table["python"], f"{path}: tool.cpgpt-doctor.python")
+    return interpreter_from(text, path)
+
+
+def nearest(folder: Path) -> tuple[dict[str, Any], Path | None]:
+    """Our table in the nearest pyproject.toml that has one, and that file."""
     for parent in (folder, *folder.parents):
         path = parent / "pyproject.toml"
         # Not Path.is_file(), which raises an error in a folder that may not be looked into.
         if os.path.isfile(path):  # noqa: PTH113
             tool = load(path).get("tool")
             if isinstance(tool, dict) and "cpgpt-doctor" in tool:
-                return converted(tool["cpgpt-doctor"], path, command), path
+                table = tool["cpgpt-doctor"]
+                if not isinstance(table, dict):
+                    raise InputError(f"{path}: tool.cpgpt-doctor: a table is needed")
+                return table, path
     return {}, None
 
 
@@ -42,9 +63,9 @@ def load(path: Path) -> dict[str, Any]:
     return table
 
 
-def converted(table: object, path: Path, command: argparse.ArgumentParser) -> dict[str, Any]:
-    if not isinstance(table, dict):
-        raise InputError(f"{path}: tool.cpgpt-doctor: a table is needed")
+def converted(
+    table: dict[str, Any], path: Path, command: argparse.ArgumentParser
+) -> dict[str, Any]:
     options = {
         option.removeprefix("--"): action
         for action in command._actions
@@ -61,17 +82,24 @@ def converted(table: object, path: Path, command: argparse.ArgumentParser) -> di
 
 
 def from_its_folder(action: argparse.Action, value: Any, path: Path) -> Any:
-    """A path in the file is meant from the file's folder, wherever check runs.
+    """A path in the file is meant from the file's folder, wherever check runs."""
+    if isinstance(value, Path):
+        return Path(in_folder(str(value), path))
+    return interpreter_from(value, path) if action.dest == "python" else value
 
-    `~` is the home folder. An interpreter's name without a folder is looked up on the PATH, as a
-    shell does.
-    """
-    is_path = isinstance(value, Path) or (action.dest == "python" and Path(value).name != value)
-    if not is_path:
-        return value
+
+def in_folder(text: str, path: Path) -> str:
+    """A path as it is meant in a file; `~` is the home folder."""
     # Not Path.expanduser(), which raises an error for a user who is none.
-    absolute = path.parent / os.path.expanduser(value)  # noqa: PTH111
-    return absolute if isinstance(value, Path) else str(absolute)
+    return str(path.parent / os.path.expanduser(text))  # noqa: PTH111
+
+
+def interpreter_from(text: str, path: Path) -> str:
+    """A name without a folder is an environment beside the file, or looked up on the PATH, as a
+    shell does."""
+    absolute = in_folder(text, path)
+    is_name = Path(text).name == text and not os.path.isdir(absolute)  # noqa: PTH112
+    return text if is_name else absolute
 
 
 def known(key: str, options: dict[str, argparse.Action], path: Path) -> bool:
@@ -84,17 +112,28 @@ def known(key: str, options: dict[str, argparse.Action], path: Path) -> bool:
     raise InputError(f"{path}: tool.cpgpt-doctor: unknown key {key!r}; {meant}")
 
 
+def text_of(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"{where}: a text is needed, not {value!r}")
+    if "\0" in value:
+        raise InputError(f"{where}: holds a zero byte")
+    return value
+
+
 def convert(action: argparse.Action, value: Any, where: str) -> Any:
-    """A TOML value as the option would have it."""
+    """A TOML value as the option would have it, which has to be of the option's own type."""
     if action.nargs == 0:
         if not isinstance(value, bool):
             raise InputError(f"{where}: true or false is needed, not {value!r}")
         return value
-    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    if isinstance(value, (bool, dict)):
-        raise InputError(f"{where}: a text or a number is needed, not {value!r}")
-    if "\0" in text:
-        raise InputError(f"{where}: holds a zero byte")
+    if action.metavar == "N":
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise InputError(f"{where}: a number is needed, not {value!r}")
+        text = str(value)
+    elif isinstance(value, list) and action.metavar == "CODES":
+        text = ",".join(text_of(each, where) for each in value)
+    else:
+        text = text_of(value, where)
     if action.choices is not None and text not in action.choices:
         raise InputError(f"{where}: {text!r} is none of {', '.join(map(str, action.choices))}")
     if action.type is None:

@@ -25,7 +25,7 @@ class Report:
     call: Call
     judged: tuple[Judged, ...]
     exit_code: int
-    accepted: int = 0
+    accepted: tuple[Finding, ...] = ()
     chosen: bool = False
 
     @property

@@ -224,7 +224,7 @@ def run(args: argparse.Namespace) -> int:
         meanwhile=partial(import_the_rest, args.format, bool(args.dependencies_dir or args.paths)),
     )
 
-    from cpgpt_doctor.findings import Severity
+    from cpgpt_doctor.findings import Finding, Severity
     from cpgpt_doctor.intent import Intent, resolve
     from cpgpt_doctor.report import Report, exit_code
     from cpgpt_doctor.rules.registry import judge, names_data, selected
@@ -249,9 +249,11 @@ def run(args: argparse.Namespace) -> int:
     # Of data that nobody named nothing is said but to who asks for it.
     every = judge(facts, intent, of_data=names_data(facts) or bool(args.select))
     judged = selected(every, args.select or (), args.ignore or ())
-    known = 0
+    known: tuple[Finding, ...] = ()
     if args.baseline:
-        judged, known = baseline.without(judged, accepted)
+        packages = facts.packages
+        release = packages.cpgpt.version if packages and packages.cpgpt else None
+        judged, known = baseline.without(judged, accepted, release)
     fail_on = None if args.fail_on == "never" else Severity[args.fail_on]
     code = exit_code(judged, fail_on)
     chosen = bool(args.select or args.ignore)

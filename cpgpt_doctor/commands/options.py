@@ -5,20 +5,63 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from cpgpt_doctor.commands.output import complain
+from cpgpt_doctor.errors import InputError
 
 FORMATS = ("terminal", "markdown", "html", "json", "sarif", "github", "junit")
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser whose errors are one line, as all of ours are."""
+    """A parser whose errors are one line, and name the nearest that there is."""
 
     def error(self, message: str) -> NoReturn:
         complain(f"{message} (see: {self.prog} --help)")
         sys.exit(2)
+
+    # The two signatures of argparse, whose values are of any type.
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's; what a command does not know is an error of the command's."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown and not self.has_commands():
+            said = unknown[0].partition("=")[0]
+            self.error(
+                f"no such {'option' if said[:1] == '-' else 'argument'}: {said}{self.near(said)}"
+            )
+        return known, unknown
+
+    def has_commands(self) -> bool:
+        return any(isinstance(each, argparse._SubParsersAction) for each in self._actions)
+
+    def near(self, said: str) -> str:
+        """The option that may be meant, as the end of a sentence."""
+        options = [each for action in self._actions for each in action.option_strings]
+        return did_you_mean(said, options)
+
+
+def did_you_mean(said: str, known: Iterable[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(said, known, 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def interpreter(text: str) -> str:
+    """The interpreter that is meant; of the folder of a virtual or conda environment, its own."""
+    folder = Path(text)
+    if not text or not folder.is_dir():
+        return text
+    usual = ("bin/python", "Scripts/python.exe", "python.exe")
+    found = [folder / each for each in usual if (folder / each).exists()]
+    if not found:
+        raise InputError(
+            f"--python {text}: a folder without bin/python or Scripts/python.exe, so it is no"
+            " environment; name the interpreter itself"
+        )
+    return str(found[0])
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[OneLineParser]"
@@ -26,7 +69,10 @@ Commands: TypeAlias = "argparse._SubParsersAction[OneLineParser]"
 
 def add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--python", default=sys.executable, help="the interpreter that runs CpGPT (default: this)"
+        "--python",
+        metavar="PATH",
+        help="the interpreter that runs CpGPT, or its environment's folder (default: this one, or"
+        " what [tool.cpgpt-doctor] of pyproject.toml names)",
     )
     add_debug(command)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.report import patient
 from cpgpt_doctor.reports.plain import explain
@@ -36,7 +37,14 @@ def as_data(view: View) -> dict[str, Any]:
             for each in view.checks
         ],
         "findings": [finding(each) for each in view.findings],
-        "accepted": report.accepted,
+        "counts": {
+            level.name: sum(each.severity is level for each in view.findings)
+            for level in sorted(Severity, reverse=True)
+        },
+        "accepted": len(report.accepted),
+        "accepted_errors": sorted(
+            {each.code for each in report.accepted if each.severity is Severity.error}
+        ),
         "exit_code": report.exit_code,
     }
 

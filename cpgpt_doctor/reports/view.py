@@ -283,15 +283,13 @@ def next_step(report: Report, found: tuple[Finding, ...], labels: Labels) -> str
     """
     language = labels.language
     count = counted(report, labels)
+    accepted = accepted_findings(report)
     if report.accepted and not count:
         count = Words(
-            f"Nothing found beside the {report.accepted} accepted by the baseline",
-            f"除基线已接受的 {report.accepted} 个以外，没有发现问题",
+            f"Nothing found beside the {accepted.en}", f"除{accepted.zh}以外，没有发现问题"
         ).say(language)
     elif report.accepted:
-        count += Words(
-            f" ({report.accepted} accepted by the baseline)", f"（基线已接受 {report.accepted} 个）"
-        ).say(language)
+        count += Words(f" ({accepted.en})", f"（{accepted.zh}）").say(language)
     said = count or Words("Nothing found", "没有发现问题").say(language)
     said += not_known(report, language)
     gravest = to_begin_with(report, found)
@@ -332,6 +330,17 @@ def next_step(report: Report, found: tuple[Finding, ...], labels: Labels) -> str
     else:
         rest = Words(". Nothing here stops this call.", "。这里没有什么会妨碍这次调用。")
     return said + rest.say(language)
+
+
+def accepted_findings(report: Report) -> Words:
+    """How many a baseline has accepted; errors are named, since they stop the call all the same."""
+    errors = {each.code for each in report.accepted if each.severity is Severity.error}
+    names = listed([same(each) for each in sorted(errors)])
+    return Words(
+        f"{len(report.accepted)} accepted by the baseline"
+        + (f", with the errors {names.en}" if errors else ""),
+        f"基线已接受的 {len(report.accepted)} 个" + (f"（含错误 {names.zh}）" if errors else ""),
+    )
 
 
 def to_begin_with(report: Report, found: tuple[Finding, ...]) -> Finding | None:

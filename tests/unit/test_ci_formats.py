@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -18,6 +17,7 @@ from lxml import etree
 from markdown_it import MarkdownIt
 
 from cpgpt_doctor import baseline, facts, pages
+from cpgpt_doctor.baseline import Baseline
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Culprit, Facts, ProbeFailure
 from cpgpt_doctor.findings import Evidence, Finding, Judged, Location, Severity, found
@@ -403,23 +403,37 @@ def test_a_baseline_accepts_its_own_findings_and_no_others(
         json_report.render(shown(report, language)).encode("utf-8", "backslashreplace")
     )
     accepted = baseline.read(path)
-    judged, count = baseline.without(report.judged, accepted)
-    assert count == len(report.findings)
+    judged, known = baseline.without(report.judged, accepted, None)
+    assert sorted(map(id, known)) == sorted(map(id, report.findings))
     assert exit_code(judged, Severity.note) == 0
     assert {each.check.status for each in judged} <= {"ok", "skipped", "unknown"}
-    assert baseline.without(report.judged, Counter()) == (report.judged, 0)
+    assert baseline.without(report.judged, Baseline(path), None) == (report.judged, ())
 
 
 def test_a_finding_that_got_graver_or_more_frequent_is_new(tmp_path: Path) -> None:
     note = Finding("CPG403", Severity.note, same("t"), (same("c"),))
     accepted = baseline.read(written(tmp_path, with_findings(note)))
     graver = with_findings(replace(note, severity=Severity.warning)).judged
-    assert baseline.without(graver, accepted) == (graver, 0)
+    assert baseline.without(graver, accepted, None) == (graver, ())
     twice = (Judged("CPG403", found(note, note)),)
-    judged, count = baseline.without(twice, accepted)
-    assert count == 1
+    judged, known = baseline.without(twice, accepted, None)
+    assert known == (note,)
     assert judged == (Judged("CPG403", found(note)),)
-    assert accepted.total() == 1
+    assert accepted.marks.total() == 1
+
+
+def test_a_baseline_of_another_release_is_refused(tmp_path: Path) -> None:
+    note = Finding("CPG403", Severity.note, same("t"), (same("c"),))
+    path = written(tmp_path, with_findings(note))
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["patient"]["cpgpt"] = "0.0.7"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    accepted = baseline.read(path)
+    judged = with_findings(note).judged
+    assert baseline.without(judged, accepted, "0.0.7")[1] == (note,)
+    assert baseline.without(judged, accepted, None)[1] == (note,)
+    with pytest.raises(InputError, match=r"is of CpGPT 0\.0\.7, not 0\.0\.13; write one with"):
+        baseline.without(judged, accepted, "0.0.13")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +30,7 @@ def report(facts: Facts, *, select: tuple[str, ...] = (), **settings: object) ->
     intent = Intent(**settings)  # type: ignore[arg-type]
     judged = selected(judge(facts, intent), select, ())
     code = exit_code(judged, Severity.error)
-    return Report(facts, intent, resolve(intent, facts), judged, code, 0, bool(select))
+    return Report(facts, intent, resolve(intent, facts), judged, code, (), bool(select))
 
 
 def examined(facts: Facts, **changes: object) -> Facts:
@@ -58,10 +60,11 @@ def claims(shown: Report) -> bool:
 
 def accepted(shown: Report) -> Report:
     """The same with all its findings accepted."""
-    marks = baseline.Counter(fingerprint(each) for each in shown.findings)
-    judged, count = baseline.without(shown.judged, marks)
-    assert count
-    return replace(shown, judged=judged, accepted=count, exit_code=0)
+    marks = Counter(fingerprint(each) for each in shown.findings)
+    known = baseline.Baseline(Path("baseline.json"), None, marks)
+    judged, found = baseline.without(shown.judged, known, None)
+    assert found
+    return replace(shown, judged=judged, accepted=found, exit_code=0)
 
 
 def test_a_call_that_nothing_was_found_against_is_not_stopped_here() -> None:
@@ -71,9 +74,14 @@ def test_a_call_that_nothing_was_found_against_is_not_stopped_here() -> None:
 
 def test_an_accepted_error_stops_the_call_all_the_same() -> None:
     shown = accepted(report(recorded.linux_old(), num_workers=0))
-    count = shown.accepted
-    assert next_step(shown, "en") == f"Nothing found beside the {count} accepted by the baseline."
-    assert next_step(shown, "zh") == f"除基线已接受的 {count} 个以外，没有发现问题。"
+    count = len(shown.accepted)
+    errors = sorted({each.code for each in shown.accepted if each.severity is Severity.error})
+    assert errors
+    names = " and ".join([", ".join(errors[:-1]), errors[-1]] if errors[1:] else errors)
+    assert next_step(shown, "en") == (
+        f"Nothing found beside the {count} accepted by the baseline, with the errors {names}."
+    )
+    assert f"除基线已接受的 {count} 个（含错误 {errors[0]}" in next_step(shown, "zh")
     assert not claims(accepted(report(cached(recorded.linux_old()), via="run-embed")))
 
 
