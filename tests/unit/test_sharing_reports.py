@@ -175,7 +175,7 @@ def test_pyproject_gives_the_options_of_check(tmp_path: Path) -> None:
         ("num-workers = -1", "tool.cpgpt-doctor.num-workers: a whole number from 0"),
         ('format = "pdf"', "'pdf' is none of terminal, markdown"),
         ('quick = "yes"', "true or false is needed"),
-        ("select = true", "a text or a number is needed"),
+        ("select = true", "a text is needed"),
         ('ignore = ["CPG9"]', "no rule's code begins with 'CPG9'"),
         ("via = ", "not TOML"),
     ],
