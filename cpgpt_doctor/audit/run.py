@@ -213,6 +213,7 @@ class Opened:
 
     paths: StorePaths
     genome: GenomeFacts
+    reader: Genome
     patient: Patient
     source: Source
 
@@ -285,7 +286,7 @@ def opened(
                 return nearby.indexes(paths, named)
 
             source = Source(in_file, judgeable, rows_in(paths), others, stored, is_plain)
-            yield Opened(paths, genome, patient, source)
+            yield Opened(paths, genome, reader, patient, source)
 
 
 def with_store(

@@ -13,6 +13,7 @@ from cpgpt_doctor.commands.options import (
     Commands,
     add_common,
     add_shown,
+    count,
     folder,
     positive,
 )
@@ -67,6 +68,25 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="an ensembl_metadata.db that the rows are of (default: one near by that fits them)",
     )
+    rows = repair.add_argument_group(
+        "which rows are computed again (default: those that cannot be embeddings)"
+    )
+    looked = rows.add_mutually_exclusive_group()
+    looked.add_argument("--all", action="store_true", help="every row that is wrong")
+    looked.add_argument("--sample", type=positive, metavar="N", help="of so many, drawn at random")
+    looked.add_argument(
+        "--locations", metavar="FILE", help="of those of a file, as run-embed reads it"
+    )
+    rows.add_argument(
+        "--positions",
+        choices=("0-based", "1-based"),
+        help="what the positions of --locations count from",
+    )
+    rows.add_argument("--seed", type=count, metavar="N", help="draws the same sample again")
+    rows.add_argument(
+        "--genome", type=Path, metavar="FASTA", help="default: the one in the dependencies folder"
+    )
+    rows.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     what = repair.add_argument_group("what is done")
     one = what.add_mutually_exclusive_group()
     one.add_argument("--apply", action="store_true", help="do it")
@@ -101,34 +121,74 @@ def run(args: argparse.Namespace) -> int:
 
 
 def repair(args: argparse.Namespace) -> int:
+    import tempfile
+
+    from cpgpt_doctor.audit.run import Asked as Computing
     from cpgpt_doctor.repair import run as mending
     from cpgpt_doctor.repair.plan import Chosen
+    from cpgpt_doctor.reports import run_terminal
     from cpgpt_doctor.words import from_locale
 
     language: Language = args.lang or from_locale()
-    files.check(args.output, "--output", args.index)
+    files.check(args.output, "--output", args.index, args.locations, args.genome)
     notes = stream.console(io.StringIO() if args.quiet else sys.stderr, "en")
 
     def tell(line: str) -> None:
         notes.print(line, soft_wrap=True)
 
     chosen = Chosen(args.species, args.dna_llm, args.context_len)
-    asked = mending.Asked(args.dependencies_dir, chosen, args.index)
+    if args.undo:
+        refuse_beside_undo(args)
+    if args.positions and not args.locations:
+        raise InputError("--positions: says what --locations counts from; name FILE, or leave it")
+    if args.seed is not None and not args.sample:
+        raise InputError("--seed: draws the same --sample again; name N, or leave it")
+    asked = mending.Asked(
+        args.dependencies_dir,
+        chosen,
+        args.index,
+        audit=bool(args.all or args.sample or args.locations),
+        computing=Computing(
+            dependencies=args.dependencies_dir,
+            species="",
+            python=args.python,
+            sample=args.sample or 0,
+            every=args.all,
+            seed=args.seed,
+            locations=args.locations,
+            positions=args.positions,
+            genome=args.genome,
+            device=args.device,
+        ),
+    )
     try:
         if args.undo:
-            if args.index is not None or chosen != Chosen():
-                raise InputError("--undo: puts the whole of the last --apply back; name only DIR")
             mending.undo(args.dependencies_dir, tell)
             return 0
+        with run_terminal.Shown(0, notes) as shown:
+            if args.apply:
+                done = mending.apply(asked, shown.note, shown)
+            else:
+                with tempfile.TemporaryFile() as spool:
+                    looked = mending.look(asked, shown, spool)
         if not args.apply:
-            return show(mending.look(asked), asked, args, language, applied=False)
-        done = mending.apply(asked, tell)
+            return show(looked, asked, args, language, applied=False)
     except OSError as error:
         where = error.filename or args.dependencies_dir
         raise DoctorError(f"{where}: {error.strerror or error}") from error
     for each in done.backups:
         tell(f"backup: {each}")
     return show(done.left, asked, args, language, applied=True)
+
+
+def refuse_beside_undo(args: argparse.Namespace) -> None:
+    named = ("species", "dna_llm", "context_len", "index", "all", "sample", "locations", "genome")
+    for each in named:
+        if getattr(args, each):
+            raise InputError(
+                f"--undo: puts the whole of the last --apply back, so --{each.replace('_', '-')}"
+                " has no effect; leave it out"
+            )
 
 
 def show(

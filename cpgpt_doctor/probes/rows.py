@@ -49,8 +49,13 @@ def sample(named: int, row_bytes: int, everything: bool) -> Iterable[int]:
     return sorted(random.Random(SEED).sample(range(named), SAMPLE))
 
 
-def scan(path: Path, row_bytes: int, named: int, everything: bool = False) -> Seen:
-    """Look at named rows. Raises OSError, and Shrank where the file is cut meanwhile."""
+def scan(
+    path: Path, row_bytes: int, named: int, everything: bool = False, shown: int = SHOWN
+) -> Seen:
+    """Look at named rows. Raises OSError, and Shrank where the file is cut meanwhile.
+
+    shown: how many rows of a kind are named.
+    """
     seen = Seen()
     first: dict[int, int] = {}
     suspects: list[tuple[int, int]] = []
@@ -60,27 +65,27 @@ def scan(path: Path, row_bytes: int, named: int, everything: bool = False) -> Se
             seen.read += 1
             if data.count(0) == row_bytes:
                 seen.zeros += 1
-                keep(seen.zero, row)
+                keep(seen.zero, row, shown)
                 continue
             if not is_finite(data):
                 seen.others += 1
-                keep(seen.not_finite, row)
+                keep(seen.not_finite, row, shown)
             earlier = first.setdefault(hash(data), row)
             if earlier != row:
                 suspects.append((row, earlier))
         for row, earlier in suspects:
             if read_row(stream, row, row_bytes) == read_row(stream, earlier, row_bytes):
                 seen.equals += 1
-                if len(seen.equal) < SHOWN:
+                if len(seen.equal) < shown:
                     seen.equal.append((row, earlier))
         if seen.read < named:
             seen.in_holes = rows_in_holes(stream, row_bytes, named)
     return seen
 
 
-def keep(shown: list[int], row: int) -> None:
-    if len(shown) < SHOWN:
-        shown.append(row)
+def keep(found: list[int], row: int, shown: int) -> None:
+    if len(found) < shown:
+        found.append(row)
 
 
 def read_row(stream: BinaryIO, row: int, row_bytes: int) -> bytes:

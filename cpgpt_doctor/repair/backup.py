@@ -167,8 +167,13 @@ def check_undone(some: Sequence[Backup]) -> None:
             )
 
 
-def new_run() -> str:
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+def new_run(work: Path) -> str:
+    """A name that no run before had: the time, to the second."""
+    while True:
+        run = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        if not (work / f"backup-{run}").exists():
+            return run
+        time.sleep(0.1)
 
 
 @dataclass

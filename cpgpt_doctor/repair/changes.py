@@ -6,7 +6,7 @@ import contextlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +168,45 @@ def put_rows(draft: Draft, paths: StorePaths, rows: list[int], data: Iterable[by
     if (draft.folder / after).stat().st_size != len(rows) * paths.row_bytes:
         raise InputError(f"{paths.rows}: fewer rows were made than are to be written")
     draft.steps.append(Write(draft.relative(paths.rows), runs, before, after))
+
+
+def without(table: Table, out: Collection[str]) -> tuple[Table, list[tuple[int, int]]]:
+    """A table without some locations, that has the first rows; and the rows that move, from and to.
+
+    Nothing moves but the last rows, into the places that are free.
+    """
+    kept = {location: row for location, row in table.items() if location not in out}
+    taken = {row for row in kept.values() if row < len(kept)}
+    free = [row for row in range(len(kept)) if row not in taken]
+    moved = dict(zip(sorted(row for row in kept.values() if row >= len(kept)), free, strict=True))
+    return {each: moved.get(row, row) for each, row in kept.items()}, sorted(moved.items())
+
+
+def take_out(draft: Draft, paths: StorePaths, table: Table, out: Collection[str]) -> None:
+    """Let locations leave the index; their rows' numbers go into the backup.
+
+    First the last rows are copied into the places that are free, then the index is replaced, then
+    what it names no longer is zeroed: at every moment each location that stays has its row.
+    """
+    real = check_writable(paths.rows, in_place=True)
+    left, moves = without(table, out)
+    size = real.stat().st_size
+    have = size // paths.row_bytes
+    with draft.writing("taken-out.tsv") as stream:
+        for location, row in table.items():
+            if location in out:
+                stream.write(f"{location}\t{row}\n".encode())
+    if moves:
+        to = sorted((there, here) for here, there in moves)
+        rows = layout.read_rows(paths, [here for _, here in to])
+        put_rows(draft, paths, [there for there, _ in to], rows)
+    put_table(draft, paths, left)
+    behind = list(range(len(left), min(have, max(table.values(), default=-1) + 1)))
+    if size % paths.row_bytes:
+        put_tail(draft, paths, have * paths.row_bytes)
+    if behind:
+        put_rows(draft, paths, behind, (bytes(paths.row_bytes) for _ in behind))
+    put_record(draft, paths, left, [there for _, there in moves])
 
 
 def put_tail(

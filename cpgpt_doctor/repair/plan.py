@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from cpgpt_doctor.store.layout import StorePaths
 from cpgpt_doctor.words import Words
 
 CHUNK_ROWS = 256
+WIDTH = Words("how wide this model's rows are is not known", "不知道这个模型的一行有多少个数")
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Action:
 
     code: of its rule; path: the finding's place. what, keeps: in a sentence each. computed: rows;
     seconds: that takes, None where nothing is computed. written: bytes, the backup's included.
-    build: draws the backup up.
+    build: draws the backup up. also: other codes that it mends at the same place.
     """
 
     code: str
@@ -51,6 +52,18 @@ class Action:
     build: Callable[[Draft], None]
     computed: int = 0
     seconds: float | None = None
+    also: tuple[str, ...] = ()
+
+    def mends(self, code: str, path: str) -> bool:
+        return code in (self.code, *self.also) and path == self.path
+
+    def is_one_of(self, others: Sequence[Action]) -> bool:
+        """Whether it was done already: to do it again would not help."""
+        return any((each.code, each.path, each.what) == self.key for each in others)
+
+    @property
+    def key(self) -> tuple[str, str, Words]:
+        return self.code, self.path, self.what
 
 
 @dataclass(frozen=True)
@@ -102,11 +115,15 @@ def of_a_store(seen: StoreSeen, index: Path | None) -> Iterator[Action | Left]:
     store = seen.store
     if store.unfinished is not None:
         yield unfinished(seen)
-    adopted = adopted_index(seen, index)
-    if adopted is not None:
-        yield adopted
+    fitting = adopted_index(seen, index)
+    if fitting is not None:
+        yield fitting
     elif store.unnamed is not None:
         yield unnamed(seen)
+    elif store.unfinished is None:
+        misfit = a_row_each(seen)
+        if misfit is not None:
+            yield misfit
     if store.checkpoint is not None:
         yield checkpoint(store)
 
@@ -127,13 +144,21 @@ def adopted_index(seen: StoreSeen, index: Path | None) -> Action | None:
         other, named = Path(fits.path), fits.named
     own = store.index.named if store.index else 0
     foreign = index is not None or dependencies.named_by_all(seen) is None
+    return adopted(paths, other, own, named, "CPG519" if foreign else "CPG520")
+
+
+def adopted(
+    paths: StorePaths, other: Path, own: int, named: int | None = None, code: str = "CPG519"
+) -> Action:
+    """Adopt an index; own: how many locations the store's names now; named: how many it names."""
+    count = len(checked_index(other, paths)) if named is None else named
     return Action(
-        "CPG519" if foreign else "CPG520",
-        store.rows,
+        code,
+        str(paths.rows),
         Words(
-            f"adopt {other}: its {named:,} locations become the index of these rows, instead of"
+            f"adopt {other}: its {count:,} locations become the index of these rows, instead of"
             f" {own:,}; no row is read or written",
-            f"采用 {other}：其中的 {named:,} 个位点成为这些嵌入的索引（原来是 {own:,} 个）；"
+            f"采用 {other}：其中的 {count:,} 个位点成为这些嵌入的索引（原来是 {own:,} 个）；"
             "不读写任何一行嵌入",
         ),
         Words("the old index, whole", "原来的索引，完整保留"),
@@ -225,9 +250,7 @@ def not_taken(paths: StorePaths, named: int, store: StoreFacts) -> Words | None:
     """Why the rows of an unfinished file cannot be taken over; None where they can."""
     assert store.unfinished is not None
     if paths.width is None:
-        return Words(
-            "how wide this model's rows are is not known", "不知道这个模型的一行有多少个数"
-        )
+        return WIDTH
     if not named or store.index is None or store.index.shared or store.index.outside:
         return Words(
             "no index says which locations its rows are of; call CpGPT (from 0.0.8 on) again with"
@@ -276,6 +299,101 @@ def take_rows(draft: Draft, *, paths: StorePaths, named: int) -> None:
     changes.put_tail(draft, paths, whole, (paths.unfinished, named * paths.row_bytes))
     draft.move_away(paths.unfinished)
     changes.count(draft, paths, named, named)
+
+
+# CPG506: locations without a row of their own
+
+
+def a_row_each(seen: StoreSeen) -> Action | Left | None:
+    """Let each location that stays have a row of its own; None where all have."""
+    store = seen.store
+    if store.index is None or not store.index.named:
+        return None
+    paths = paths_of(store)
+    shared = store.index.shared or store.index.outside
+    missing = stores.rows_missing(store)
+    if not shared and not missing:
+        return None
+    code, path = "CPG506", store.database if shared else store.rows
+    if store.size is None or store.width is None:
+        return Left(
+            code,
+            path,
+            Words(
+                "there is no file of rows; put it back from a copy, or download it again",
+                "没有嵌入文件；请从备份放回，或者重新下载",
+            )
+            if store.size is None
+            else WIDTH,
+        )
+    table = layout.named_rows(paths)
+    have = store.size // paths.row_bytes
+    owner = {row: location for location, row in table.items() if 0 <= row < have}
+    out = [location for location, row in table.items() if owner.get(row) != location]
+    renumbered = Words(
+        "the last rows move into places that are free",
+        "末尾的行移到空出的位置",
+    )
+    return taken_out(
+        paths,
+        code,
+        table,
+        out,
+        Words(
+            f"take {len(out):,} locations out of the index, which have no row of their own;"
+            f" {renumbered.en}; run-embed computes them anew",
+            f"把 {len(out):,} 个没有自己的行的位点从索引中移出；{renumbered.zh}；"
+            "之后可以用 run-embed 重新计算",
+        )
+        if out
+        else Words(
+            f"give the {len(table):,} locations the first rows: {renumbered.en}",
+            f"让 {len(table):,} 个位点使用最前面的行：{renumbered.zh}",
+        ),
+        path=path,
+    )
+
+
+def taken_out(
+    paths: StorePaths,
+    code: str,
+    table: changes.Table,
+    out: Sequence[str],
+    what: Words,
+    also: tuple[str, ...] = (),
+    path: str | None = None,
+) -> Action | Left:
+    """Let locations leave the index, and the rows that stay be the first ones."""
+    if len(out) == len(table):
+        return Left(
+            code,
+            path or str(paths.rows),
+            Words(
+                f"all {len(table):,} rows are wrong and none can be computed here; put an older"
+                " copy back, or embed into a new folder",
+                f"全部 {len(table):,} 行都是错的，这里又无法计算；请放回较早的副本，"
+                "或者在新目录里重新计算",
+            ),
+        )
+    behind = max(table.values()) + 1 - (len(table) - len(out))
+    return Action(
+        code,
+        path or str(paths.rows),
+        what,
+        Words(
+            "the old index, the rows that change, and a list of the locations, taken-out.tsv",
+            "原来的索引、有变动的行，以及移出位点的列表 taken-out.tsv",
+        ),
+        4 * max(0, behind) * paths.row_bytes + 3 * size_of(paths.database),
+        partial(leave, paths=paths, table=table, out=frozenset(out)),
+        also=also,
+    )
+
+
+def leave(draft: Draft, *, paths: StorePaths, table: changes.Table, out: frozenset[str]) -> None:
+    if layout.named_rows(paths) != table:
+        raise InputError(f"{paths.database}: was changed meanwhile; start again")
+    changes.take_out(draft, paths, table, out)
 
 
 # CPG520, CPG510

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
 from cpgpt_doctor import __version__
+from cpgpt_doctor.audit import run as auditing
+from cpgpt_doctor.audit.inspect import Progress
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
-from cpgpt_doctor.facts.dependencies import DependenciesFacts, OtherIndex
+from cpgpt_doctor.facts.audit import AuditFacts
+from cpgpt_doctor.facts.dependencies import DependenciesFacts, OtherIndex, StoreSeen
+from cpgpt_doctor.facts.store import StoreFacts
 from cpgpt_doctor.findings import Check, Finding, Judged, Severity
 from cpgpt_doctor.intent import Intent, resolve
 from cpgpt_doctor.probes.dependencies import is_dependencies, observe_folders
-from cpgpt_doctor.repair import backup, plan
+from cpgpt_doctor.repair import backup, plan, rows
 from cpgpt_doctor.repair.backup import Backup
-from cpgpt_doctor.repair.plan import Action, Chosen, Plan
+from cpgpt_doctor.repair.plan import Action, Chosen, Left, Plan
 from cpgpt_doctor.repair.steps import Step, Swap
 from cpgpt_doctor.report import Report
 from cpgpt_doctor.rules.data import dependencies as rules
@@ -27,15 +34,29 @@ from cpgpt_doctor.store import lock, transaction
 from cpgpt_doctor.words import Words
 
 Tell = Callable[[str], None]
+ROUNDS = 3
+CHANGE_ALL = ("CPG505", "CPG506", "CPG519")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user asked for; index: the one that he says the rows are of."""
+    """What the user asked for.
+
+    index: the one that he says the rows are of. audit: rows are looked at as verify does: how many,
+    all, or those of a file; its folder and species are those of the store.
+    """
 
     dependencies: Path
     chosen: Chosen = field(default_factory=Chosen)
     index: Path | None = None
+    audit: bool = False
+    computing: auditing.Asked | None = None
+
+    def of_store(self, store: StoreFacts) -> auditing.Asked:
+        """How the rows of a store are computed."""
+        if self.computing is None:
+            return auditing.Asked(self.dependencies, store.species, sys.executable)
+        return dataclasses.replace(self.computing, species=store.species)
 
 
 @dataclass(frozen=True)
@@ -46,14 +67,49 @@ class Looked:
     plan: Plan
 
 
-def look(asked: Asked) -> Looked:
-    """Look at the folder, and plan. Nothing is written. Raises InputError."""
+def look(asked: Asked, progress: Progress, spool: BinaryIO, *, now: bool = False) -> Looked:
+    """Look at the folder, and plan. Nothing is written but to `spool`.
+
+    now: whether all rows are computed that are to be written. Raises InputError.
+    """
     folder = observed(asked)
     planned = plan.of_files(folder, asked.chosen, asked.index)
-    judged = judged_folder(folder)
+    audit = None
+    if asked.audit and len(folder.stores) != 1:
+        raise InputError(
+            f"{asked.dependencies}: has {len(folder.stores)} stores; name the one whose rows are to"
+            " be computed with --species, --dna-llm and --context-len"
+        )
+    for seen in folder.stores:
+        settled = any(is_of_all_rows(each, seen) for each in planned.actions)
+        if not settled and (asked.audit or has_suspects(seen)):
+            computing = asked.of_store(seen.store)
+            more = rows.plan_rows(computing, seen, asked.audit, spool, progress, now)
+            before = planned.actions
+            if any(each.code == "CPG519" for each in more.plan.actions):
+                # By a law: rows that nobody names may be those of locations.
+                before = tuple(each for each in before if not each.mends("CPG520", seen.store.rows))
+            planned = Plan((*before, *more.plan.actions), (*planned.left, *more.plan.left))
+            audit = more.facts
+    judged = judged_folder(folder, audit)
     if asked.index is not None:
         judged = with_index(judged, folder, asked.index, planned)
-    return Looked(report(folder, judged, planned), planned)
+    return Looked(report(folder, audit, judged, planned), planned)
+
+
+def is_of_all_rows(action: Action, seen: StoreSeen) -> bool:
+    """Whether an action lets a store have other rows: which of them are wrong is seen then."""
+    store = seen.store
+    here = (store.rows, store.database, store.unfinished.path if store.unfinished else "")
+    return action.code in CHANGE_ALL and action.path in here
+
+
+def has_suspects(seen: StoreSeen) -> bool:
+    """Whether the files show rows that cannot be embeddings of their locations."""
+    if seen.rows is None:
+        return False
+    wrong = seen.rows.zero.count + seen.rows.not_finite.count + seen.rows.equal.count
+    return bool(wrong + seen.rows.in_holes + seen.elsewhere.count + seen.outside.count)
 
 
 def observed(asked: Asked) -> DependenciesFacts:
@@ -72,9 +128,9 @@ def observed(asked: Asked) -> DependenciesFacts:
     return dataclasses.replace(folder, stores=stores)
 
 
-def judged_folder(folder: DependenciesFacts) -> tuple[Judged, ...]:
-    """What the rules over folders say of it."""
-    facts = Facts(doctor_version=__version__, dependencies=(folder,))
+def judged_folder(folder: DependenciesFacts, audit: AuditFacts | None) -> tuple[Judged, ...]:
+    """What the rules over folders and audits say of it."""
+    facts = Facts(doctor_version=__version__, dependencies=(folder,), audit=audit)
     return tuple(
         each
         for each in judge(facts, Intent())
@@ -95,9 +151,14 @@ def with_index(
     )
 
 
-def report(folder: DependenciesFacts, judged: tuple[Judged, ...], planned: Plan) -> Report:
+def report(
+    folder: DependenciesFacts,
+    audit: AuditFacts | None,
+    judged: tuple[Judged, ...],
+    planned: Plan,
+) -> Report:
     """The report: each finding says what repair would do about it, or why it does nothing."""
-    facts = Facts(doctor_version=__version__, dependencies=(folder,))
+    facts = Facts(doctor_version=__version__, dependencies=(folder,), audit=audit)
     intent = Intent()
     told = tuple(
         dataclasses.replace(
@@ -112,7 +173,7 @@ def report(folder: DependenciesFacts, judged: tuple[Judged, ...], planned: Plan)
     grave = any(
         finding.severity == Severity.error for each in told for finding in each.check.findings
     )
-    code = int(bool(planned.actions) or grave)
+    code = int(bool(planned.actions) or bool(planned.left) or grave)
     return Report(facts, intent, resolve(intent, facts), told, code)
 
 
@@ -120,7 +181,7 @@ def with_actions(finding: Finding, planned: Plan) -> Finding:
     seen = list(finding.evidence.seen)
     path = finding.location.path if finding.location else ""
     for action in planned.actions:
-        if (action.code, action.path) == (finding.code, path):
+        if action.mends(finding.code, path):
             seen += [
                 (Words("repair would", "repair 会"), action.what),
                 (Words("at the cost of", "代价"), cost(action)),
@@ -172,30 +233,48 @@ def check_folder(dependencies: Path) -> None:
         raise InputError(f"{dependencies}: holds none of CpGPT's dependencies")
 
 
-def apply(asked: Asked, tell: Tell) -> Done:
+def apply(asked: Asked, tell: Tell, progress: Progress) -> Done:
     """Finish what stands half done, do all that can be done, and look again.
 
+    What one action has mended may show what another can: hence some rounds.
     Raises InputError where something stands against it, OSError where the disk does; what an
     action has begun is then undone.
     """
     check_folder(asked.dependencies)
-    with lock.held(asked.dependencies) as work:
+    with lock.held(asked.dependencies) as work, tempfile.TemporaryFile() as spool:
         backup.remove_drafts(work)
-        run = finish(asked.dependencies, tell) or backup.new_run()
-        looked = look(asked)
-        check_room(asked.dependencies, looked.plan)
-        made = []
-        for number, action in enumerate(looked.plan.actions, 1):
-            tell(f"{action.code}: {action.what.en}")
-            more = number < len(looked.plan.actions)
-            made.append(do(asked.dependencies, work, action, run, more).folder)
-        again = look(dataclasses.replace(asked, index=None)) if made else looked
-        return Done(looked.plan.actions, again, tuple(made))
+        run = finish(asked.dependencies, tell) or backup.new_run(work)
+        done: list[Action] = []
+        made: list[Path] = []
+        unseen: tuple[Left, ...] = ()
+        looked = look(asked, progress, spool, now=True)
+        for _ in range(ROUNDS):
+            actions = [each for each in looked.plan.actions if not each.is_one_of(done)]
+            if not actions:
+                break
+            check_room(asked.dependencies, actions)
+            for number, action in enumerate(actions, 1):
+                tell(f"{action.code}: {action.what.en}")
+                more = number < len(actions)
+                made.append(do(asked.dependencies, work, action, run, more).folder)
+                done.append(action)
+            unseen += tuple(each for each in looked.plan.left if each.why == rows.NOT_LOOKED_AT)
+            asked = dataclasses.replace(asked, index=None, audit=False)
+            looked = look(asked, progress, spool, now=True)
+        return Done(tuple(done), with_unseen(looked, unseen), tuple(made))
 
 
-def check_room(dependencies: Path, planned: Plan) -> None:
+def with_unseen(looked: Looked, unseen: tuple[Left, ...]) -> Looked:
+    """With what is not known of rows that were not looked at."""
+    if not unseen:
+        return looked
+    planned = dataclasses.replace(looked.plan, left=(*looked.plan.left, *unseen))
+    return Looked(dataclasses.replace(looked.report, exit_code=1), planned)
+
+
+def check_room(dependencies: Path, actions: Sequence[Action]) -> None:
     """Raise InputError where the disk has no room for what is kept and written."""
-    needed = sum(each.written for each in planned.actions)
+    needed = sum(each.written for each in actions)
     free = int(psutil.disk_usage(str(dependencies)).free)
     if needed > free:
         raise InputError(

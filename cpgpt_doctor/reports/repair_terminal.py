@@ -57,8 +57,8 @@ def shown(number: int, action: Action, language: Language) -> list[str]:
 def is_left(finding: Finding, looked: Looked) -> bool:
     """Whether a finding is one that repair does nothing about, and more than a note."""
     path = finding.location.path if finding.location else ""
-    mended = {(each.code, each.path) for each in looked.plan.actions}
-    return finding.severity > Severity.note and (finding.code, path) not in mended
+    mended = any(each.mends(finding.code, path) for each in looked.plan.actions)
+    return finding.severity > Severity.note and not mended
 
 
 def of_finding(finding: Finding, looked: Looked, language: Language) -> list[str]:

@@ -9,7 +9,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,15 +20,22 @@ import numpy as np
 import pytest
 import sqlitedict
 
+from cpgpt_doctor.audit import run as auditing
+from cpgpt_doctor.audit.inspect import Source
+from cpgpt_doctor.audit.patient import rows_in
+from cpgpt_doctor.embed import admission, examine
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
+from cpgpt_doctor.genome.fasta import Genome
 from cpgpt_doctor.intent import Intent
 from cpgpt_doctor.repair import run, steps
 from cpgpt_doctor.repair.plan import Chosen
+from cpgpt_doctor.repair.rows import NOT_LOOKED_AT
 from cpgpt_doctor.repair.run import Asked
 from cpgpt_doctor.rules.registry import judge
-from cpgpt_doctor.store import layout, metadata, observe
+from cpgpt_doctor.store import layout, metadata, observe, record
 from cpgpt_doctor.store.layout import StorePaths
+from cpgpt_doctor.store.record import Part, Record
 from tests import folders
 from tests.folders import LLM, SPECIES, findings, names, observed, store, values
 
@@ -77,7 +85,23 @@ def codes(folder: Path) -> list[str]:
 
 
 def apply(folder: Path, **asked: Any) -> run.Done:
-    return run.apply(Asked(folder, **asked), lambda line: None)
+    return run.apply(Asked(folder, **asked), lambda line: None, Silent())
+
+
+def look(folder: Path, **asked: Any) -> run.Looked:
+    with tempfile.TemporaryFile() as spool:
+        return run.look(Asked(folder, **asked), Silent(), spool)
+
+
+class Silent:
+    def phase(self, text: str) -> None:
+        pass
+
+    def expect(self, total: int) -> None:
+        pass
+
+    def advance(self, done: int) -> None:
+        pass
 
 
 def undo(folder: Path) -> tuple[Path, ...]:
@@ -171,6 +195,31 @@ def two_faults(folder: Path) -> list[str]:
     return names(30)
 
 
+def two_locations_on_one_row(folder: Path) -> list[str]:
+    """As CpGPT leaves it where a location was given twice: the later one wrote the row."""
+    paths = store(folder, names(40))
+    table = {each: at for at, each in enumerate(names(40))}
+    first = names(40)[5]
+    table[first] = 39
+    folders.set_index(folder, {first: 39, **table})
+    assert paths.rows.exists()
+    return [each for each in names(40) if each != first]
+
+
+def rows_numbered_from_one(folder: Path) -> list[str]:
+    paths = store(folder, names(40))
+    folders.set_rows(paths, np.concatenate([np.ones((1, WIDTH)), values(names(40))]))
+    folders.set_index(folder, {each: at + 1 for at, each in enumerate(names(40))})
+    return names(40)
+
+
+def a_file_cut_short(folder: Path) -> list[str]:
+    paths = store(folder, names(40))
+    with paths.rows.open("r+b") as stream:
+        stream.truncate(25 * paths.row_bytes + 100)
+    return names(25)
+
+
 FAULTS: dict[Callable[[Path], list[str]], list[str]] = {
     copied_without_its_index: ["CPG519"],
     linked_without_its_index: ["CPG519"],
@@ -184,6 +233,9 @@ FAULTS: dict[Callable[[Path], list[str]], list[str]] = {
     unfinished_with_zeros_for_the_old_rows: ["CPG505"],
     rows_that_nobody_names: ["CPG520"],
     two_faults: ["CPG510", "CPG520"],
+    two_locations_on_one_row: ["CPG506"],
+    rows_numbered_from_one: ["CPG506"],
+    a_file_cut_short: ["CPG506"],
 }
 every_fault = pytest.mark.parametrize("spoil", FAULTS, ids=lambda each: each.__name__)
 
@@ -194,7 +246,7 @@ def test_what_is_mended_is_named_before_and_gone_afterwards(
 ) -> None:
     own = spoil(tmp_path)
     before = files(tmp_path)
-    looked = run.look(Asked(tmp_path))
+    looked = look(tmp_path)
     assert sorted(each.code for each in looked.plan.actions) == FAULTS[spoil]
     assert looked.report.exit_code == 1
     assert files(tmp_path) == before
@@ -260,8 +312,7 @@ def test_the_index_is_adopted_without_a_row_being_read_or_written(tmp_path: Path
     """Others stand there meanwhile."""
     copied_without_its_index(tmp_path)
     paths = StorePaths(tmp_path, SPECIES, LLM, 201, WIDTH)
-    asked = Asked(tmp_path)
-    (action,) = run.look(asked).plan.actions
+    (action,) = look(tmp_path).plan.actions
     paths.rows.rename(tmp_path / "away")
     paths.rows.touch()
     os.truncate(paths.rows, (tmp_path / "away").stat().st_size)
@@ -290,8 +341,8 @@ def test_the_user_names_the_index(tmp_path: Path) -> None:
     store(folder, SHUFFLED)
     (folder / metadata.FILE).rename(index)
     folders.set_index(folder, {each: at for at, each in enumerate(sorted(SHUFFLED))})
-    assert run.look(Asked(folder)).plan.actions == ()
-    looked = run.look(Asked(folder, index=index))
+    assert look(folder).plan.actions == ()
+    looked = look(folder, index=index)
     assert [each.code for each in looked.plan.actions] == ["CPG519"]
     assert "CPG519" in [each.code for each in looked.report.findings]
     apply(folder, index=index)
@@ -466,6 +517,9 @@ KILLED = [
     unfinished_beside_a_shorter_one,
     unfinished_with_zeros_for_the_old_rows,
     two_faults,
+    two_locations_on_one_row,
+    rows_numbered_from_one,
+    a_file_cut_short,
 ]
 
 
@@ -512,7 +566,7 @@ def test_check_and_run_embed_say_that_a_repair_stands_half_done(tmp_path: Path) 
         for each in judged.check.findings
         if each.code == "CPG527"
     ] == ["error"]
-    looked = run.look(Asked(tmp_path))
+    looked = look(tmp_path)
     assert "CPG527" in [each.code for each in looked.report.findings]
     apply(tmp_path)
     assert codes(tmp_path) == []
@@ -571,15 +625,329 @@ def copy(folder: Path, to: Path) -> Path:
 def has_index(folder: Path) -> bool:
     paths = StorePaths(folder, SPECIES, LLM, 201, WIDTH)
     table = layout.named_rows(paths)
-    return paths.rows.exists() and layout.size(paths) >= len(table) * paths.row_bytes  # type: ignore[operator]
+    size = layout.size(paths) or 0
+    return size >= len(table) * paths.row_bytes and max(table.values(), default=0) < len(table)
 
 
 def readable(
     folder: Path, before: dict[str, np.ndarray] | None, after: dict[str, np.ndarray]
 ) -> None:
-    """Whether CpGPT reads each row as it was before, or as it is afterwards."""
+    """Whether CpGPT reads each row as it was before, or as it is afterwards.
+
+    The row of a location that leaves the index was wrong before, and may be another's meanwhile.
+    """
     if before is None and not has_index(folder):
         return  # it could not be read before, either
     for location, row in read(folder).items():
-        known = [each[location] for each in (before or {}, after) if location in each]
-        assert any(np.array_equal(row, each) for each in known), location
+        if location in after:
+            known = [each[location].tobytes() for each in (before or {}, after) if location in each]
+            assert row.tobytes() in known, location
+
+
+# Rows that are computed again; the patient's part is played by rows that tell their location
+
+
+class Patient:
+    """Computes rows as the store has them: of the kind 128 those of `values`."""
+
+    def __init__(self, paths: StorePaths) -> None:
+        self.paths, self.padding, self.computed = paths, 128, 0
+        self.loaded = {"versions": {"CpGPT": "0.0.13"}, "device": "cpu"}
+
+    def alone(
+        self, locations: Sequence[str], padding: int | None = None, letters: str | None = None
+    ) -> list[bytes]:
+        self.computed += len(locations)
+        kind = padding or self.padding
+        return [
+            of_kind("N" if letters == "n" else f"{letters or ''}{each}", kind).tobytes()
+            for each in locations
+        ]
+
+    def stored(self) -> list[bytes]:
+        return list(layout.read_rows(self.paths, range(rows_in(self.paths))))
+
+    def find(self, rows: Sequence[bytes]) -> list[list[int]]:
+        return [[at for at, row in enumerate(self.stored()) if row == each] for each in rows]
+
+    def closest(self, rows: Sequence[bytes]) -> list[list[tuple[int, float]]]:
+        there = np.frombuffer(b"".join(self.stored()), "f4").reshape(-1, WIDTH).astype(float)
+        found = []
+        for each in rows:
+            own = np.frombuffer(each, "f4").astype(float)
+            apart = np.linalg.norm(there - own, axis=1) / np.linalg.norm(own)
+            found.append([(int(at), float(apart[at])) for at in np.argsort(apart)[:4]])
+        return found
+
+    def lengths(self, locations: Sequence[str]) -> list[int]:
+        return [34 for _ in locations]
+
+    def nearest(
+        self, rows: Sequence[bytes], others: Sequence[bytes]
+    ) -> list[tuple[int, float | None]]:
+        return [((at + 1) % len(rows), 1.4) for at in range(len(rows))]
+
+
+def of_kind(location: str, kind: int) -> np.ndarray:
+    (row,) = values([location])
+    if kind == 128:
+        return row
+    (other,) = values([f"{location} of another length {kind}"])
+    return (row + 0.05 * other).astype("f4")
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> list[Patient]:
+    """Those that were loaded."""
+    loaded: list[Patient] = []
+
+    @contextlib.contextmanager
+    def opened(asked: Any, paths: Any, named: Any, progress: Any, watched: Any) -> Iterator[Any]:
+        patient = Patient(paths)
+        loaded.append(patient)
+        genome = examine.find_genome(paths.dependencies, paths.species, "Test", None)
+        inputs = examine.inputs(paths.dependencies, paths.species, Path(genome.path))
+        in_file = auditing.rows_in_file(paths, named)
+        with contextlib.closing(Genome(inputs.genome, inputs.sequences)) as reader:
+            judgeable = [each for each in in_file if admission.usable(each, reader)]
+
+            def stored(row: int) -> bytes:
+                (data,) = layout.read_rows(paths, [row])
+                return data
+
+            source = Source(in_file, judgeable, rows_in(paths), dict, stored, lambda location: True)
+            yield auditing.Opened(paths, genome, reader, patient, source)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(auditing, "opened", opened)
+    return loaded
+
+
+PLACES = names(40)
+MIXED = random.Random(5).sample(PLACES, 40)
+
+
+def wrong(tmp_path: Path, change: Callable[[np.ndarray], object], kind: int = 128) -> StorePaths:
+    """A store of 40 rows over a genome, whose rows are changed."""
+    paths = store(tmp_path, PLACES, allocated=100)
+    folders.genome(tmp_path)
+    rows = np.stack([of_kind(each, kind) for each in PLACES])
+    change(rows)
+    folders.set_rows(paths, rows, 100)
+    return paths
+
+
+def zeroed(rows: np.ndarray) -> None:
+    rows[[3, 4, 17]] = 0
+    rows[20, 5] = np.nan
+
+
+@pytest.mark.parametrize("kind", [1, 128])
+def test_rows_that_cannot_be_embeddings_are_computed_again_as_the_others_kind(
+    tmp_path: Path, patient: list[Patient], kind: int
+) -> None:
+    wrong(tmp_path, zeroed, kind)
+    before = files(tmp_path)
+    (planned,) = look(tmp_path).plan.actions
+    assert (planned.code, planned.computed) == ("CPG507", 4)
+    assert files(tmp_path) == before
+    assert apply(tmp_path).left.report.exit_code == 0
+    assert {location: row.tobytes() for location, row in read(tmp_path).items()} == {
+        each: of_kind(each, kind).tobytes() for each in PLACES
+    }
+    undo(tmp_path)
+    assert files(tmp_path) == before
+
+
+def test_of_two_equal_rows_the_one_that_is_wrong_is_computed_again(
+    tmp_path: Path, patient: list[Patient]
+) -> None:
+    def doubled(rows: np.ndarray) -> None:
+        rows[30] = rows[7]
+
+    wrong(tmp_path, doubled)
+    done = apply(tmp_path)
+    assert [each.computed for each in done.actions] == [1]
+    assert right(tmp_path, PLACES)
+
+
+def test_rows_that_are_wrong_and_look_right_are_left_unless_all_are_looked_at(
+    tmp_path: Path, patient: list[Patient]
+) -> None:
+    def others(rows: np.ndarray) -> None:
+        rows[:10] = values([f"misread {at}" for at in range(10)])
+
+    wrong(tmp_path, others)
+    before = files(tmp_path)
+    assert apply(tmp_path).actions == ()
+    sampled = apply(tmp_path, audit=True, computing=computing(tmp_path, sample=30))
+    assert sampled.left.report.exit_code == 1
+    assert any(each.why == NOT_LOOKED_AT for each in sampled.left.plan.left)
+    done = apply(tmp_path, audit=True, computing=computing(tmp_path, every=True))
+    assert done.left.report.exit_code == 0
+    assert right(tmp_path, PLACES)
+    undo(tmp_path)
+    undo(tmp_path)
+    assert files(tmp_path) == before
+
+
+def computing(folder: Path, **how: Any) -> auditing.Asked:
+    return auditing.Asked(folder, SPECIES, sys.executable, seed=1, **how)
+
+
+def test_the_smaller_kind_of_a_mixed_store_is_computed_again(
+    tmp_path: Path, patient: list[Patient]
+) -> None:
+    def mixed(rows: np.ndarray) -> None:
+        rows[30:] = [of_kind(each, 1) for each in PLACES[30:]]
+
+    wrong(tmp_path, mixed)
+    done = apply(tmp_path, audit=True, computing=computing(tmp_path, every=True))
+    assert [(each.code, each.computed) for each in done.actions] == [("CPG524", 10)]
+    assert right(tmp_path, PLACES)
+
+
+def test_rows_of_another_genome_are_not_written_over(
+    tmp_path: Path, patient: list[Patient]
+) -> None:
+    def foreign(rows: np.ndarray) -> None:
+        rows[:] = values([f"elsewhere {at}" for at in range(40)])
+        rows[5] = 0
+
+    wrong(tmp_path, foreign)
+    before = files(tmp_path)
+    for how in ({}, {"audit": True, "computing": computing(tmp_path, every=True)}):
+        done = apply(tmp_path, **how)
+        assert (done.actions, done.left.report.exit_code) == ((), 1)
+        assert "are what this genome" in done.left.plan.left[0].why.en
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("order", "kind"),
+    [
+        (lambda rows: rows[::-1].copy(), "reversed"),
+        (lambda rows: rows[np.argsort(MIXED)], "sorted"),
+    ],
+)
+def test_rows_in_another_order_get_an_index_of_that_order(
+    tmp_path: Path, patient: list[Patient], order: Callable[[np.ndarray], np.ndarray], kind: str
+) -> None:
+    paths = store(tmp_path, MIXED)
+    folders.genome(tmp_path)
+    folders.set_rows(paths, order(values(MIXED)))
+    before = paths.rows.read_bytes()
+    done = apply(tmp_path, audit=True, computing=computing(tmp_path, every=True))
+    assert [each.code for each in done.actions] == ["CPG519"]
+    assert paths.rows.read_bytes() == before
+    assert right(tmp_path, MIXED)
+
+
+def test_rows_shifted_from_one_on_are_moved_into_their_places(
+    tmp_path: Path, patient: list[Patient]
+) -> None:
+    paths = store(tmp_path, PLACES)
+    folders.genome(tmp_path)
+    given = values(PLACES)
+    folders.set_rows(paths, np.concatenate([given[:20], given[19:20], given[20:]]))
+    done = apply(tmp_path, audit=True, computing=computing(tmp_path, every=True))
+    assert right(tmp_path, PLACES), done
+    assert patient[0].computed < 200
+
+
+def test_without_a_model_the_wrong_rows_leave_the_index_and_the_last_take_their_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what is freed is zeros, as CpGPT allocates them."""
+
+    def none(*_: Any) -> Any:
+        raise InputError("no model here")
+
+    monkeypatch.setattr(auditing, "opened", none)
+    paths = wrong(tmp_path, zeroed)
+    before = files(tmp_path)
+    (planned,) = look(tmp_path).plan.actions
+    assert "no model here" in planned.what.en
+    apply(tmp_path)
+    kept = [each for at, each in enumerate(PLACES) if at not in (3, 4, 17, 20)]
+    assert right(tmp_path, kept)
+    assert sorted(layout.named_rows(paths).values()) == list(range(36))
+    assert paths.rows.read_bytes()[36 * 1024 :] == bytes(64 * 1024)
+    assert codes(tmp_path) == []
+    (listed,) = (tmp_path / ".cpgpt-doctor").glob("backup-*/taken-out.tsv")
+    assert [line.split("\t") for line in listed.read_text().splitlines()] == [
+        [PLACES[at], str(at)] for at in (3, 4, 17, 20)
+    ]
+    undo(tmp_path)
+    assert files(tmp_path) == before
+
+
+def test_rows_of_names_that_the_genome_lacks_leave_the_index(
+    tmp_path: Path, patient: list[Patient]
+) -> None:
+    """Windows of nothing but N stand there; a row that is something else stays."""
+    places = [*PLACES, "chr1:100", "1:999999999", "X:5"]
+    paths = store(tmp_path, places)
+    folders.genome(tmp_path)
+    rows = values(places)
+    rows[40:42] = of_kind("N", 128)
+    folders.set_rows(paths, rows)
+    done = apply(tmp_path)
+    assert len(done.actions) == 1
+    assert right(tmp_path, [*PLACES, "X:5"])
+
+
+def test_an_order_of_rows_that_were_recorded_leaves_no_record_that_lies(
+    tmp_path: Path, patient: list[Patient]
+) -> None:
+    paths = wrong(tmp_path, zeroed)
+    parts = [recorded_part(paths, 0, 10), recorded_part(paths, 30, 10)]
+    write_record(paths, parts)
+    apply(tmp_path)
+    assert record.read(record.record_path(paths)).parts == (parts[1],)
+    assert codes(tmp_path) == []
+
+
+def recorded_part(paths: StorePaths, first: int, count: int) -> Part:
+    rows = layout.digest(layout.read_rows(paths, range(first, first + count)))
+    locations = record.locations_digest(PLACES[first : first + count])
+    return Part(first, count, rows, locations, 1.0, "2025-01-01T00:00:00+0000")
+
+
+def write_record(paths: StorePaths, parts: list[Part]) -> None:
+    Record(record.record_path(paths), {}, {}, (), parts, [], None, []).write()
+
+
+@pytest.mark.parametrize("count", [12, pytest.param(100, marks=pytest.mark.full)])
+@pytest.mark.parametrize("model", [True, False], ids=["computed", "taken-out"])
+def test_killed_while_rows_are_written_each_row_is_as_before_or_as_after(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    patient: list[Patient],
+    model: bool,
+    count: int,
+) -> None:
+    if not model:
+
+        def none(*_: Any) -> Any:
+            raise InputError("no model here")
+
+        monkeypatch.setattr(auditing, "opened", none)
+    first = tmp_path / "first" / "folder"
+    first.mkdir(parents=True)
+    wrong(first, zeroed)
+    before, rows_before = files(first), read(first)
+    whole = copy(first, tmp_path / "whole")
+    total = killed_at(None, whole, apply)
+    after, rows_after = files(whole), read(whole)
+    assert total > count
+    for line in random.Random(2).sample(range(1, total), count):
+        killed = copy(first, tmp_path / f"{line}")
+        killed_at(line, killed, apply)
+        readable(killed, rows_before, rows_after)
+        other = copy(killed, tmp_path / f"{line}-undone")
+        undo_if_any(other)
+        assert files(other) == before, line
+        apply(killed)
+        assert files(killed) == after, line
+        undo(killed)
+        assert files(killed) == before, line
