@@ -125,8 +125,8 @@ def test_rows_of_a_mixed_batch_are_found_and_named(
 
 # Healthy stores
 
-SMALL = "nucleotide-transformer-v2-50m-multi-species"
-MODELS = {DNA_LLM: 1024, SMALL: 512}
+SMALL = "hyenadna-large-1m-seqlen-hf"  # which all releases know; of a token for each base
+MODELS = {DNA_LLM: 1024, SMALL: 256}
 # Rows; of which species; how far the rows are from what is computed here, relative to their norm.
 HEALTHY = (
     *((1, "homo_sapiens", 0.0), (2, "mus_musculus", ROUNDING), (17, "homo_sapiens", ROUNDING)),
@@ -136,19 +136,22 @@ HEALTHY = (
 
 
 def add_small_model(world: World) -> None:
-    """A model of another width beside the world's own."""
+    """A model of another width and of single bases beside the world's own."""
 
     def make(folder: Path) -> None:
-        from transformers import EsmConfig, EsmForMaskedLM
+        from transformers import EsmConfig, EsmModel, EsmTokenizer
 
         hub = Path(world.variables["HF_HOME"], "hub")
-        own = next(hub.glob(f"models--*{DNA_LLM}"))
-        place = own.with_name(own.name.replace(DNA_LLM, SMALL))
-        shutil.copytree(own, place, dirs_exist_ok=True)
+        place = hub / f"models--LongSafari--{SMALL}"
+        shutil.copytree(next(hub.glob(f"models--*{DNA_LLM}")), place)
         snapshot = next(place.glob("snapshots/*"))
+        vocabulary = snapshot / "vocab.txt"
+        special = ("unk", "pad", "mask", "cls", "eos", "bos")
+        vocabulary.write_text("\n".join([*(f"<{each}>" for each in special), *"ATCGN"]))
+        EsmTokenizer(str(vocabulary), eos_token=None).save_pretrained(str(snapshot))
         config = EsmConfig.from_pretrained(str(snapshot))
-        config.hidden_size = MODELS[SMALL]
-        EsmForMaskedLM(config).save_pretrained(str(snapshot))
+        config.hidden_size, config.vocab_size = MODELS[SMALL], len(special) + 5
+        EsmModel(config).save_pretrained(str(snapshot))
 
     once(world.shared / "small-model", make)
 
