@@ -1,14 +1,40 @@
 """A store as unmodified CpGPT makes it: PATIENT_PYTHON reproduce_store.py REQUEST.json.
 
-REQUEST is that of reference.py, with the batch size. Nothing is read back: CpGPT cannot read every
-store that it makes.
+REQUEST is that of reference.py, with the batch size, and the share of reads that are torn. Nothing
+is read back: CpGPT cannot read every store that it makes.
 """
 
 import json
 import os
+import random
 import sys
 
 import numpy as np
+
+
+class Torn:
+    """A genome's file as forked workers share it: now and then another moves it before a read."""
+
+    def __init__(self, file, share):
+        self.file, self.share, self.chance = file, share, random.Random(5)
+
+    def read(self, size):
+        if self.chance.random() < self.share:
+            self.file.seek(self.chance.randrange(40_000))
+        return self.file.read(size)
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+
+def torn(fasta, share):
+    def opened(*arguments, **settings):
+        genome = fasta(*arguments, **settings)
+        genome.faidx.file = Torn(genome.faidx.file, share)
+        return genome
+
+    return opened
+
 
 if __name__ == "__main__":
     with open(sys.argv[1]) as stream:
@@ -21,6 +47,8 @@ if __name__ == "__main__":
         module.DataLoader = lambda *args, **settings: loader(
             *args, **{**settings, "prefetch_factor": None}
         )
+    if request.get("torn"):
+        module.Fasta = torn(module.Fasta, request["torn"])
     module.DNALLMEmbedder(request["dependencies"]).parse_dna_embeddings(
         request["locations"],
         "homo_sapiens",

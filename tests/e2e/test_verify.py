@@ -5,14 +5,12 @@ The stores are small, and every row of them is judged, unless a test says so.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,65 +18,22 @@ import numpy as np
 import pytest
 
 from cpgpt_doctor.patient.compute.rounding import ROUNDING
-from tests.conftest import DNA_LLM, World, once
+from tests.audits import CONTEXT, embedded, files, rows_file
+from tests.conftest import DNA_LLM, World
 from tests.environment import clean_environment
 
-CONTEXT = 201
 PLAIN = [f"1:{position}" for position in random.Random(8).sample(range(300, 48_000), 36)]
 GAPPED = "2:3300"  # nothing but N around it
 
 
-def embedded(
-    world: World, release: str, name: str, locations: list[str], batch: int = 1, anew: bool = True
-) -> Path:
-    """A store by unmodified CpGPT, called as users call it; equal ones are copies of one."""
-
-    def embed(folder: Path) -> None:
-        request: dict[str, object] = {
-            "dependencies": str(folder),
-            "genome": str(world.genome),
-            "locations": locations,
-            "dna_llm": DNA_LLM,
-            "context_len": CONTEXT,
-            "batch_size": batch,
-        }
-        world.in_patient(release, "reproduce_store.py", request)
-
-    def make(folder: Path) -> None:
-        embed(replace(world, folder=folder.parent).dependencies(folder.name))
-
-    folder = world.folder / name
-    if anew:
-        what = hashlib.sha256(json.dumps([release, locations, batch]).encode()).hexdigest()
-        made = once(world.shared / f"embedded-{what[:16]}", make)
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(made, folder, symlinks=True)
-    else:
-        embed(folder)
-    return folder
-
-
-def rows_file(folder: Path) -> Path:
-    return folder / "dna_embeddings" / "homo_sapiens" / DNA_LLM / f"{CONTEXT}bp_dna_embeddings.mmap"
-
-
-def state(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Every file below a folder, with its time and its content."""
-    return {
-        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink()
-    }
-
-
 def verified(world: World, folder: Path, code: int, *options: str) -> dict[str, Any]:
     """The report of verify, which leaves the folder as it was."""
-    before = state(folder)
+    before = files(folder)
     ran = world.doctor(
         "verify", "--dependencies-dir", folder, "--device", "cpu", "--format", "json", *options
     )
     assert ran.returncode == code, ran.stderr + ran.stdout
-    assert state(folder) == before
+    assert files(folder) == before
     report: dict[str, Any] = json.loads(ran.stdout)
     return report
 
@@ -181,7 +136,7 @@ def test_rows_that_are_named_are_judged_and_nothing_is_said_of_the_others(world:
 
 def test_ctrl_c_ends_it_at_once_and_leaves_nothing(world: World, tmp_path: Path) -> None:
     folder = embedded(world, "0.0.13", "interrupted", PLAIN)
-    before = state(folder)
+    before = files(folder)
     running = subprocess.Popen(
         [sys.executable, "-m", "cpgpt_doctor", "verify", "--dependencies-dir", folder],
         env=clean_environment(**world.variables, TMPDIR=str(tmp_path)),
@@ -198,7 +153,7 @@ def test_ctrl_c_ends_it_at_once_and_leaves_nothing(world: World, tmp_path: Path)
     assert running.wait(600) == 130, said
     assert said.splitlines()[-1] == "cpgpt-doctor: interrupted (Ctrl-C); nothing was written"
     assert list(tmp_path.iterdir()) == []
-    assert state(folder) == before
+    assert files(folder) == before
 
 
 def test_a_model_that_is_not_cached_is_named_with_the_command_that_fetches_it(
