@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from cpgpt_doctor import __version__
-from cpgpt_doctor.commands import bench, check, explain, repair, run_embed, verify
 from cpgpt_doctor.commands.options import OneLineParser
 from cpgpt_doctor.commands.output import complain
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.reports import stream
 
+# In the order in which --help lists them; each is a module of commands/.
+COMMANDS = ("check", "explain", "run-embed", "verify", "repair", "bench")
 EXAMPLES = """\
 examples:
   cpgpt-doctor check
@@ -40,7 +43,8 @@ examples:
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of the command that `argv` begins with, or of all: no other is imported."""
     top = OneLineParser(
         prog="cpgpt-doctor",
         description="Examines an environment for CpGPT's DNA embedding, and runs it safely.",
@@ -50,12 +54,9 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"cpgpt-doctor {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    check.add(commands)
-    explain.add(commands)
-    run_embed.add(commands)
-    verify.add(commands)
-    repair.add(commands)
-    bench.add(commands)
+    for name in argv[:1] if argv[:1] and argv[0] in COMMANDS else COMMANDS:
+        module = name.replace("-", "_")
+        importlib.import_module(f"cpgpt_doctor.commands.{module}").add(commands)
     return top
 
 
@@ -117,7 +118,7 @@ def interruption(error: BaseException | None) -> KeyboardInterrupt | None:
 
 
 def command(argv: list[str] | None) -> int:
-    top = parser()
+    top = parser(sys.argv[1:] if argv is None else argv)
     try:
         args = top.parse_args(argv)
     except SystemExit as ended:  # after --help, --version, or an error
@@ -126,6 +127,8 @@ def command(argv: list[str] | None) -> int:
         if args.command != "explain":  # which looks at nothing here
             here = working_folder()
         if args.command == "check":
+            from cpgpt_doctor.commands import check
+
             args = check.with_settings(args, here, top, argv)
         return int(args.run(args))
     except InputError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,6 +109,7 @@ def collect(
         host = Task(partial(look_at_host, folder)) if "host" in chosen else None
         try:
             meanwhile()
+            kinds = areas(chosen)
             answers = [each.result() for each in sessions]
         except BaseException:
             stopped.set()
@@ -119,7 +120,7 @@ def collect(
         seen: session.Answers = {name: found for each in answers for name, found in each.items()}
         if host is not None:
             seen["host"] = host_in_time(host, seconds)
-    return facts_of(python, chosen, seen)
+    return facts_of(python, kinds, seen)
 
 
 def look_at_host(folder: str) -> dict[str, Any] | ProbeFailure:
@@ -148,8 +149,18 @@ def host_in_time(
         return ProbeFailure("host", "timeout", f"{seconds:.0f} s", "")
 
 
-def facts_of(python: str, chosen: tuple[str, ...], seen: session.Answers) -> Facts:
-    """Answers as facts. Raises InputError where not even the interpreter itself has answered."""
+def areas(chosen: Iterable[str]) -> dict[str, Any]:
+    """The class of what each probe sees. They take longer to import than to be filled."""
+    from cpgpt_doctor import facts
+
+    return {name: facts.area_class(PROBES[name]) for name in chosen}
+
+
+def facts_of(python: str, kinds: dict[str, Any], seen: session.Answers) -> Facts:
+    """Answers as facts of these kinds, by the probe.
+
+    Raises InputError where not even the interpreter itself has answered.
+    """
     from cpgpt_doctor import facts
 
     parts: dict[str, Any] = {}
@@ -158,7 +169,7 @@ def facts_of(python: str, chosen: tuple[str, ...], seen: session.Answers) -> Fac
         found = seen.get(name)
         if isinstance(found, dict):
             try:
-                parts[name] = facts.build(found, getattr(facts, PROBES[name]), name)
+                parts[name] = facts.build(found, kinds[name], name)
             except InputError as error:
                 found = facts.ProbeFailure(name, "garbled", GARBLED, str(error))
         if isinstance(found, facts.ProbeFailure):
@@ -168,6 +179,6 @@ def facts_of(python: str, chosen: tuple[str, ...], seen: session.Answers) -> Fac
     return facts.Facts(
         doctor_version=__version__,
         failures=tuple(failures),
-        skipped=tuple(name for name in PROBES if name not in chosen and name != "own_dataset"),
+        skipped=tuple(name for name in PROBES if name not in kinds and name != "own_dataset"),
         **parts,
     )

@@ -410,7 +410,7 @@ def test_the_session_goes_on_where_the_caller_ignores_the_end_of_children(tmp_pa
 
 def test_facts_of_another_form_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: session.Answers = {"python": {"version": "3.11.7"}, "packages": {"installed": 3}}
-    facts = collect.facts_of("python", collect.PROBES, seen)
+    facts = collect.facts_of("python", collect.areas(collect.PROBES), seen)
     assert facts.packages is None
     (failed,) = facts.failures
     assert (failed.probe, failed.kind) == ("packages", "garbled")
