@@ -60,7 +60,6 @@ def no_interpreter(python: str, failure: ProbeFailure) -> InputError:
 def collect(
     python: str,
     *,
-    folder: str = ".",
     genome: Path | None = None,
     leave_out: tuple[str, ...] = (),
     deep: bool = False,
@@ -74,7 +73,6 @@ def collect(
 
     Args:
         python: the patient's interpreter.
-        folder: the place whose disk matters.
         genome: a FASTA file to build the dataset over; a tiny one is made where it is None.
         deep: also pickle CpGPT's embedder and its data module's dataset.
         dna_llm: the model whose tokenizer is looked at; CpGPT's default where it is None.
@@ -106,7 +104,7 @@ def collect(
             for each in (shared, apart)
             if each
         ]
-        host = Task(partial(look_at_host, folder)) if "host" in chosen else None
+        host = Task(look_at_host) if "host" in chosen else None
         try:
             meanwhile()
             kinds = areas(chosen)
@@ -123,13 +121,13 @@ def collect(
     return facts_of(python, kinds, seen)
 
 
-def look_at_host(folder: str) -> dict[str, Any] | ProbeFailure:
+def look_at_host() -> dict[str, Any] | ProbeFailure:
     """This machine, seen from the doctor's own interpreter, where psutil is."""
     from cpgpt_doctor.facts import ProbeFailure
     from cpgpt_doctor.probes import host
 
     try:
-        return host.observe(folder)
+        return host.observe()
     except Exception as error:
         import traceback
 
