@@ -68,7 +68,6 @@ def observe(
 
     facts = collect(
         python,
-        folder=str(Path.cwd()),
         genome=genome,
         leave_out=HEAVY_PROBES if quick else (),
         deep=deep,

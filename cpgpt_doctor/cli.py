@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from cpgpt_doctor import __version__, config
-from cpgpt_doctor.commands import bench, check, explain, repair, run_embed, verify
 from cpgpt_doctor.commands.options import OneLineParser, did_you_mean, interpreter
 from cpgpt_doctor.commands.output import complain
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.reports import stream
 
+# In the order in which --help lists them; each is a module of commands/.
+COMMANDS = ("check", "explain", "run-embed", "verify", "repair", "bench")
 EXAMPLES = """\
 examples:
   cpgpt-doctor check
@@ -41,17 +43,8 @@ examples:
 """
 
 
-COMMANDS = {
-    "check": check.add,
-    "explain": explain.add,
-    "run-embed": run_embed.add,
-    "verify": verify.add,
-    "repair": repair.add,
-    "bench": bench.add,
-}
-
-
-def parser() -> argparse.ArgumentParser:
+def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of the command that `argv` begins with, or of all: no other is imported."""
     top = OneLineParser(
         prog="cpgpt-doctor",
         description="Examines an environment for CpGPT's DNA embedding, and runs it safely.",
@@ -63,23 +56,24 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(
         dest="command", metavar="COMMAND", required=True, title="commands"
     )
-    for add in COMMANDS.values():
-        add(commands)
+    for name in argv[:1] if argv[:1] and argv[0] in COMMANDS else COMMANDS:
+        module = name.replace("-", "_")
+        importlib.import_module(f"cpgpt_doctor.commands.{module}").add(commands)
     return top
 
 
-def arguments(argv: list[str]) -> argparse.Namespace:
+def arguments(argv: Sequence[str]) -> argparse.Namespace:
     """What the command line says, with what pyproject.toml does. Raises InputError.
 
     SystemExit comes after a help text, the version, or an error that was said.
     """
-    top = parser()
+    if argv[:1] == ["help"]:
+        argv = [*argv[1:2], "--help"]
+    top = parser(argv)
     if not argv:
         top.epilog = "options and examples of one: cpgpt-doctor COMMAND --help"
         top.print_help(sys.stderr)
         sys.exit(2)
-    if argv[0] == "help":
-        argv = [*argv[1:2], "--help"]
     if argv[0][:1] != "-" and argv[0] not in COMMANDS:
         top.error(f"no such command: {argv[0]}{did_you_mean(argv[0], COMMANDS)}")
     args = top.parse_args(argv)
@@ -87,6 +81,8 @@ def arguments(argv: list[str]) -> argparse.Namespace:
         return args
     here = working_folder()
     if args.command == "check":
+        from cpgpt_doctor.commands import check
+
         args = check.with_settings(args, here, top, argv)
     elif args.python is None:
         args.python = config.interpreter(here)

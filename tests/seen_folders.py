@@ -77,7 +77,7 @@ WELL_ONES = (
 CUT = {"packed": "deps/genomes/human.dna.toplevel.fa.gz", "packed_is": "cut"}
 WRONG_ONES = (
     ("CPG502", stored(elsewhere=SOME)),
-    ("CPG502", stored(elsewhere=SOME, rows=replace(ROWS, alike=1))),
+    ("CPG502", stored(elsewhere=SOME, rows=ROWS)),
     *(
         ("CPG504", genome(index=index, problem="1: its header is not there", writable=writable))
         for index in ("older", "wrong")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -162,7 +163,7 @@ def refuse_beside_facts(option: str, pyproject: Path | None) -> NoReturn:
 
 
 def with_settings(
-    said: argparse.Namespace, here: Path, top: argparse.ArgumentParser, argv: list[str] | None
+    said: argparse.Namespace, here: Path, top: argparse.ArgumentParser, argv: Sequence[str]
 ) -> argparse.Namespace:
     """The arguments with those of pyproject.toml, as far as the command line does not say them.
 

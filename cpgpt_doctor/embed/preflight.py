@@ -177,9 +177,9 @@ def examined(asked: EmbedRequest) -> Facts:
     """
     if asked.facts is None:
         # What workers would do to CpGPT's own dataset is of no matter: they get another (CPG202).
-        return collect(asked.python, folder=str(asked.dependencies), leave_out=("workers",))
+        return collect(asked.python, leave_out=("workers",))
     saved = recorded_facts.read(asked.facts)
-    now = collect(asked.python, folder=str(asked.dependencies), leave_out=HEAVY_PROBES)
+    now = collect(asked.python, leave_out=HEAVY_PROBES)
     again = (
         f"examine it again: cpgpt-doctor check --python {asked.python} --via run-embed --no-redact"
         f" --save-facts {asked.facts}"

@@ -43,7 +43,6 @@ class RowsSeen:
 
     zero and not_finite were read. equal: rows that equal the row of another window; that of the
     first is equal_to. all_n: rows that equal another one since both windows are nothing but N.
-    alike: rows that equal that of the same window, as they should.
     windows: whether a genome could be asked for the windows of equal rows; without one, all that
     are not of one location count as `equal`.
     """
@@ -56,7 +55,6 @@ class RowsSeen:
     equal: Named = field(default_factory=Named)
     equal_to: str | None = None
     all_n: Named = field(default_factory=Named)
-    alike: int = 0
     windows: bool = False
 
     @property

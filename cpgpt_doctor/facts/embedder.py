@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from cpgpt_doctor.facts.call import CallDefaults
 from cpgpt_doctor.facts.outcome import UNTRIED, Outcome
@@ -20,12 +20,13 @@ class CallTrial:
     error: what the call, or torch's DataLoader with CpGPT's settings, raised.
     """
 
+    RETIRED: ClassVar[tuple[str, ...]] = ("persistent_workers",)
+
     start_method: str | None = None
     asked_workers: int = 0
     start_method_seen: str | None = None
     workers: int | None = None
     prefetch_factor: int | None = None
-    persistent_workers: bool | None = None
     pin_memory: bool | None = None
     error: str | None = None
 

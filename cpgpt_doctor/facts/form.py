@@ -1,7 +1,8 @@
 """Values of frozen dataclasses as JSON, and back: strict in what is known, keeping what is not.
 
 A file of another version may lack fields, which then have their defaults, and may have more, which
-are kept as they stand (`Unknown`). What a field holds is never guessed at: text is no number, a
+are kept as they stand (`Unknown`); what an earlier version had and none reads any more (`RETIRED`
+of its class) is passed over. What a field holds is never guessed at: text is no number, a
 bool is no int, a mapping is no list.
 """
 
@@ -157,7 +158,7 @@ class Reader:
         for name, each in data.items():
             if name in known:
                 values[name] = self.value(each, known[name][0], (*path, name))
-            else:
+            elif name not in getattr(kind, "RETIRED", ()):
                 self.unknown.append(Unknown((*path, name), self.kept(each, (*path, name))))
         for name, (_, has_default) in known.items():
             if name not in values and not has_default:

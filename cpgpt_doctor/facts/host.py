@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -22,15 +23,14 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Host:
-    system: str = ""
+    RETIRED: ClassVar[tuple[str, ...]] = ("disk", "memory_total", "system")
+
     release: str = ""
     description: str = ""
     machine: str = ""
     cpus: int | None = None
-    memory_total: int | None = None
     memory_available: int | None = None
     memory_limit: int | None = None
-    disk: Disk | None = None
     shared_memory: Disk | None = None
     open_files_soft: int | None = None
     open_files_hard: int | None = None

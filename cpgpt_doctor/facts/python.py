@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
 class Python:
+    RETIRED: ClassVar[tuple[str, ...]] = ("environment",)
+
     version: str = ""
     implementation: str = ""
     executable: str = ""
     prefix: str = ""
-    environment: str | None = None
     notebook: bool = False
     platform: str = ""
     machine: str = ""

@@ -86,11 +86,11 @@ def has(owner: Any, name: str) -> bool:
 
 
 def call_defaults(module: types.ModuleType) -> dict[str, Any]:
-    """The default arguments of `parse_dna_embeddings`, those of `PARAMETERS`."""
+    """The default arguments of `parse_dna_embeddings`, as far as they are facts."""
     parameters = inspect.signature(module.DNALLMEmbedder.parse_dna_embeddings).parameters
     return {
         name: parameters[name].default
-        for name in PARAMETERS
+        for name in ("dna_llm", "batch_size", "num_workers")
         if parameters[name].default is not inspect.Parameter.empty
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,6 @@ def no_interpreter(python: str, failure: ProbeFailure) -> InputError:
 def collect(
     python: str,
     *,
-    folder: str = ".",
     genome: Path | None = None,
     leave_out: tuple[str, ...] = (),
     deep: bool = False,
@@ -74,7 +73,6 @@ def collect(
 
     Args:
         python: the patient's interpreter.
-        folder: the place whose disk matters.
         genome: a FASTA file to build the dataset over; a tiny one is made where it is None.
         deep: also pickle CpGPT's embedder and its data module's dataset.
         dna_llm: the model whose tokenizer is looked at; CpGPT's default where it is None.
@@ -106,9 +104,10 @@ def collect(
             for each in (shared, apart)
             if each
         ]
-        host = Task(partial(look_at_host, folder)) if "host" in chosen else None
+        host = Task(look_at_host) if "host" in chosen else None
         try:
             meanwhile()
+            kinds = areas(chosen)
             answers = [each.result() for each in sessions]
         except BaseException:
             stopped.set()
@@ -119,16 +118,16 @@ def collect(
         seen: session.Answers = {name: found for each in answers for name, found in each.items()}
         if host is not None:
             seen["host"] = host_in_time(host, seconds)
-    return facts_of(python, chosen, seen)
+    return facts_of(python, kinds, seen)
 
 
-def look_at_host(folder: str) -> dict[str, Any] | ProbeFailure:
+def look_at_host() -> dict[str, Any] | ProbeFailure:
     """This machine, seen from the doctor's own interpreter, where psutil is."""
     from cpgpt_doctor.facts import ProbeFailure
     from cpgpt_doctor.probes import host
 
     try:
-        return host.observe(folder)
+        return host.observe()
     except Exception as error:
         import traceback
 
@@ -148,8 +147,18 @@ def host_in_time(
         return ProbeFailure("host", "timeout", f"{seconds:.0f} s", "")
 
 
-def facts_of(python: str, chosen: tuple[str, ...], seen: session.Answers) -> Facts:
-    """Answers as facts. Raises InputError where not even the interpreter itself has answered."""
+def areas(chosen: Iterable[str]) -> dict[str, Any]:
+    """The class of what each probe sees. They take longer to import than to be filled."""
+    from cpgpt_doctor import facts
+
+    return {name: facts.area_class(PROBES[name]) for name in chosen}
+
+
+def facts_of(python: str, kinds: dict[str, Any], seen: session.Answers) -> Facts:
+    """Answers as facts of these kinds, by the probe.
+
+    Raises InputError where not even the interpreter itself has answered.
+    """
     from cpgpt_doctor import facts
 
     parts: dict[str, Any] = {}
@@ -158,7 +167,7 @@ def facts_of(python: str, chosen: tuple[str, ...], seen: session.Answers) -> Fac
         found = seen.get(name)
         if isinstance(found, dict):
             try:
-                parts[name] = facts.build(found, getattr(facts, PROBES[name]), name)
+                parts[name] = facts.build(found, kinds[name], name)
             except InputError as error:
                 found = facts.ProbeFailure(name, "garbled", GARBLED, str(error))
         if isinstance(found, facts.ProbeFailure):
@@ -168,6 +177,6 @@ def facts_of(python: str, chosen: tuple[str, ...], seen: session.Answers) -> Fac
     return facts.Facts(
         doctor_version=__version__,
         failures=tuple(failures),
-        skipped=tuple(name for name in PROBES if name not in chosen and name != "own_dataset"),
+        skipped=tuple(name for name in PROBES if name not in kinds and name != "own_dataset"),
         **parts,
     )

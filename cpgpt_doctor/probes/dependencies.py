@@ -487,7 +487,6 @@ def scanned(
         equal=some_of([one for one, _ in equal], seen.equals - alike),
         equal_to=equal[0][1] if equal else None,
         all_n=some_of(all_n),
-        alike=alike - len(all_n),
         windows=genome is not None,
     )
 

@@ -101,21 +101,18 @@ def disk(path: str) -> dict[str, Any]:
     return {"path": path, "total": usage.total, "free": usage.free}
 
 
-def observe(folder: str) -> dict[str, Any]:
-    """Return the fields of `facts.Host`; `folder` is the place whose disk matters."""
+def observe() -> dict[str, Any]:
+    """Return the fields of `facts.Host`."""
     total, available = memory()
     soft, hard = open_files()
     gpus, driver = nvidia()
     return {
-        "system": platform.system(),
         "release": platform.release(),
         "description": platform.platform(),
         "machine": platform.machine(),
         "cpus": cpus(),
-        "memory_total": total,
         "memory_available": available,
         "memory_limit": memory_limit(total),
-        "disk": disk(folder),
         "shared_memory": disk("/dev/shm") if Path("/dev/shm").is_dir() else None,
         "open_files_soft": soft,
         "open_files_hard": hard,

@@ -37,6 +37,7 @@ MARK = "CPGPT_DOCTOR_PROBE"
 GRACE = 10.0
 SETTLE = 1.0
 POLL = 0.01
+FIRST_POLL = 0.001  # for the end of a probe that has answered, which the report waits for
 ROUNDS = 3  # of looking for what a probe has started, since it may go on starting
 GARBLED = "its answer is not JSON"
 
@@ -172,10 +173,12 @@ class Running:
     def wait_for_end(self, seconds: float | None = None) -> None:
         """Let it end by itself, for a while."""
         until = time.monotonic() + (GRACE if seconds is None else seconds)
+        pause = FIRST_POLL
         while not self.has_ended() and time.monotonic() < until:
             if self.stopped is not None and self.stopped.is_set():
                 return
-            time.sleep(POLL)
+            time.sleep(pause)
+            pause = min(2 * pause, POLL)
 
     def end(self) -> None:
         """Kill it and everything that it has started."""

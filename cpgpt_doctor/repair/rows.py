@@ -178,7 +178,7 @@ def of_audit(
     started = time.monotonic()
     computed = compute.of_choice(source, choice, store.patient, spool, progress)
     per_row = (time.monotonic() - started) / max(1, computed.facts.judged)
-    facts = auditing.with_store(computed.facts, store, named, given, choice)
+    facts = auditing.with_store(computed.facts, store, named, given, every=choice.drawn == "all")
     if computed.law is not None:
         return Mended(by_law(paths, computed.law, named), facts)
     if computed.of_another_world:

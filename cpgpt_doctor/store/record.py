@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cattrs
-
 from cpgpt_doctor import __version__
 from cpgpt_doctor.disk import make_folder, open_regular, write_whole
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts import form
 from cpgpt_doctor.genome.locations import LOCATION
 from cpgpt_doctor.store.binding import Binding, Proof
 from cpgpt_doctor.store.layout import StorePaths
@@ -177,7 +176,7 @@ def read(path: Path) -> Earlier:
         data = json.loads(text)
         if data["schema"] != SCHEMA:
             raise ValueError("it has another schema")
-        known = cattrs.structure(data, Earlier)
+        known, _ = form.read(data, Earlier, "record")
         ranges = [(each.first_row, each.rows) for each in known.parts]
         ranges += [(each.first_row, each.rows) for each in known.found]
         ranges += [(known.pending.first_row, known.pending.rows)] if known.pending else []
@@ -195,10 +194,7 @@ def read(path: Path) -> Earlier:
             f"{path}: cannot be read as the record of a run: {error.strerror}; move it away, then"
             " start again"
         ) from error
-    except (
-        *(ValueError, KeyError, TypeError, OverflowError, RecursionError, MemoryError),
-        cattrs.BaseValidationError,
-    ) as error:
+    except (InputError, ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
         raise InputError(
             f"{path}: is no record of a run ({str(error)[:80]}); move it away, then start again"
         ) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import cpgpt_doctor
+from cpgpt_doctor import cli
 
 ROOT = Path(cpgpt_doctor.__file__).parent
 INSPECTED = {"torch", "cpgpt", "pyfaidx", "transformers", "numpy", "huggingface_hub"}
@@ -102,6 +103,12 @@ def test_every_part_of_the_package_has_its_place() -> None:
         if path.suffix == ".py" or (path / "__init__.py").exists()
     }
     assert parts == set(ALLOWED)
+
+
+def test_every_command_is_a_file_of_commands() -> None:
+    files = {path.stem for path in (ROOT / "commands").glob("*.py")}
+    shared = {"__init__", "options", "output"}
+    assert files - shared == {name.replace("-", "_") for name in cli.COMMANDS}
 
 
 @pytest.mark.parametrize("part", ALLOWED)

@@ -19,7 +19,7 @@ import pytest
 from cpgpt_doctor import cli
 from cpgpt_doctor.facts import ProbeFailure
 from cpgpt_doctor.patient import protocol
-from cpgpt_doctor.probes import collect, runner, session
+from cpgpt_doctor.probes import collect, host, runner, session
 from cpgpt_doctor.probes.task import Task
 from tests.environment import clean_environment
 
@@ -266,7 +266,7 @@ def test_a_torch_that_ends_the_interpreter_disturbs_no_stage_that_needs_none(
 ) -> None:
     fake_packages(tmp_path, torch)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    facts = collect.collect(sys.executable, folder=str(tmp_path))
+    facts = collect.collect(sys.executable)
     assert facts.host is not None
     assert facts.python is not None
     assert facts.packages is not None
@@ -289,7 +289,7 @@ def test_a_torch_that_cannot_be_imported_is_asked_in_an_interpreter_that_has_not
         "raise ImportError(f'tried {before} times before')\n",
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    facts = collect.collect(sys.executable, folder=str(tmp_path), leave_out=("workers",))
+    facts = collect.collect(sys.executable, leave_out=("workers",))
     assert facts.embedder is not None
     assert facts.embedder.imported.error == "tried 0 times before"
     assert facts.accelerator is not None
@@ -307,7 +307,7 @@ def test_asking_for_the_start_method_sets_none(
         "raise ImportError(str(multiprocessing.get_start_method(allow_none=True)))\n",
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    facts = collect.collect(sys.executable, folder=str(tmp_path), leave_out=("workers",))
+    facts = collect.collect(sys.executable, leave_out=("workers",))
     assert facts.embedder is not None
     assert facts.embedder.imported.error == "None"
 
@@ -320,7 +320,7 @@ def test_variables_are_the_users_though_packages_set_some(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    facts = collect.collect(sys.executable, folder=str(tmp_path), leave_out=("workers",))
+    facts = collect.collect(sys.executable, leave_out=("workers",))
     assert facts.accelerator is not None
     assert facts.accelerator.variables["OMP_NUM_THREADS"] == "7"
     assert "CUDA_VISIBLE_DEVICES" not in facts.accelerator.variables
@@ -410,15 +410,18 @@ def test_the_session_goes_on_where_the_caller_ignores_the_end_of_children(tmp_pa
 
 def test_facts_of_another_form_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: session.Answers = {"python": {"version": "3.11.7"}, "packages": {"installed": 3}}
-    facts = collect.facts_of("python", collect.PROBES, seen)
+    facts = collect.facts_of("python", collect.areas(collect.PROBES), seen)
     assert facts.packages is None
     (failed,) = facts.failures
     assert (failed.probe, failed.kind) == ("packages", "garbled")
     assert "packages.installed" in failed.output
 
 
-def test_a_host_that_cannot_be_looked_at_is_a_result(tmp_path: Path) -> None:
-    failed = failure(collect.look_at_host(str(tmp_path / "gone")))
+def test_a_host_that_cannot_be_looked_at_is_a_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "MEMORY", tmp_path / "gone")  # Linux without /proc
+    failed = failure(collect.look_at_host())
     assert (failed.probe, failed.kind) == ("host", "exited")
     assert failed.detail.startswith("FileNotFoundError: ")
 
@@ -454,8 +457,7 @@ def test_what_is_done_meanwhile_is_done_while_the_patient_is_at_work(
             time.sleep(0.01)
         done.touch()
 
-    asked = {"folder": str(tmp_path), "leave_out": ("workers",), "meanwhile": meanwhile}
-    facts = collect.collect(sys.executable, **asked)
+    facts = collect.collect(sys.executable, leave_out=("workers",), meanwhile=meanwhile)
     assert [each for each in facts.failures if each.kind == "timeout"] == []
 
 
@@ -465,13 +467,13 @@ def test_an_error_meanwhile_ends_the_session(tmp_path: Path, name: str) -> None:
 
     before = set(psutil.Process().children())
     with pytest.raises(ValueError, match="x"):
-        collect.collect(sys.executable, folder=str(tmp_path), meanwhile=fail)
+        collect.collect(sys.executable, meanwhile=fail)
     assert set(psutil.Process().children()) <= before
 
 
 def test_an_interpreter_that_cannot_be_started_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(runner.InputError, match="cannot be started"):
-        collect.collect(str(tmp_path / "none"), folder=str(tmp_path))
+        collect.collect(str(tmp_path / "none"))
 
 
 def test_a_signal_that_another_error_wraps_is_still_one() -> None:

@@ -106,7 +106,6 @@ def try_call(
         "start_method_seen": None,
         "workers": None,
         "prefetch_factor": None,
-        "persistent_workers": None,
         "pin_memory": None,
         "error": None,
     }
@@ -122,7 +121,7 @@ def try_call(
         if args:
             passed["dataset"] = args[0]
         trial["workers"] = settings.get("num_workers", 0)
-        for name in ("prefetch_factor", "persistent_workers", "pin_memory"):
+        for name in ("prefetch_factor", "pin_memory"):
             trial[name] = settings.get(name)
         try:
             original(*args, **settings)

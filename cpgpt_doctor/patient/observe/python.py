@@ -25,13 +25,6 @@ def under_rosetta() -> bool:
     return found == 0 and value.value == 1
 
 
-def virtual_environment() -> str | None:
-    """The kind of environment: "conda", "venv" or None for a plain installation."""
-    if os.path.isdir(os.path.join(sys.prefix, "conda-meta")):
-        return "conda"
-    return "venv" if sys.prefix != sys.base_prefix else None
-
-
 def default_start_method() -> str:
     """What this interpreter starts processes with; to ask sets it, so it is put back."""
     before = multiprocessing.get_start_method(allow_none=True)
@@ -47,7 +40,6 @@ def observe() -> dict[str, Any]:
         "implementation": platform.python_implementation(),
         "executable": sys.executable,
         "prefix": sys.prefix,
-        "environment": virtual_environment(),
         "notebook": "JPY_PARENT_PID" in os.environ,
         "platform": sys.platform,
         "machine": platform.machine(),
