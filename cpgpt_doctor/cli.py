@@ -11,7 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from cpgpt_doctor import __version__
-from cpgpt_doctor.commands import bench, check, explain, repair, run_embed, verify
+from cpgpt_doctor.commands import bench, check, explain, fix, repair, run_embed, verify
 from cpgpt_doctor.commands.options import OneLineParser
 from cpgpt_doctor.commands.output import complain
 from cpgpt_doctor.errors import DoctorError, InputError
@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     check.add(commands)
     explain.add(commands)
+    fix.add(commands)
     run_embed.add(commands)
     verify.add(commands)
     repair.add(commands)

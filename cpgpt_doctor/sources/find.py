@@ -155,7 +155,7 @@ class Finder:
             platforms,
             datasets.kind_of(self, use) if kind == "loader" else "",
             self.repeated(use) if kind == "embed" else "",
-            self.at_import(use.where, 0),
+            self.at_import(use.where, workers_parameter(use)),
             layout.removal(use.where.scope.program, use.node) if kind == "start-method" else (),
             layout.before(use.where.scope.program, use.node) if kind == "embed" else None,
         )
@@ -340,21 +340,29 @@ class Finder:
 
     # Circumstances
 
-    def at_import(self, where: Where, depth: int) -> bool:
-        """Whether a place is reached when its file is imported, as a new worker does."""
+    def at_import(self, where: Where, parameter: str = "", depth: int = 0) -> bool:
+        """Whether a place is reached when its file is imported, as a new worker does.
+
+        parameter: that of the function which says how many workers there are; calls that give it
+        none do not count.
+        """
         scope: Scope | None = where.scope
         if depth > 4 or any(is_main_test(each.test) for each in where.conditions):
             return False
         while scope is not None and scope.kind == "class":
             assert scope.where is not None
-            return self.at_import(scope.where, depth)
+            return self.at_import(scope.where, depth=depth)
         if scope is None or scope.kind == "module":
             return True
-        return any(
-            self.at_import(use.where, depth + 1)
-            for use in self.project.uses(scope, self.any, 0)
-            if use.where.scope.program is where.scope.program
-        )
+        positions = scope.parameters
+        position = positions.index(parameter) if parameter in positions else None
+        for use in self.project.uses(scope, self.any, 0):
+            given = argument_at(self.any, use, parameter, position, 0) if parameter else None
+            none = given is not None and all(each.known and each.value == 0 for each in given)
+            same_file = use.where.scope.program is where.scope.program
+            if same_file and not none and self.at_import(use.where, depth=depth + 1):
+                return True
+        return False
 
     def repeated(self, use: Use, depth: int = 0) -> Literal["", "loop", "retry"]:
         """Whether a call is made again for parts of one store, or after it failed."""
@@ -386,6 +394,13 @@ def argument_node(use: Use, name: str, position: int | None) -> ast.expr | None:
         return None
     starred = any(isinstance(each, ast.Starred) for each in args[: position + 1])
     return None if starred else args[position]
+
+
+def workers_parameter(use: Use) -> str:
+    """The parameter of the function around a call that is its number of workers, "" for none."""
+    node = argument_node(use, "num_workers", 5)
+    named = isinstance(node, ast.Name) and node.id in use.where.scope.every_parameter
+    return node.id if named and isinstance(node, ast.Name) else ""
 
 
 def mentions(value: ast.expr) -> bool:

@@ -11,7 +11,7 @@ import ast
 import os
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,9 +34,13 @@ ROUNDS = 4  # of files that call what an earlier round found
 
 @dataclass
 class Project:
-    """Programs by their path; those that could not be read, with the reason."""
+    """Programs by their path; those that could not be read, with the reason.
+
+    contents: what is read in place of files, as after edits that were not written.
+    """
 
     files: dict[str, Found] = field(default_factory=dict)
+    contents: Mapping[str, bytes] = field(default_factory=dict)
     programs: dict[str, Program] = field(default_factory=dict)
     problems: dict[str, Unreadable] = field(default_factory=dict)
     marked: list[str] = field(default_factory=list)
@@ -46,6 +50,11 @@ class Project:
 
     # Reading
 
+    def raw(self, path: str) -> bytes:
+        """A file's bytes; raises Unreadable."""
+        given = self.contents.get(path)
+        return read_bytes(Path(path)) if given is None else given
+
     def program(self, path: str) -> Program | None:
         """The program of a file, None where it cannot be read or is none."""
         if path in self.programs:
@@ -53,7 +62,7 @@ class Project:
         if path in self.problems or path not in self.files or self.files[path].kind == "yaml":
             return None
         try:
-            self.programs[path] = parsed(source(self.files[path]))
+            self.programs[path] = parsed(source(self.files[path], self.raw(path)))
         except Unreadable as problem:
             self.problems[path] = problem
             return None
@@ -202,8 +211,7 @@ def calls(use: Use, scope: Scope, evaluator: Evaluator, depth: int) -> bool:
     return False
 
 
-def source(found: Found) -> Source:
-    raw = read_bytes(Path(found.path))
+def source(found: Found, raw: bytes) -> Source:
     return (notebooks.read if found.kind == "notebook" else read_script)(found.path, raw)
 
 
@@ -251,9 +259,9 @@ def without_broken_cells(source: Source, problem: Unreadable) -> tuple[Source, a
     return kept, parse(kept.code)
 
 
-def read_project(found: Sequence[Found]) -> Project:
+def read_project(found: Sequence[Found], contents: Mapping[str, bytes]) -> Project:
     """Read what has to do with CpGPT, and what is connected with it."""
-    project = Project({each.path: each for each in found})
+    project = Project({each.path: each for each in found}, contents)
     others: list[str] = []
     setters: list[str] = []
     for each in found:
@@ -262,7 +270,7 @@ def read_project(found: Sequence[Found]) -> Project:
             name = Path(each.path).parent.name if stem == "__init__" else stem
             project.by_stem.setdefault(name, []).append(each.path)
         try:
-            raw = read_bytes(Path(each.path))
+            raw = project.raw(each.path)
         except Unreadable as problem:
             if each.named:
                 project.problems[each.path] = problem
@@ -301,15 +309,15 @@ def join(project: Project, others: list[str]) -> None:
             return
         names = re.compile(b"|".join(rb"\b%s\b" % re.escape(os.fsencode(s)) for s in sorted(stems)))
         for path in others:
-            if path not in project.programs and names.search(content(path)):
+            if path not in project.programs and names.search(content(project, path)):
                 program = project.program(path)
                 if program is not None and not imports_any(project, program, joined):
                     del project.programs[path]
 
 
-def content(path: str) -> bytes:
+def content(project: Project, path: str) -> bytes:
     try:
-        return read_bytes(Path(path))
+        return project.raw(path)
     except Unreadable:
         return b""
 

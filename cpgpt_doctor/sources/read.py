@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cpgpt_doctor.facts.sources import Place, SourceFile, SourcesFacts
@@ -11,17 +11,18 @@ from cpgpt_doctor.sources import configs, ignores, upstream
 from cpgpt_doctor.sources.find import Finder
 from cpgpt_doctor.sources.program import Program
 from cpgpt_doctor.sources.project import Project, read_project, related
-from cpgpt_doctor.sources.text import Unreadable, read_bytes
+from cpgpt_doctor.sources.text import Unreadable
 from cpgpt_doctor.sources.walk import Found, files
 
 
-def read(paths: Sequence[Path]) -> SourcesFacts:
+def read(paths: Sequence[Path], contents: Mapping[str, bytes] | None = None) -> SourcesFacts:
     """What stands in these files, and in those of these folders.
 
+    contents: what is read in place of files of these names.
     Raises InputError for a path that is not there. A file that cannot be read is a fact.
     """
     found = files(paths)
-    project = read_project(found)
+    project = read_project(found, contents or {})
     if not project.marked:
         return SourcesFacts(len(found))
     finder = Finder(project)
@@ -63,7 +64,7 @@ def of_program(
 
 def of_config(found: Found, project: Project) -> SourceFile:
     try:
-        config = configs.read(found.path, read_bytes(Path(found.path)))
+        config = configs.read(found.path, project.raw(found.path))
         calls = tuple(configs.calls(config))
     except Unreadable as problem:
         return unread(found, problem)

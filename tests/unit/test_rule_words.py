@@ -35,7 +35,7 @@ from cpgpt_doctor.findings import Check
 from cpgpt_doctor.intent import DNA_LLM, Intent
 from cpgpt_doctor.rules.registry import all_rules, judge
 from cpgpt_doctor.words import Words
-from tests import seen, seen_folders
+from tests import seen, seen_folders, seen_sources
 from tests.machines import recorded
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -290,7 +290,7 @@ def every_check() -> tuple[Check, ...]:
         for via in ("direct", "run-embed")
         for allowed in seen.ALLOWED
         for judged in judge(facts, Intent(via, allowed=allowed))  # type: ignore[arg-type]
-    )
+    ) + tuple(judged.check for facts in seen_sources.EVERY for judged in judge(facts, Intent()))
 
 
 def test_every_check_and_finding_says_the_same_in_both_languages() -> None:

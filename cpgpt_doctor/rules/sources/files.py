@@ -41,7 +41,7 @@ def unreadable(facts: Facts, call: Call) -> Check:
                     "其中的内容没有检查。",
                 ),
             ),
-            (Remedy("mend-it"),),
+            (Remedy("mend-it", values=(("path", same(file.path)),)),),
             Evidence(error=file.problem),
             places.location(file.place or Place(file.path)),
             values=(("path", same(file.path)),),

@@ -93,7 +93,7 @@ def of_cpgpt(around: Circumstances, file: SourceFile, call: SourceCall) -> Findi
                 "不启用工作进程时，PyTorch 不接受 prefetch_factor。",
             ),
         ),
-        (Remedy("without-prefetch"), Remedy("newer-cpgpt"), Remedy("run-embed")),
+        tuple(Remedy(each, "CPG203") for each in ("without-prefetch", "run-embed", "newer-cpgpt")),
         Evidence(error=PREFETCH_ERROR),
         places.location(call.place, call.text),
         values=(("path", same(file.path)),),

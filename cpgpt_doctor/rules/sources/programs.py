@@ -21,9 +21,7 @@ from cpgpt_doctor.rules.sources.circumstances import (
     calls,
     circumstances,
     count,
-    of_embedding,
     outcomes,
-    replaces_loader,
     start_method,
 )
 from cpgpt_doctor.rules.sources.workers import SEVERITY, asked
@@ -31,6 +29,7 @@ from cpgpt_doctor.words import Words, same
 
 SPECIES = ("human", "mammalian")  # the folders that CpGPT's download makes
 ROWS = "dna_embeddings"
+UNSENDABLE = ("genome", "cpgpt")  # datasets of CPG602
 
 
 def forks(facts: Facts, call: Call) -> Check:
@@ -98,25 +97,20 @@ def of_fork(file: SourceFile, call: SourceCall, severity: Severity, case: str) -
 
 
 def main_guard(facts: Facts, call: Call) -> Check:
-    """CPG606: workers that import the script, which starts workers."""
+    """CPG606: workers that import the script, which starts workers.
+
+    Where the dataset cannot be sent to a worker at all, as CpGPT's, that is what is said (CPG601).
+    """
     around = circumstances(facts, call)
     findings = []
     seen = 0
-    for file, each in calls(facts, around, "embed", "loader"):
-        if file.kind != "python":
+    for file, each in calls(facts, around, "loader"):
+        if file.kind != "python" or each.dataset in UNSENDABLE:
             continue
-        method, set_by_call = start_method(facts, file, around)
+        method, _ = start_method(facts, file, around)
         here = outcomes(each.setting("num_workers"), around.platform)
         wanted = [one for one in here if (count(one) or 0) > 0]
-        if each.kind == "embed":
-            replaced = replaces_loader(facts, file)
-            started = [
-                one
-                for one in wanted
-                if of_embedding(count(one) or 0, method, set_by_call, around, replaced) == "crash"
-            ]
-        else:
-            started = wanted if method in ("spawn", "forkserver") else []
+        started = wanted if method in ("spawn", "forkserver") else []
         seen += bool(wanted)
         if started and each.at_import:
             findings.append(of_guard(file, each, started[0], method))
@@ -137,7 +131,7 @@ def of_guard(file: SourceFile, call: SourceCall, outcome: Outcome, method: str) 
     edits = places.written(site, "num_workers", "0") if site else ()
     return Finding(
         "CPG606",
-        Severity.error if call.kind == "loader" else Severity.warning,
+        Severity.error,
         Words(
             f"workers without a __main__ guard, which {method} needs",
             f"启用了工作进程却没有 __main__ 入口保护，而 {method} 需要它",
@@ -145,9 +139,9 @@ def of_guard(file: SourceFile, call: SourceCall, outcome: Outcome, method: str) 
         (
             Words(
                 f"Under {method}, each worker imports the script. What stands outside a guard runs"
-                " again there, and would start workers of its own: PyTorch stops with an error.",
+                " again there and would start workers of its own: Python stops that with an error.",
                 f"在 {method} 下，每个工作进程都会导入这个脚本，入口保护以外的代码会再运行一遍，"
-                "又去启动工作进程，于是报错。",
+                "又去启动工作进程，Python 会用报错阻止它。",
             ),
         ),
         (Remedy("main-guard"),),
@@ -286,8 +280,8 @@ def of_link(file: SourceFile, call: SourceCall) -> Finding:
                 "Which row belongs to which location is in ensembl_metadata.db beside the folder"
                 " dna_embeddings. Without it CpGPT makes a new index, and reads the rows of other"
                 " locations (CPG519).",
-                "哪一行属于哪个位点，记录在 dna_embeddings 目录旁边的 ensembl_metadata.db 里。没有它，"
-                "CpGPT 会新建索引，读到的是其他位点的嵌入（CPG519）。",
+                "哪一行属于哪个位点，记录在 dna_embeddings 目录旁边的 ensembl_metadata.db 里。"
+                "没有它，CpGPT 会新建索引，读到的是其他位点的嵌入（CPG519）。",
             ),
         ),
         (Remedy("species-folder", values=(("path", same(file.path)),)),),

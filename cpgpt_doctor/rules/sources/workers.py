@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -34,7 +35,7 @@ from cpgpt_doctor.rules.sources.circumstances import (
     replaces_loader,
     start_method,
 )
-from cpgpt_doctor.words import Words, same
+from cpgpt_doctor.words import Words, listed, same
 
 SEVERITY = {
     "wrong rows": Severity.error,
@@ -171,7 +172,7 @@ def of_workers(code: str, facts: Facts, call: Call, around: Circumstances, each:
         SEVERITY[each.consequence],
         title,
         (*origin(each), mechanism(each, around)),
-        (no_workers(facts, each, around), Remedy("run-embed")),
+        (no_workers(facts, each, around), Remedy("run-embed", "CPG601")),
         Evidence(seen=elsewhere_as_well(facts, call, each)),
         places.at(each.site, each.call),
         values=(("path", same(each.file.path)),),
@@ -278,14 +279,14 @@ def unsafe_elsewhere(facts: Facts, call: Call, each: Asked) -> list[str]:
 def right_here_only(
     facts: Facts, call: Call, around: Circumstances, each: Asked, unsafe: list[str]
 ) -> Finding:
-    names = ", ".join(NAMES[name].en for name in unsafe)
+    names = listed([NAMES[name] for name in unsafe])
+    here = NAMES[around.platform]
     return Finding(
         "CPG608",
         Severity.note,
         Words(
-            f"workers by the platform: right on {NAMES[around.platform].en}, unsafe on {names}",
-            f"按平台选择工作进程数：在 {NAMES[around.platform].zh} 上没有问题，"
-            f"在 {names.replace(', ', '、')} 上不安全",
+            f"workers by the platform: right on {here.en}, unsafe on {names.en}",
+            f"按平台选择工作进程数：在 {here.zh} 上没有问题，在 {names.zh} 上不安全",
         ),
         (
             Words(
@@ -308,10 +309,12 @@ def no_workers(facts: Facts, each: Asked, around: Circumstances) -> Remedy:
     after = places.mended(each.call, each.site, "num_workers", "0")
     values: Values = (("before", same(each.call.text)), ("after", same(after)))
     values = values if after != each.call.text else ()
-    plain = around.guarded or replaces_loader(facts, each.file)
-    name = "no-workers" if plain else "no-workers-without-prefetch"
-    more = (("path", same(each.file.path)),)
-    return Remedy(name, "CPG601", values=(*values, *more))
+    if not around.guarded and not replaces_loader(facts, each.file):
+        return Remedy("main-process-without-prefetch", "CPG201")
+    page, name = ("CPG601", "no-workers")
+    if each.by_platform:
+        page, name = ("CPG608", "no-workers-anywhere")
+    return Remedy(name, page, values=(*values, ("path", same(each.file.path))))
 
 
 def without_workers(facts: Facts, each: Asked, around: Circumstances) -> tuple[Edit, ...]:
@@ -325,10 +328,12 @@ def loader_without_prefetch(call: SourceCall) -> tuple[Edit, ...]:
     """The lines before a call that take prefetch_factor away, as the page has them."""
     if call.before is None:
         return ()
-    after = pages.remedies("CPG603", "en")["without-prefetch"].after
+    after = pages.remedies("CPG203", "en")["without-prefetch"].after
     assert after is not None
     lines = after.rpartition("\nembedder.")[0].rstrip("\n")
-    return (Edit(places.location(call.before), f"{lines}\n", safe=False),)
+    for name in ("module", "loader"):  # names that the user's code may have
+        lines = re.sub(rf"\b{name}\b", f"cpgpt_{name}", lines)
+    return (Edit(places.location(call.before), f"{lines}\n\n"),)
 
 
 def unknown_ones(
