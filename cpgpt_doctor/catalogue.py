@@ -19,6 +19,7 @@ FAMILIES = {
     "3": Words("accelerators", "加速设备"),
     "4": Words("packages", "软件包"),
     "5": Words("genome, locations and the store", "基因组、位点与嵌入文件"),
+    "6": Words("scripts, notebooks and configs", "脚本、笔记本与配置"),
     "7": Words("failures recognised in logs", "日志中识别的故障"),
 }
 

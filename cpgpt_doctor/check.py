@@ -11,7 +11,7 @@ from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.probes.collect import HEAVY_PROBES, collect
 
 if TYPE_CHECKING:
-    from cpgpt_doctor.facts import DependenciesFacts, Facts
+    from cpgpt_doctor.facts import DependenciesFacts, Facts, SourcesFacts
 
 
 def observe(
@@ -24,7 +24,7 @@ def observe(
     dataset: str | None = None,
     dataset_folder: Path | None = None,
     dependencies: Path | None = None,
-    searched: Sequence[Path] = (),
+    paths: Sequence[Path] = (),
     every_row: bool = False,
     recorded: Path | None = None,
     meanwhile: Callable[[], object] = bool,
@@ -32,8 +32,8 @@ def observe(
     """Facts of the environment of `python`, or those of the file `recorded`.
 
     dataset_folder: where the dataset's module lies (default: the current folder).
-    dependencies: the folder that CpGPT is given; searched: folders in which such are looked for;
-    every_row: read all stored rows.
+    dependencies: the folder that CpGPT is given; paths: the user's files, and folders in which such
+    files, and folders that CpGPT is given, are looked for; every_row: read all stored rows.
     meanwhile: what is to be done while the patient is at work.
     """
     if recorded is not None:
@@ -54,17 +54,19 @@ def observe(
         open_genome(genome).close()  # refuses what CpGPT could not read by position
     if dataset is not None and not re.fullmatch(r"[\w.]+:\w+", dataset):
         raise InputError(f"--dataset {dataset}: is written package.module:callable")
-    if every_row and not (dependencies or searched):
+    if every_row and not (dependencies or paths):
         raise InputError("--full reads stored rows: name their folder with --dependencies-dir")
     folders: list[DependenciesFacts] = []
+    sources: list[SourcesFacts] = []
 
-    def look_at_folders() -> None:
+    def look_at_files() -> None:
         meanwhile()
-        if dependencies or searched:
-            from cpgpt_doctor.probes.dependencies import observe_folders
+        if paths:
+            from cpgpt_doctor.sources.read import read
 
-            given = [dependencies] if dependencies else []
-            folders.extend(observe_folders(given, list(searched), everything=every_row))
+            sources.append(read(paths))
+        if dependencies or paths:
+            folders.extend(look_at_folders(dependencies, paths, sources, every_row))
 
     facts = collect(
         python,
@@ -74,11 +76,50 @@ def observe(
         dna_llm=dna_llm,
         dataset=dataset,
         dataset_folder=str(dataset_folder or Path.cwd()),
-        meanwhile=look_at_folders,
+        meanwhile=look_at_files,
     )
     from dataclasses import replace
 
-    return replace(facts, dependencies=tuple(folders))
+    seen = sources[0] if sources else None
+    return replace(facts, dependencies=tuple(folders), sources=seen)
+
+
+def look_at_folders(
+    dependencies: Path | None,
+    paths: Sequence[Path],
+    sources: Sequence[SourcesFacts],
+    every_row: bool,
+) -> tuple[DependenciesFacts, ...]:
+    """The folder that CpGPT is given, those below the paths, and those that the sources name.
+
+    A folder without any is none of ours, and refused, where there is no source in it either.
+    """
+    from cpgpt_doctor.probes.dependencies import DEEPEST, find, observe_folders
+    from cpgpt_doctor.sources.walk import walk
+
+    given = [dependencies] if dependencies else []
+    for named in (each for seen in sources for each in named_folders(seen)):
+        if named.is_dir() and find(named, 1) and named not in given:
+            given.append(named)
+    below = [each for each in paths if each.is_dir()]
+    searched = [
+        each for each in below if find(each, DEEPEST) or next(iter(walk(str(each))), None) is None
+    ]
+    if not given and not searched:
+        return ()
+    return observe_folders(given, searched, everything=every_row)
+
+
+def named_folders(sources: SourcesFacts) -> list[Path]:
+    """The dependencies folders that scripts name, from where they run or where they are."""
+    found = []
+    for file in sources.files:
+        for call in file.calls:
+            setting = call.setting("dependencies_dir") if call.kind == "embedder" else None
+            for each in setting.outcomes if setting else ():
+                if each.kind == "value" and isinstance(each.value, str) and each.value:
+                    found += [Path(each.value), Path(file.path).parent / each.value]
+    return [each for each in dict.fromkeys(found) if "\0" not in str(each)]
 
 
 def save(facts: Facts, path: Path) -> None:

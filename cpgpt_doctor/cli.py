@@ -19,7 +19,7 @@ from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.reports import stream
 
 # In the order in which --help lists them; each is a module of commands/.
-COMMANDS = ("check", "explain", "run-embed", "verify", "repair", "bench")
+COMMANDS = ("check", "explain", "fix", "run-embed", "verify", "repair", "bench")
 EXAMPLES = """\
 examples:
   cpgpt-doctor check
@@ -84,6 +84,8 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         from cpgpt_doctor.commands import check
 
         args = check.with_settings(args, here, top, argv)
+    elif "python" not in args:
+        return args
     elif args.python is None:
         args.python = config.interpreter(here)
     args.python = sys.executable if args.python is None else interpreter(args.python)

@@ -45,19 +45,50 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Location:
-    """A place in a file; lines and columns count from 1, `cell` is a notebook's."""
+    """A place in a file; lines and columns count from 1.
+
+    cell: a notebook's code cell; the line is then the cell's, and file_line that of the file.
+    end_line, end_column: where the place ends, behind its last character. argument: the part of
+    the call that is at fault, where it is not its last keyword.
+    """
 
     path: str
     line: int | None = None
     column: int | None = None
     cell: int | None = None
     call: str | None = None
+    file_line: int | None = None
+    end_line: int | None = None
+    end_column: int | None = None
+    argument: str | None = None
 
     @property
     def where(self) -> str:
-        """PATH, PATH:LINE or PATH:LINE:COLUMN, as editors and terminals open them."""
+        """PATH, PATH:LINE or PATH:LINE:COLUMN, as editors and terminals open them.
+
+        In a notebook, PATH:cell CELL:LINE:COLUMN.
+        """
         column = self.column if self.line is not None else None
-        return ":".join(str(part) for part in (self.path, self.line, column) if part is not None)
+        cell = None if self.cell is None else f"cell {self.cell}"
+        parts = (self.path, cell, self.line, column)
+        return ":".join(str(part) for part in parts if part is not None)
+
+    @property
+    def line_of_file(self) -> int | None:
+        """The line as programs count that do not know of cells."""
+        return self.line if self.cell is None else self.file_line
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A text that mends a finding, in place of what stands from `place`'s beginning to its end.
+
+    safe: it changes nothing but what the finding is about.
+    """
+
+    place: Location
+    text: str
+    safe: bool = True
 
 
 @dataclass(frozen=True)
@@ -74,7 +105,7 @@ class Finding:
     """A problem. A part with nothing true to say is empty.
 
     causes: from the platform to the object. values: for the placeholders in what its page says of
-    how to verify it and of its cost.
+    how to verify it and of its cost. edits: what its first remedy changes in the user's files.
     """
 
     code: str
@@ -86,6 +117,7 @@ class Finding:
     location: Location | None = None
     treated: bool = False
     values: Values = ()
+    edits: tuple[Edit, ...] = ()
 
 
 Status = Literal["ok", "finding", "unknown", "skipped"]

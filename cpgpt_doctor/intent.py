@@ -17,6 +17,9 @@ DNA_LLM = CallDefaults().dna_llm
 class Intent:
     """`via` direct: the user's own code calls CpGPT. None: as CpGPT or the platform has it.
 
+    platform, python, cpgpt: what sources are judged for, where that is not what was examined: a
+    platform as sys.platform has it, versions. prefetch_removed: the user's code takes away the
+    prefetch_factor that CpGPT passes.
     allowed: what run-embed shall do all the same, by name: "all-n" (windows of N), "non-cpg"
     (positions that are no CpGs), "unnamed" (set rows aside that no index names).
     """
@@ -27,6 +30,10 @@ class Intent:
     dna_llm: str | None = None
     batch_size: int | None = None
     allowed: tuple[str, ...] = ()
+    platform: str | None = None
+    python: str | None = None
+    cpgpt: str | None = None
+    prefetch_removed: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,10 @@ class Call:
     dna_llm: str
     batch_size: int
     allowed: tuple[str, ...] = ()
+    platform: str | None = None
+    python: str | None = None
+    cpgpt: str | None = None
+    prefetch_removed: bool = False
 
     @property
     def treated(self) -> bool:
@@ -63,4 +74,8 @@ def resolve(intent: Intent, facts: Facts) -> Call:
         dna_llm=intent.dna_llm or defaults.dna_llm,
         batch_size=intent.batch_size or defaults.batch_size,
         allowed=intent.allowed,
+        platform=intent.platform,
+        python=intent.python,
+        cpgpt=intent.cpgpt,
+        prefetch_removed=intent.prefetch_removed,
     )

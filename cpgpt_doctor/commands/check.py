@@ -14,11 +14,13 @@ from cpgpt_doctor import config
 from cpgpt_doctor.commands.options import (
     FORMATS,
     Commands,
+    add_circumstances,
     add_common,
     add_shown,
     count,
     folder,
     new_file,
+    place,
     positive,
 )
 from cpgpt_doctor.commands.output import SHARED, show_report
@@ -34,7 +36,9 @@ examples:
   cpgpt-doctor check --start-method spawn           what macOS and Windows meet
   cpgpt-doctor check --dependencies-dir dependencies --quick
                                                     what is stored, in seconds
-  cpgpt-doctor check . --quick --select CPG5        every such folder here, and nothing else
+  cpgpt-doctor check .                              the environment, the code and the folders here
+  cpgpt-doctor check embed.py --for macos           the same script on another platform
+  cpgpt-doctor check . --quick --select CPG5        what is stored here, and nothing else
   cpgpt-doctor check --save-facts facts.json        to attach to an issue
   cpgpt-doctor check --facts facts.json             judge what another machine saw
   cpgpt-doctor check --format markdown --output report.md
@@ -51,9 +55,9 @@ FORMS = {each: each for each in FORMATS} | {"json": "json_report"}
 def add(commands: Commands) -> None:
     check = commands.add_parser(
         "check",
-        help="examine the environment and the embedder's dataset",
-        description="Examine an environment for CpGPT's embedding, and stores of embeddings."
-        " Nothing is changed.",
+        help="examine the environment, your code, and the embedder's dataset",
+        description="Examine an environment for CpGPT's embedding, scripts, notebooks and configs"
+        " that use it, and stores of embeddings. Nothing is run of your code, nothing is changed.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -92,10 +96,12 @@ def add(commands: Commands) -> None:
     look.add_argument(
         "paths",
         nargs="*",
-        type=folder,
+        type=place,
         metavar="PATH",
-        help="such folders, or folders in which they are looked for",
+        help="scripts, notebooks and YAML files, or folders in which these, and folders such as"
+        " --dependencies-dir, are looked for",
     )
+    add_circumstances(look)
     look.add_argument(
         "--full", action="store_true", help="read every stored row, of a large file too"
     )
@@ -219,7 +225,7 @@ def run(args: argparse.Namespace) -> int:
         dataset=args.dataset,
         dataset_folder=args.dataset_folder,
         dependencies=args.dependencies_dir,
-        searched=args.paths,
+        paths=args.paths,
         every_row=args.full,
         recorded=args.facts,
         meanwhile=partial(import_the_rest, args.format, bool(args.dependencies_dir or args.paths)),
@@ -238,7 +244,14 @@ def run(args: argparse.Namespace) -> int:
         start_method=args.start_method,
         dna_llm=args.dna_llm,
         batch_size=args.batch_size,
+        platform=args.platform,
+        python=args.for_python,
+        cpgpt=args.for_cpgpt,
     )
+    if facts.sources is not None:
+        from cpgpt_doctor.rules.sources.meant import meant
+
+        intent = meant(facts, intent)
     if args.save_facts or args.format in SHARED:
         from cpgpt_doctor.redact import redacted
 

@@ -91,6 +91,41 @@ def add_shown(out: argparse._ArgumentGroup) -> None:
     out.add_argument("--ascii", action="store_true", help="plain marks, for any terminal")
 
 
+PLATFORMS = {"macos": "darwin", "linux": "linux", "windows": "win32"}
+
+
+def add_circumstances(options: argparse._ArgumentGroup) -> None:
+    """What the user's code is judged for, where that is not what is examined."""
+    options.add_argument(
+        "--for",
+        dest="platform",
+        type=platform,
+        metavar="PLATFORM",
+        help="judge the code for macos, linux or windows (default: the one examined)",
+    )
+    options.add_argument(
+        "--for-python", type=version, metavar="VERSION", help="judge it for this Python, as 3.14"
+    )
+    options.add_argument(
+        "--for-cpgpt", type=version, metavar="VERSION", help="judge it for this CpGPT, as 0.0.7"
+    )
+
+
+def platform(text: str) -> str:
+    """A platform as sys.platform has it."""
+    if text.lower() in PLATFORMS:
+        return PLATFORMS[text.lower()]
+    if text in PLATFORMS.values():
+        return text
+    raise argparse.ArgumentTypeError(f"{', '.join(PLATFORMS)} is needed, not {text!r}")
+
+
+def version(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9}){1,3}", text):
+        raise argparse.ArgumentTypeError(f"a version such as 3.14 is needed, not {text!r}")
+    return text
+
+
 def new_file(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("the name of a file is needed, not an empty one")
@@ -108,6 +143,13 @@ def folder(text: str) -> Path:
     """A folder; an empty text, as of a variable that is not set, would be the one at hand."""
     if not text:
         raise argparse.ArgumentTypeError("a folder is needed, not ''; the one at hand is .")
+    return Path(text)
+
+
+def place(text: str) -> Path:
+    """A file or a folder; an empty text would be the folder at hand."""
+    if not text:
+        raise argparse.ArgumentTypeError("a file or folder is needed, not ''; this one is .")
     return Path(text)
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cpgpt_doctor.facts.packages import CpGPT, Packages
     from cpgpt_doctor.facts.pickling import Culprit, PicklingReport
     from cpgpt_doctor.facts.python import Python
+    from cpgpt_doctor.facts.sources import SourcesFacts
     from cpgpt_doctor.facts.store import StoreFacts
     from cpgpt_doctor.facts.torch import Accelerator, CudaDevice, Torch
     from cpgpt_doctor.facts.workers import (
@@ -69,6 +70,7 @@ AREAS = {
     "packages": ("CpGPT", "Packages"),
     "pickling": ("Culprit", "PicklingReport"),
     "python": ("Python",),
+    "sources": ("SourcesFacts",),
     "store": ("StoreFacts",),
     "torch": ("Accelerator", "CudaDevice", "Torch"),
     "workers": (
@@ -110,6 +112,7 @@ __all__ = [
     "ProbeFailure",
     "Python",
     "RemoteCode",
+    "SourcesFacts",
     "StoreFacts",
     "Torch",
     "Unknown",
@@ -168,6 +171,7 @@ class Facts:
     store: StoreFacts | None = None
     audit: AuditFacts | None = None
     dependencies: tuple[DependenciesFacts, ...] = ()
+    sources: SourcesFacts | None = None
     failures: tuple[ProbeFailure, ...] = ()
     skipped: tuple[str, ...] = ()
     unknown: tuple[Unknown, ...] = field(default=(), metadata={form.APART: True})

@@ -42,8 +42,9 @@ OF_THE_ENVIRONMENT = in_order(
 def all_rules() -> tuple[Rule, ...]:
     """Every rule, of data too."""
     from cpgpt_doctor.rules.data import dependencies, genome, locations, stores
+    from cpgpt_doctor.rules.sources import files
 
-    areas = (genome, locations, stores, dependencies)
+    areas = (genome, locations, stores, dependencies, files)
     return in_order(OF_THE_ENVIRONMENT, *(area.RULES for area in areas))
 
 
@@ -61,6 +62,7 @@ PROBE_OF = {
 # Parts that are looked at where a user names them; "data" is any of them.
 DATA = ("genome", "locations", "store", "dependencies")
 ANY_DATA = "data"
+NAMED = (*DATA, "sources")
 
 
 # Parts that need CpGPT to be imported.
@@ -68,7 +70,7 @@ NEED_CPGPT = ("embedder", "examined", "workers")
 
 
 def is_of_data(code: str) -> bool:
-    """Whether the rule looks at a genome, locations or a store alone."""
+    """Whether the rule looks at a genome, locations, a store or sources alone."""
     if any(rule.code == code for rule in OF_THE_ENVIRONMENT):
         return False
     return any(rule.code == code for rule in all_rules())
@@ -76,14 +78,19 @@ def is_of_data(code: str) -> bool:
 
 def names_data(facts: Facts) -> bool:
     """Whether rules of data have anything to look at."""
-    return any(getattr(facts, part) for part in (*DATA, "audit"))
+    return any(getattr(facts, part) for part in (*NAMED, "audit"))
 
 
 def judge(facts: Facts, intent: Intent, *, of_data: bool = True) -> tuple[Judged, ...]:
     """Apply every rule to the facts; without `of_data` those of the environment alone."""
     call = resolve(intent, facts)
     rules = all_rules() if of_data else OF_THE_ENVIRONMENT
-    return tuple(Judged(rule.code, judged(rule, facts, call)) for rule in rules)
+    every = tuple(Judged(rule.code, judged(rule, facts, call)) for rule in rules)
+    if facts.sources is None:
+        return every
+    from cpgpt_doctor.rules.sources import files
+
+    return files.ignored(every, facts)
 
 
 def judged(rule: Rule, facts: Facts, call: Call) -> Check:
@@ -137,7 +144,7 @@ def missing(facts: Facts, rule: Rule, call: Call) -> Check | None:
     """Why a rule cannot be judged, None where it can."""
     subject = rule.subject
     for part in rule.needs:
-        if part in DATA or part == ANY_DATA:
+        if part in NAMED or part == ANY_DATA:
             if not any(getattr(facts, each) for each in (DATA if part == ANY_DATA else [part])):
                 return skipped(Words(f"{subject.en}: none was named", f"{subject.zh}：没有指定"))
             continue

@@ -23,11 +23,12 @@ ALLOWED = {
     "commands": {
         *("commands", "config", "errors", "findings", "intent", "words"),
         *("catalogue", "redact", "report", "reports", "rules", "embed", "audit", "repair"),
-        *("baseline", "bench", "check", "explain"),
+        *("baseline", "bench", "check", "explain", "fix"),
     },
     "baseline.py": {"errors", "findings", "json_file", "reports", "words"},
     "bench.py": {"errors", "facts", "probes"},
-    "check.py": {"errors", "facts", "genome", "probes", "reports"},
+    "check.py": {"errors", "facts", "genome", "probes", "reports", "sources"},
+    "fix.py": {"errors", "facts", "findings", "intent", "reports", "rules", "sources"},
     "config.py": {"errors"},
     "explain.py": {"catalogue", "errors", "logs", "pages", "redact", "reports", "rules", "words"},
     "embed": {
@@ -52,6 +53,7 @@ ALLOWED = {
     "rules": {"rules", "logs", "pages", *SAID},
     "store": {"store", "disk", "errors", "facts", "genome"},
     "genome": {"genome", "disk", "errors", "facts"},
+    "sources": {"sources", "errors", "facts", "findings"},
     "logs": {"logs"},
     "pages": {"pages", "findings", "words"},
     "catalogue.py": {"pages", "words"},

@@ -172,7 +172,7 @@ def test_every_field_has_a_default() -> None:
 
 def later() -> dict[str, Any]:
     data = machine()
-    data["sources"] = [{"path": "/home/user/run.py", "calls": [{"line": 3}, 4, None]}, "text"]
+    data["papers"] = [{"path": "/home/user/run.py", "calls": [{"line": 3}, 4, None]}, "text"]
     data["host"]["foo"] = {"a": [1, 2.5, None]}
     data["host"]["gpus"] = [{"name": "A", "memory": 1, "bus": "0000:3b"}]
     data["embedder"]["examined"]["dataset"]["culprits"][1]["depth"] = 2
@@ -182,7 +182,7 @@ def later() -> dict[str, Any]:
 def test_what_a_later_version_saw_is_kept_named_and_written_back() -> None:
     seen = facts.from_data(later())
     assert [each.name for each in seen.unknown] == [
-        "host.gpus[0].bus", "host.foo", "embedder.examined.dataset.culprits[1].depth", "sources",
+        "host.gpus[0].bus", "host.foo", "embedder.examined.dataset.culprits[1].depth", "papers",
     ]  # fmt: skip
     assert crashed(seen) == []
     nothing_is_lost(later(), json.loads(facts.to_json(seen)))
@@ -192,7 +192,7 @@ def test_what_is_kept_goes_with_the_part_in_which_it_stood() -> None:
     seen = dataclasses.replace(facts.from_data(later()), host=None)
     data = facts.to_data(seen)
     assert data["host"] is None
-    assert "sources" in data
+    assert "papers" in data
 
 
 def test_what_is_kept_is_redacted_like_the_rest() -> None:
@@ -310,7 +310,7 @@ def test_the_report_names_what_is_not_understood_in_both_languages() -> None:
         for seen in (facts.from_data(machine()), facts.from_data(later())):
             report = Report(seen, intent, resolve(intent, seen), judge(seen, intent), 0)
             lines.append(view.of(report, language).patient)
-        assert all(name in lines[1] for name in ("host.foo", "host.gpus[0].bus", "sources"))
+        assert all(name in lines[1] for name in ("host.foo", "host.gpus[0].bus", "papers"))
         assert lines[1].startswith(lines[0])
 
 

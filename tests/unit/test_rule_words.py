@@ -35,7 +35,7 @@ from cpgpt_doctor.findings import Check
 from cpgpt_doctor.intent import DNA_LLM, Intent
 from cpgpt_doctor.rules.registry import all_rules, judge
 from cpgpt_doctor.words import Words
-from tests import seen, seen_folders
+from tests import seen, seen_folders, seen_sources
 from tests.machines import recorded
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -278,18 +278,22 @@ def intents() -> Iterator[Intent]:
 @cache
 def every_check() -> tuple[Check, ...]:
     """What the rules say of all these machines and intents."""
-    return tuple(
-        judged.check
-        for base in (recorded.linux_new(), recorded.linux_old())
-        for facts in itertools.chain(platforms(base), faulty(base), odd(base))
-        for intent in intents()
-        for judged in judge(facts, intent)
-    ) + tuple(
-        judged.check
-        for facts in (*seen.EVERY, *seen_folders.EVERY)
-        for via in ("direct", "run-embed")
-        for allowed in seen.ALLOWED
-        for judged in judge(facts, Intent(via, allowed=allowed))  # type: ignore[arg-type]
+    return (
+        tuple(
+            judged.check
+            for base in (recorded.linux_new(), recorded.linux_old())
+            for facts in itertools.chain(platforms(base), faulty(base), odd(base))
+            for intent in intents()
+            for judged in judge(facts, intent)
+        )
+        + tuple(
+            judged.check
+            for facts in (*seen.EVERY, *seen_folders.EVERY)
+            for via in ("direct", "run-embed")
+            for allowed in seen.ALLOWED
+            for judged in judge(facts, Intent(via, allowed=allowed))  # type: ignore[arg-type]
+        )
+        + tuple(judged.check for facts in seen_sources.EVERY for judged in judge(facts, Intent()))
     )
 
 

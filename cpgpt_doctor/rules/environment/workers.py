@@ -282,8 +282,18 @@ def dataset_pickles(facts: Facts, call: Call) -> Check:
     )
 
 
+PREFETCH_REMOVED = ok(
+    Words(
+        "prefetch_factor: your code takes it away before it reaches the DataLoader",
+        "prefetch_factor：你的代码在它传到 DataLoader 之前就去掉了",
+    )
+)
+
+
 def prefetch(facts: Facts, call: Call) -> Check:
     """CPG203: prefetch_factor is passed whatever the number of workers."""
+    if call.prefetch_removed and not call.num_workers:
+        return PREFETCH_REMOVED
     seen = examined(facts)
     without = trial(seen, None, workers=False)
     tried = effective_trial(seen, call)
@@ -355,6 +365,8 @@ def call_raises(seen: EmbedderExamined, call: Call, tried: CallTrial) -> Finding
 
 def prefetch_untried(facts: Facts, call: Call) -> Check | None:
     """CPG203 from the release alone."""
+    if call.prefetch_removed and not call.num_workers:
+        return PREFETCH_REMOVED
     version = known_release(facts)
     if version is None:
         return None

@@ -1,0 +1,1 @@
+"""CPG6xx: what stands in the user's scripts, notebooks and configs."""

@@ -1,0 +1,485 @@
+"""The calls that matter to the embedding, in programs that were taken apart, as facts."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Literal, TypeAlias
+
+from cpgpt_doctor.facts.sources import (
+    PLATFORMS,
+    Change,
+    Outcome,
+    Place,
+    Setting,
+    Site,
+    SourceCall,
+)
+from cpgpt_doctor.sources import datasets, layout, upstream
+from cpgpt_doctor.sources.evaluate import Evaluator, shown
+from cpgpt_doctor.sources.program import Program, Scope, Use, Where
+from cpgpt_doctor.sources.project import Project
+from cpgpt_doctor.sources.values import Spot, Val, argument_at
+
+Kind: TypeAlias = Literal[
+    "embed", "embedder", "data-module", "loader", "start-method", "download", "link"
+]
+EMBED_SETTINGS = ("num_workers", "batch_size", "dna_llm", "species", "dna_context_len")
+LOADER_SETTINGS = (
+    *("num_workers", "prefetch_factor", "persistent_workers", "pin_memory"),
+    "multiprocessing_context",
+)
+# Names of calls that are looked at, before what is called is followed.
+NAMES = (
+    *(upstream.EMBED, upstream.EMBEDDER, upstream.DATA_MODULE, upstream.LOADER),
+    *(upstream.DOWNLOAD_METHOD, upstream.DOWNLOAD, "set_start_method"),
+    *("symlink", "symlink_to", "copytree", "link", "copy", "copy2", "copyfile"),
+)
+RETRIES = ("retry", "retrying", "backoff", "on_exception", "on_predicate", "Retrying")
+LONGEST_CALL = 200  # characters of a call's text
+
+
+class Finder:
+    """Facts of one project, worked out for each platform and put together."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.evaluators = {each: Evaluator(project, each) for each in PLATFORMS}
+        self.any = self.evaluators["linux"]
+
+    def calls(self, program: Program) -> Iterator[SourceCall]:
+        for use, kind in self.targets(program):
+            platforms = tuple(
+                name for name, each in self.evaluators.items() if each.reached(use.where)
+            )
+            if not platforms:
+                continue
+            yield self.fact(use, kind, () if platforms == PLATFORMS else platforms)
+
+    def targets(self, program: Program) -> Iterator[tuple[Use, Kind]]:
+        """Calls of what is looked for, under whatever name."""
+        names = {*NAMES, *self.aliases(program)}
+        for use in program.calls:
+            if use.name in names:
+                kind = self.kind_of(use)
+                if kind is not None:
+                    yield use, kind
+
+    def aliases(self, program: Program) -> set[str]:
+        """Other names that a program gives to what is looked for."""
+        wanted: set[str] = set()
+        for scope in (program.module, *program.functions):
+            for name, bindings in scope.bindings.items():
+                for each in bindings:
+                    last = each.name.rpartition(".")[2] if each.kind == "import" else ""
+                    if last in NAMES or (each.value is not None and mentions(each.value)):
+                        wanted.add(name)
+        for store, value, _ in program.stores:
+            if mentions(value):
+                wanted.add(store.attr)
+        for scope in program.functions:
+            if scope.owner is not None:
+                for name, bindings in scope.owner.attributes.items():
+                    if any(each.value is not None and mentions(each.value) for each in bindings):
+                        wanted.add(name)
+        return wanted
+
+    def kind_of(self, use: Use) -> Kind | None:
+        called = self.any.values(use.node.func, use.where)
+        for each in called:
+            kind = self.kind_called(each, use)
+            if kind is not None:
+                return kind
+        # A method of this name of an object that is not followed: nothing else has it.
+        followed = all(each.kind in ("method", "function", "class") for each in called)
+        if use.name == upstream.EMBED and not followed and isinstance(use.node.func, ast.Attribute):
+            return "embed"
+        if use.name == upstream.DOWNLOAD_METHOD and not followed:
+            return "download"
+        return None
+
+    def kind_called(self, called: Val, use: Use) -> Kind | None:
+        if called.kind == "partial":
+            return self.kind_called(called.value, use)
+        if called.kind == "class" and isinstance(called.value, Scope):
+            return self.kind_of_subclass(called.value)
+        if called.kind == "method":
+            base, name = called.value
+            if base.kind == "instance" and isinstance(base.value, Scope):
+                inherits = self.kind_of_subclass(base.value) == "embedder"
+                return "embed" if name == upstream.EMBED and inherits else None
+            if name in ("symlink_to", "hardlink_to"):
+                return "link"
+            if base.kind == "instance" and name == upstream.EMBED:
+                return "embed" if is_ours(str(base.value)) else None
+            if base.kind == "instance" and name == upstream.DOWNLOAD_METHOD:
+                return "download" if is_ours(str(base.value)) else None
+            return None
+        if called.kind != "name":
+            return None
+        return kind_of_name(str(called.value))
+
+    def kind_of_subclass(self, scope: Scope) -> Kind | None:
+        """What a class of the project is by the classes that it is made from."""
+        node = scope.node
+        if not isinstance(node, ast.ClassDef) or scope.where is None:
+            return None
+        if upstream.EMBED in scope.methods:
+            return None
+        for base in node.bases:
+            for each in self.any.values(base, scope.where):
+                if each.kind == "name" and str(each.value).endswith(f".{upstream.EMBEDDER}"):
+                    return "embedder"
+        return None
+
+    # One call
+
+    def fact(self, use: Use, kind: Kind, platforms: tuple[str, ...]) -> SourceCall:
+        read = {
+            "embed": self.of_embed,
+            "embedder": self.of_embedder,
+            "data-module": self.of_data_module,
+            "loader": self.of_loader,
+            "start-method": self.of_start_method,
+            "download": self.of_download,
+            "link": self.of_link,
+        }[kind]
+        settings, alone = read(use)
+        return SourceCall(
+            kind,
+            self.place(use.where.scope.program, use.node),
+            brief(use.node),
+            settings,
+            alone,
+            platforms,
+            datasets.kind_of(self, use) if kind == "loader" else "",
+            self.repeated(use) if kind == "embed" else "",
+            self.at_import(use.where, workers_parameter(use)),
+            layout.removal(use.where.scope.program, use.node) if kind == "start-method" else (),
+            layout.before(use.where.scope.program, use.node) if kind == "embed" else None,
+        )
+
+    def of_embed(self, use: Use) -> tuple[tuple[Setting, ...], tuple[Setting, ...]]:
+        return tuple(
+            self.setting(use, name, upstream.EMBED_PARAMETERS, upstream.EMBED_DEFAULTS)
+            for name in EMBED_SETTINGS
+        ), ()
+
+    def of_embedder(self, use: Use) -> tuple[tuple[Setting, ...], tuple[Setting, ...]]:
+        names = upstream.EMBEDDER_PARAMETERS
+        return (self.setting(use, "dependencies_dir", names, {}),), ()
+
+    def of_data_module(self, use: Use) -> tuple[tuple[Setting, ...], tuple[Setting, ...]]:
+        return tuple(
+            self.setting(use, name, upstream.DATA_MODULE_PARAMETERS, upstream.DATA_MODULE_DEFAULTS)
+            for name in ("num_workers", "pin_memory", "dependencies_dir")
+        ), ()
+
+    def of_loader(self, use: Use) -> tuple[tuple[Setting, ...], tuple[Setting, ...]]:
+        def read(name: str) -> Setting:
+            return self.setting(use, name, upstream.LOADER_PARAMETERS, upstream.LOADER_DEFAULTS)
+
+        settings = tuple(read(name) for name in LOADER_SETTINGS)
+        workers = argument_node(use, "num_workers", 5)
+        if not isinstance(workers, (ast.Name, ast.Attribute)):
+            return settings, tuple(read(name) for name in LOADER_SETTINGS[1:3])
+        name = ast.unparse(workers)
+        for each in self.evaluators.values():
+            each.assumed[name] = Val("value", 0)
+        try:
+            return settings, tuple(read(name) for name in LOADER_SETTINGS[1:3])
+        finally:
+            for each in self.evaluators.values():
+                each.assumed.clear()
+
+    def of_start_method(self, use: Use) -> tuple[tuple[Setting, ...], tuple[Setting, ...]]:
+        return (self.setting(use, "method", ("method", "force"), {}),), ()
+
+    def of_download(self, use: Use) -> tuple[tuple[Setting, ...], tuple[Setting, ...]]:
+        """Where a download puts the dependencies: the folder, and of which species."""
+        if use.name == upstream.DOWNLOAD:
+            names: tuple[str, ...] = ()
+            return (
+                self.setting(use, "folder", names, {}, keyword="local_dir"),
+                self.setting(use, "species", names, {"species": None}),
+            ), ()
+        names = upstream.DOWNLOAD_PARAMETERS
+        species = self.setting(use, "species", names, {"species": upstream.DOWNLOAD_SPECIES})
+        folder = self.setting(use, "folder", names, {}, keyword="dependencies_dir")
+        if not folder.text:
+            folder = self.folder_of_receiver(use) or folder
+        return (folder, species), ()
+
+    def folder_of_receiver(self, use: Use) -> Setting | None:
+        """The folder that the inferencer was made with, whose download this is."""
+        if not isinstance(use.node.func, ast.Attribute):
+            return None
+        for each in self.any.values(use.node.func.value, use.where):
+            if each.kind == "instance" and each.use is not None:
+                default = {"folder": upstream.INFERENCER_DEFAULT_FOLDER}
+                names = upstream.INFERENCER_PARAMETERS
+                return self.setting(each.use, "folder", names, default, keyword="dependencies_dir")
+        return None
+
+    def of_link(self, use: Use) -> tuple[tuple[Setting, ...], tuple[Setting, ...]]:
+        if use.name in ("symlink_to", "hardlink_to") and isinstance(use.node.func, ast.Attribute):
+            receiver = use.node.func.value
+            into = self.outcomes(lambda each: each.values(receiver, use.where))
+            made = Setting("to", shown(receiver), into)
+            return (self.setting(use, "from", ("from",), {}, keyword="target"), made), ()
+        return (
+            self.setting(use, "from", ("from", "to"), {}, keyword="src"),
+            self.setting(use, "to", ("from", "to"), {}, keyword="dst"),
+        ), ()
+
+    # Arguments
+
+    def setting(
+        self,
+        use: Use,
+        name: str,
+        parameters: tuple[str, ...],
+        defaults: Mapping[str, object],
+        keyword: str = "",
+    ) -> Setting:
+        """An argument of a call, or what it is where it is absent."""
+        keyword = keyword or name
+        listed = keyword if keyword in parameters else name
+        position = parameters.index(listed) if listed in parameters else None
+        program = use.where.scope.program
+
+        def values(evaluator: Evaluator) -> list[Val]:
+            given = self.argument(evaluator, use, keyword, position)
+            if given is not None:
+                return given
+            where = Spot(program, use.node, "insert")
+            if name in defaults:
+                return [Val("value", defaults[name], spot=where)]
+            return [Val("unknown", None, "", spot=where)]
+
+        node = argument_node(use, keyword, position)
+        text = shown(node) if node is not None else ""
+        if not text and any(each.arg is None for each in use.node.keywords):
+            spread_from = next(each.value for each in use.node.keywords if each.arg is None)
+            given = [self.argument(each, use, keyword, position) for each in
+                     self.evaluators.values()]  # fmt: skip
+            text = f"**{shown(spread_from)}" if any(each is not None for each in given) else ""
+        return Setting(name, text, self.outcomes(values))
+
+    def argument(
+        self, evaluator: Evaluator, use: Use, name: str, position: int | None
+    ) -> list[Val] | None:
+        """An argument of a call, also where a partial function holds it."""
+        for called in evaluator.values(use.node.func, use.where):
+            if called.kind == "partial" and called.use is not None:
+                held = len(called.use.node.args) - 1
+                moved = position - held if position is not None and position >= held else None
+                given = argument_at(evaluator, use, name, moved, 0)
+                if given is not None:
+                    return given
+                inner = position + 1 if position is not None else None
+                return argument_at(evaluator, called.use, name, inner, 0)
+        return argument_at(evaluator, use, name, position, 0)
+
+    def outcomes(self, values: Callable[[Evaluator], list[Val]]) -> tuple[Outcome, ...]:
+        """What an expression gives on each platform, put together where it is the same."""
+        by_outcome: dict[str, tuple[Outcome, list[str]]] = {}
+        for platform, evaluator in self.evaluators.items():
+            for value in values(evaluator):
+                outcome = self.outcome(value)
+                key = repr(outcome)
+                by_outcome.setdefault(key, (outcome, []))[1].append(platform)
+        return tuple(
+            Outcome(
+                each.kind,
+                each.value,
+                () if tuple(names) == PLATFORMS else tuple(names),
+                each.why,
+                each.detail,
+                each.site,
+            )
+            for each, names in by_outcome.values()
+        )
+
+    def outcome(self, value: Val) -> Outcome:
+        site = self.site(value.spot)
+        if value.kind == "value" and isinstance(value.value, (int, float, str, bool, type(None))):
+            given = value.value
+            finite = not isinstance(given, float) or abs(given) < 1e300
+            if finite and (not isinstance(given, int) or abs(given) < 2**63):
+                return Outcome("value", given, (), value.why, "", site)
+        if value.kind == "at-least":
+            return Outcome("at-least", value.value, (), value.why, "", site)
+        if value.kind == "unknown":
+            return Outcome("unknown", None, (), value.why, value.detail, site)
+        return Outcome("unknown", None, (), "call", value.detail, site)
+
+    def site(self, spot: Spot | None) -> Site | None:
+        if spot is None:
+            return None
+        edit = spot.edit
+        assert edit in ("replace", "insert", "spread")
+        place = self.place(spot.program, spot.node)
+        changes: tuple[Change, ...] = ()
+        if edit == "insert" and isinstance(spot.node, ast.Call):
+            changes = layout.argument(spot.program, spot.node)
+        elif edit == "spread":
+            start = replace(place, end_line=place.line, end_column=place.column)
+            end = replace(place, line=place.end_line, column=place.end_column)
+            changes = (Change(start, "{**"), Change(end, ", {}}"))
+        return Site(place, edit, shown(spot.node), changes)  # type: ignore[arg-type]
+
+    def place(self, program: Program, node: ast.expr) -> Place:
+        return program.source.place(
+            node.lineno,
+            node.col_offset,
+            node.end_lineno or node.lineno,
+            node.end_col_offset or node.col_offset,
+        )
+
+    # Circumstances
+
+    def at_import(self, where: Where, parameter: str = "", depth: int = 0) -> bool:
+        """Whether a place is reached when its file is imported, as a new worker does.
+
+        parameter: that of the function which says how many workers there are; calls that give it
+        none do not count.
+        """
+        scope: Scope | None = where.scope
+        if depth > 4 or any(is_main_test(each.test) for each in where.conditions):
+            return False
+        while scope is not None and scope.kind == "class":
+            assert scope.where is not None
+            return self.at_import(scope.where, depth=depth)
+        if scope is None or scope.kind == "module":
+            return True
+        positions = scope.parameters
+        position = positions.index(parameter) if parameter in positions else None
+        for use in self.project.uses(scope, self.any, 0):
+            given = argument_at(self.any, use, parameter, position, 0) if parameter else None
+            none = given is not None and all(each.known and each.value == 0 for each in given)
+            same_file = use.where.scope.program is where.scope.program
+            if same_file and not none and self.at_import(use.where, depth=depth + 1):
+                return True
+        return False
+
+    def repeated(self, use: Use, depth: int = 0) -> Literal["", "loop", "retry"]:
+        """Whether a call is made again for parts of one store, or after it failed."""
+        where = use.where
+        if where.tries and where.loops and catches_and_goes_on(where):
+            return "retry"
+        if where.scope.kind == "function" and is_retried(where.scope):
+            return "retry"
+        of_stores = [
+            node
+            for name in ("species", "dna_llm", "dna_context_len")
+            if (node := argument_node(use, name, upstream.EMBED_PARAMETERS.index(name)))
+        ]
+        if where.loops and not any(varies(node, where.loops) for node in of_stores):
+            return "loop"
+        if where.scope.kind == "function" and depth < 3:
+            for caller in self.project.uses(where.scope, self.any, 0):
+                if caller.where.tries and caller.where.loops and catches_and_goes_on(caller.where):
+                    return "retry"
+        return ""
+
+
+def argument_node(use: Use, name: str, position: int | None) -> ast.expr | None:
+    for keyword in use.node.keywords:
+        if keyword.arg == name:
+            return keyword.value
+    args = use.node.args
+    if position is None or position >= len(args):
+        return None
+    starred = any(isinstance(each, ast.Starred) for each in args[: position + 1])
+    return None if starred else args[position]
+
+
+def workers_parameter(use: Use) -> str:
+    """The parameter of the function around a call that is its number of workers, "" for none."""
+    node = argument_node(use, "num_workers", 5)
+    named = isinstance(node, ast.Name) and node.id in use.where.scope.every_parameter
+    return node.id if named and isinstance(node, ast.Name) else ""
+
+
+def mentions(value: ast.expr) -> bool:
+    """Whether an expression names what is looked for, without calling it."""
+    nodes: Iterable[ast.AST] = (
+        (value.func, *value.args) if isinstance(value, ast.Call) else (value,)
+    )
+    return any(
+        getattr(node, "attr", getattr(node, "id", "")) in NAMES
+        or (isinstance(node, ast.Constant) and node.value in NAMES)
+        for node in nodes
+    )
+
+
+def kind_of_name(name: str) -> Kind | None:
+    """What a dotted name is, as an import gives it."""
+    first, _, _ = name.partition(".")
+    last = name.rpartition(".")[2]
+    if first == upstream.PACKAGE:
+        kinds: dict[str, Kind] = {
+            upstream.EMBEDDER: "embedder",
+            upstream.DATA_MODULE: "data-module",
+            upstream.DOWNLOAD: "download",
+            upstream.LOADER: "loader",
+        }
+        return kinds.get(last)
+    if last == upstream.LOADER and first in ("torch", "lightning", "pytorch_lightning"):
+        return "loader"
+    if last == "set_start_method" and first in ("multiprocessing", "torch", "multiprocess"):
+        return "start-method"
+    if name in ("os.symlink", "os.link", "shutil.copytree"):
+        return "link"
+    return None
+
+
+def is_ours(name: str) -> bool:
+    """Whether the class of an object is CpGPT's, or not known to be another's."""
+    return name.startswith(f"{upstream.PACKAGE}.") or not name.rpartition(".")[2][:1].isupper()
+
+
+def is_main_test(test: ast.expr | None) -> bool:
+    return isinstance(test, ast.Compare) and any(
+        isinstance(each, ast.Name) and each.id == "__name__"
+        for each in (test.left, *test.comparators)
+    )
+
+
+def catches_and_goes_on(where: Where) -> bool:
+    """Whether a try inside the innermost loop catches, so that the loop tries again."""
+    loop = where.loops[-1]
+    inside = {id(each) for each in ast.walk(loop)}
+    return any(id(each) in inside for each in where.tries)
+
+
+def is_retried(scope: Scope) -> bool:
+    decorators: list[ast.expr] = getattr(scope.node, "decorator_list", [])
+    for each in decorators:
+        called = each.func if isinstance(each, ast.Call) else each
+        names = {getattr(n, "attr", getattr(n, "id", "")) for n in ast.walk(called)}
+        if names & set(RETRIES):
+            return True
+    return False
+
+
+def varies(node: ast.expr, loops: tuple[ast.AST, ...]) -> bool:
+    """Whether an argument is another one in each turn of a loop."""
+    names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    for loop in loops:
+        targets = [loop.target] if isinstance(loop, (ast.For, ast.AsyncFor)) else []
+        targets += [each.target for each in getattr(loop, "generators", [])]
+        for target in targets:
+            if names & {each.id for each in ast.walk(target) if isinstance(each, ast.Name)}:
+                return True
+    return False
+
+
+def brief(node: ast.AST) -> str:
+    try:
+        text = " ".join(ast.unparse(node).split())
+    except (RecursionError, ValueError):
+        return type(node).__name__
+    return text if len(text) <= LONGEST_CALL else f"{text[: LONGEST_CALL - 1]}…"

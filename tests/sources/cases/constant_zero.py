@@ -1,0 +1,5 @@
+WORKERS = 0
+from cpgpt.data.components.dna_llm_embedder import DNALLMEmbedder
+
+embedder = DNALLMEmbedder("dependencies")
+embedder.parse_dna_embeddings(["1:100", "1:2000"], "homo_sapiens", num_workers=WORKERS)

@@ -1,0 +1,6 @@
+# coding: gbk
+# Ç¶Èë
+from cpgpt.data.components.dna_llm_embedder import DNALLMEmbedder
+
+embedder = DNALLMEmbedder("dependencies")
+text = "Ç¶Èë"; embedder.parse_dna_embeddings(["1:100", "1:2000"], "homo_sapiens", num_workers=4)  #> 601

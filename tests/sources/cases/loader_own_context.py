@@ -1,0 +1,22 @@
+# Windows of a genome, as cpgpt reads them.
+from pyfaidx import Fasta
+from torch.utils.data import DataLoader, Dataset
+
+
+class Windows(Dataset):
+    def __init__(self, path):
+        self.genome = Fasta(path)
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return self.genome["1"][index : index + 10].seq
+
+
+if __name__ == "__main__":
+    loader = DataLoader(
+        Windows("genome.fa"),
+        num_workers=2,  #> 602
+        multiprocessing_context="spawn",
+    )

@@ -1,0 +1,8 @@
+from cpgpt.data.components.dna_llm_embedder import DNALLMEmbedder
+
+embedder = DNALLMEmbedder("dependencies")
+embedder.parse_dna_embeddings(  #> 601
+    ["1:100", "1:2000"],
+    "homo_sapiens",
+    batch_size=8,  # a comment that stays
+)

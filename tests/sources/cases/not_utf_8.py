@@ -1,0 +1,2 @@
+import cpgpt
+text = 'é'  #> 611=warning@LMWF

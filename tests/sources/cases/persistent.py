@@ -1,0 +1,4 @@
+# Windows of a genome, as cpgpt reads them.
+from torch.utils.data import DataLoader
+
+loader = DataLoader([1, 2, 3], num_workers=0, persistent_workers=True)  #> 604=error@LMWF

@@ -1,0 +1,8 @@
+import sys
+
+if sys.platform != "darwin":
+    sys.exit("Macs only")
+from cpgpt.data.components.dna_llm_embedder import DNALLMEmbedder
+
+embedder = DNALLMEmbedder("dependencies")
+embedder.parse_dna_embeddings(["1:100", "1:2000"], "homo_sapiens", num_workers=4)  #> 601=warning@M

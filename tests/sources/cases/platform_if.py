@@ -1,0 +1,10 @@
+import sys
+
+if sys.platform == "darwin":
+    workers = 0
+else:
+    workers = 4
+from cpgpt.data.components.dna_llm_embedder import DNALLMEmbedder
+
+embedder = DNALLMEmbedder("dependencies")
+embedder.parse_dna_embeddings(["1:100", "1:2000"], "homo_sapiens", num_workers=workers)  #> 608

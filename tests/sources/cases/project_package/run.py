@@ -1,0 +1,3 @@
+from mylab.embedding import Embedding
+
+Embedding(workers=2).run(["1:100"])

@@ -1,0 +1,3 @@
+from tools import embed
+
+embed(["1:100"], workers=4)  #> 601

@@ -1,0 +1,3 @@
+import tools
+
+tools.embed(["1:100"], workers=0)

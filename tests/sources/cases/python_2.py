@@ -1,0 +1,2 @@
+import cpgpt
+print "hello"  #> 611=warning@LMWF

@@ -1,0 +1,7 @@
+import os
+
+from cpgpt.data.components.dna_llm_embedder import DNALLMEmbedder
+
+embedder = DNALLMEmbedder("dependencies")
+os.symlink("deps/human/dna_embeddings", "dependencies/dna_embeddings")  #> 609=error@LMWF
+embedder.parse_dna_embeddings(["1:100", "1:2000"], "homo_sapiens", num_workers=0)

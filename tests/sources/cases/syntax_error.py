@@ -1,0 +1,4 @@
+import cpgpt
+
+def broken(:  #> 611=warning@LMWF
+    pass

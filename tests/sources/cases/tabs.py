@@ -1,0 +1,12 @@
+from cpgpt.data.components.dna_llm_embedder import DNALLMEmbedder
+
+
+def main():
+	embedder = DNALLMEmbedder("dependencies")
+	embedder.parse_dna_embeddings(  #> 601
+		["1:100"],
+		"homo_sapiens",
+	)
+
+
+main()

@@ -1,0 +1,4 @@
+from cpgpt.data.components.dna_llm_embedder import DNALLMEmbedder
+
+embedder = DNALLMEmbedder("dependencies")
+text = "嵌入 🧬"; embedder.parse_dna_embeddings(["1:100", "1:2000"], "homo_sapiens", num_workers=4)  #> 601
