@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cpgpt_doctor import cli
 from tests.environment import clean_environment
 
 REPOSITORY = Path(__file__).parents[2]
@@ -32,6 +33,14 @@ CODE = (
     "x && touch pwned",
     "'; touch pwned",
 )
+
+SCRIPT = """\
+from cpgpt.data.components.dna_llm_embedder import DNALLMEmbedder
+
+if __name__ == "__main__":
+    embedder = DNALLMEmbedder(dependencies_dir="dependencies")
+    embedder.parse_dna_embeddings(["1:100"], "homo_sapiens", num_workers=4)
+"""
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the steps are tried with bash")
 
@@ -198,7 +207,10 @@ def test_the_projects_table_is_read_and_an_input_wins_over_it(
     assert act(python=str(bare), working_directory="project", fail_on="error").code == 1
 
 
-VALUES = sorted(set(ACTION["inputs"]) - {"working-directory", "quick", "output"})
+FLAGS = {"quick", "deep", "full", "verbose"}
+# Names that check takes as they are: of a model, and of files that it writes.
+ANY = {"dna-llm", "output", "save-facts", "working-directory"}
+VALUES = sorted(set(ACTION["inputs"]) - FLAGS - ANY)
 
 
 @pytest.mark.parametrize(
@@ -229,10 +241,28 @@ def test_a_report_may_have_any_name_and_forges_no_output(act: Any, tmp_path: Pat
         assert not (tmp_path / "pwned").exists()
 
 
-def test_quick_is_true_or_false(act: Any) -> None:
-    ran = act(quick="yes")
+@pytest.mark.parametrize("name", sorted(FLAGS))
+def test_a_flag_is_true_or_false(act: Any, name: str) -> None:
+    ran = act(**{name: "yes"})
     assert ran.code == 2
-    assert "::error::" in ran.printed
+    assert f"::error::cpgpt-doctor: the input {name} is true or false" in ran.printed
+
+
+def test_every_option_of_check_that_a_job_has_use_for_is_an_input() -> None:
+    parser = cli.parser(["check"]).parse_args(["check"]).parser
+    options = {each[2:] for each in parser._option_string_actions if each.startswith("--")}
+    # What belongs to a terminal, or to a person: nothing that a job has.
+    here = {"help", "debug", "ascii", "quiet", "facts", "no-redact"}
+    assert options - here == set(ACTION["inputs"]) - {"paths", "working-directory"}
+
+
+def test_scripts_are_read_where_a_step_names_them(act: Any, bare: Path, tmp_path: Path) -> None:
+    (tmp_path / "--help.py").write_text(SCRIPT)
+    (tmp_path / "a b.py").write_text(SCRIPT)
+    ran = act(python=str(bare), paths="--help.py\n\na b.py\n", select="CPG6", for_cpgpt="0.0.13")
+    assert ran.code == 1, ran.printed
+    found = [line for line in ran.printed.splitlines() if line.startswith("::error ")]
+    assert {"--help.py", "a b.py"} == {line.split("file=")[1].split(",")[0] for line in found}
 
 
 def git(*arguments: object, folder: Path) -> str:
