@@ -120,22 +120,23 @@ def inspect(source: Source, choice: Choice, rows: Rows, progress: Progress) -> A
     return Inspection(source, rows, progress).judge(choice)
 
 
-def of_nothing(source: Source, locations: Sequence[str], rows: Rows) -> int:
-    """How many rows of these, which the genome does not have, are of nothing but N.
+def of_nothing(source: Source, locations: Sequence[str], rows: Rows) -> list[str]:
+    """Those of these locations, which the genome does not have, whose rows are of nothing but N.
 
     CpGPT computes such a window, the same for all, where it does not know a sequence.
     """
-    if not locations:
-        return 0
+    if not locations or not source.judgeable:
+        return []
     somewhere = [source.judgeable[0]]
     nothing = [row for padding in PADDINGS for row in rows.alone(somewhere, padding, "n")]
-    return sum(
-        any(
+    return [
+        each
+        for each in locations
+        if any(
             relative_difference(source.stored(source.index[each]), row) <= ROUNDING
             for row in nothing
         )
-        for each in locations
-    )
+    ]
 
 
 @dataclass

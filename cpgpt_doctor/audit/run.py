@@ -308,7 +308,7 @@ def with_store(
         in_file=len(in_file),
         missing=sum(each not in named for each in given or ()),
         outside=len(nowhere),
-        nowhere=inspect.of_nothing(store.source, read, store.patient),
+        nowhere=len(inspect.of_nothing(store.source, read, store.patient)),
         nowhere_read=len(read),
         release=store.patient.loaded["versions"].get("CpGPT", ""),
         device=store.patient.loaded["device"],

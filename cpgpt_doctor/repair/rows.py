@@ -21,7 +21,6 @@ from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts.audit import AuditFacts, LawFacts
 from cpgpt_doctor.facts.dependencies import StoreSeen
 from cpgpt_doctor.genome.fasta import Genome
-from cpgpt_doctor.patient.compute.rounding import ROUNDING, relative_difference
 from cpgpt_doctor.probes import rows as scanning
 from cpgpt_doctor.probes.dependencies import by_row, window
 from cpgpt_doctor.repair import changes, compute, plan
@@ -38,6 +37,7 @@ NOT_LOOKED_AT = Words(
     "the other rows were not looked at, and nothing is known of them; to look at all: repair --all",
     "其他行没有检查，无法判断；要检查全部，请加 --all",
 )
+NOWHERE = Words("the genome does not have their places", "基因组里没有这些位置")
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def of_suspects(
     doubted = impossible(paths, by_row(named), store.reader)
     able = set(source.judgeable)
     out = [each for each in doubted if each not in able]
-    out += of_nothing(store, [each for each in named if each not in able and each not in doubted])
+    out += [each for each in of_nothing(store) if each not in doubted]
     suspects = [each for each in doubted if each in able]
     planned = Plan()
     if suspects:
@@ -127,8 +127,7 @@ def of_suspects(
             action = again(paths, "CPG507", len(computed.wrong), per_row, computed, spool)
             planned = with_one(planned, action)
     if out:
-        why = Words("the genome does not have their places", "基因组里没有这些位置")
-        planned = with_one(planned, taken_out(paths, named, out, why))
+        planned = with_one(planned, taken_out(paths, named, out, NOWHERE))
     return Mended(planned)
 
 
@@ -138,24 +137,11 @@ def with_one(planned: Plan, each: Action | Left) -> Plan:
     return dataclasses.replace(planned, left=(*planned.left, each))
 
 
-def of_nothing(store: Opened, locations: Sequence[str]) -> list[str]:
-    """Those of these locations, which the genome lacks, whose rows are of a window of N: CpGPT
-    computes that for them."""
-    if not locations or not store.source.judgeable:
-        return []
-    somewhere = [store.source.judgeable[0]]
-    nothing = [
-        row for padding in inspect.PADDINGS for row in store.patient.alone(somewhere, padding, "n")
-    ]
-    return [
-        each
-        for each in locations
-        if each in store.source.index
-        and any(
-            relative_difference(store.source.stored(store.source.index[each]), row) <= ROUNDING
-            for row in nothing
-        )
-    ]
+def of_nothing(store: Opened) -> list[str]:
+    """Locations that the genome lacks, for which CpGPT has stored a window of nothing but N."""
+    source = store.source
+    nowhere = auditing.outside(source.index, source.judgeable, None)
+    return inspect.of_nothing(source, nowhere, store.patient)
 
 
 def of_audit(
@@ -178,16 +164,21 @@ def of_audit(
     started = time.monotonic()
     computed = compute.of_choice(source, choice, store.patient, spool, progress)
     per_row = (time.monotonic() - started) / max(1, computed.facts.judged)
-    facts = auditing.with_store(computed.facts, store, named, given, every=choice.drawn == "all")
+    facts = auditing.with_store(computed.facts, store, named, given, every=asked.every)
     if computed.law is not None:
         return Mended(by_law(paths, computed.law, named), facts)
     if computed.of_another_world:
         return Mended(Plan((), (Left("CPG513", str(paths.rows), of_another(facts)),)), facts)
-    if not computed.wrong:
-        return Mended(facts=facts)
-    action = again(paths, code_of(facts), len(computed.wrong), per_row, computed, spool)
-    left = () if choice.drawn == "all" else (Left(action.code, action.path, NOT_LOOKED_AT),)
-    return Mended(Plan((action,), left), facts)
+    planned = Plan()
+    if computed.wrong:
+        action = again(paths, code_of(facts), len(computed.wrong), per_row, computed, spool)
+        planned = with_one(planned, action)
+        if choice.drawn != "all":
+            planned = with_one(planned, Left(action.code, action.path, NOT_LOOKED_AT))
+    out = of_nothing(store) if facts.nowhere else []
+    if out:
+        planned = with_one(planned, taken_out(paths, named, out, NOWHERE))
+    return Mended(planned, facts)
 
 
 def code_of(facts: AuditFacts) -> str:
