@@ -6,7 +6,8 @@ Windows of real size (context 2001) of real bases, with the random-weight model 
 `run-embed --demo`, on the CPU: the worker embeds them as for a part of run-embed's, then verify
 computes all of them again, then rows of the kind that the other family of releases computes.
 Loading torch and the model, and what comes before, is left out of all three. Processor seconds of
-the worker and of the doctor, so that a busy machine does not matter. Prints Markdown.
+the worker and of the doctor, with one thread of torch's, so that a busy machine matters little.
+Prints Markdown.
 """
 
 from __future__ import annotations
@@ -62,11 +63,11 @@ class Timed:
         self.last = processor_seconds()
 
 
-def settings(genome: Path) -> dict[str, Any]:
+def settings(genome: Path, context_len: int = CONTEXT) -> dict[str, Any]:
     return {
         "species": SPECIES,
         "dna_llm": DNA_LLM,
-        "context_len": CONTEXT,
+        "context_len": context_len,
         "batch_size": 1,
         "num_workers": 0,
         "start_method": None,
@@ -76,11 +77,14 @@ def settings(genome: Path) -> dict[str, Any]:
     }
 
 
-def embedded(folder: Path, genome: Path, locations: list[str]) -> tuple[StorePaths, float]:
+def embedded(
+    folder: Path, genome: Path, locations: list[str], context_len: int = CONTEXT
+) -> tuple[StorePaths, float]:
     """The store of a part as run-embed has it computed, and the seconds that it took."""
-    paths = StorePaths(folder, SPECIES, DNA_LLM, CONTEXT, WIDTHS[DNA_LLM])
+    paths = StorePaths(folder, SPECIES, DNA_LLM, context_len, WIDTHS[DNA_LLM])
     with run.patient_worker(Asked(folder, SPECIES, sys.executable, device="cpu")) as (worker, work):
-        worker.ask({"op": "load", "folder": str(work / "load"), **settings(genome)})
+        request = settings(genome, context_len)
+        worker.ask({"op": "load", "folder": str(work / "load"), **request})
         worker.ask({"op": "tokens", "locations": locations[:64]})
         before = processor_seconds()
         worker.ask({"op": "embed", "folder": str(folder), "locations": locations, "alone": False})
@@ -117,6 +121,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"  # threads that wait for one another use the processor, too
     chosen = random.Random(1).sample(range(2000, BASES), arguments.rows)
     locations = [f"1:{each}" for each in chosen]
     found: dict[str, list[float]] = {}

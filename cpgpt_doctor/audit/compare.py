@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import array
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from cpgpt_doctor.audit import laws
@@ -24,7 +24,7 @@ def compare(
     other: StorePaths,
     here: Mapping[str, int],
     there: Mapping[str, int],
-    others: Callable[[], Mapping[str, Mapping[str, int]]],
+    others: Callable[[], Iterable[tuple[str, Mapping[str, int]]]],
     worker: Worker,
     work: Path,
     progress: Progress,
@@ -115,7 +115,7 @@ def law_of(
     moved: list[Pair],
     in_place: list[Pair],
     index: Mapping[str, int],
-    others: Mapping[str, Mapping[str, int]],
+    others: Iterable[tuple[str, Mapping[str, int]]],
 ) -> tuple[LawFacts, ...]:
     """The law of the misplaced rows, read off some and held against all."""
     some = [*spread(in_place), *spread(moved)]

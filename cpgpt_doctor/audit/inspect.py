@@ -6,10 +6,11 @@ foretells, and holds only where the stored row is that one, up to rounding.
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from statistics import median
@@ -49,14 +50,14 @@ class Source:
     """The store that is audited.
 
     index: the row of each location whose row is in the file, which has `rows` rows. judgeable:
-    those that can be computed here. others: other indexes near by, by their paths. stored: the
+    those that can be computed here. others: other indexes near by, with their paths. stored: the
     bytes of a row. is_plain: whether a location's window has as many tokens as most.
     """
 
     index: Mapping[str, int]
     judgeable: Sequence[str]
     rows: int
-    others: Callable[[], Mapping[str, Mapping[str, int]]]
+    others: Callable[[], Iterable[tuple[str, Mapping[str, int]]]]
     stored: Callable[[int], bytes]
     is_plain: Callable[[str], bool]
 
@@ -140,6 +141,24 @@ def of_nothing(source: Source, locations: Sequence[str], rows: Rows) -> list[str
 
 
 @dataclass
+class Apart:
+    """Rows that differ: how far from their own, and from which kind; nine bytes each."""
+
+    differences: array.array[float] = field(default_factory=lambda: array.array("d"))
+    kinds: array.array[int] = field(default_factory=lambda: array.array("B"))
+
+    def add(self, difference: float, kind: int) -> None:
+        self.differences.append(difference)
+        self.kinds.append(kind)
+
+    def __len__(self) -> int:
+        return len(self.differences)
+
+    def __iter__(self) -> Iterator[tuple[float, int]]:
+        return zip(self.differences, self.kinds, strict=True)
+
+
+@dataclass
 class Inspection:
     source: Source
     rows: Rows
@@ -153,8 +172,8 @@ class Inspection:
     equal: int = 0
     near_kinds: Counter[int] = field(default_factory=Counter)  # of rows that are nearly right
     # How far they are apart, and from which kind.
-    untried: list[tuple[float, int]] = field(default_factory=list)
-    apart: list[float] = field(default_factory=list)  # the rows that are right
+    untried: Apart = field(default_factory=Apart)
+    apart: array.array[float] = field(default_factory=lambda: array.array("d"))  # the right ones
     largest: float = 0.0
     # How far a row may be from another to be its copy: more than rounding where rows of another
     # precision stand in other places.
@@ -207,7 +226,8 @@ class Inspection:
                     each.difference = min(each.difference, relative_difference(each.data, row))
             room = max(0, MOST_TRIED - len(self.differing))
             self.differing += rest[:room]
-            self.untried += [(each.difference, each.kind()) for each in rest[room:]]
+            for each in rest[room:]:
+                self.untried.add(each.difference, each.kind())
             if as_other > matched:
                 expected = other
             done += len(chunk)
@@ -639,7 +659,7 @@ class Inspection:
             return self.pass_near(self.limit)
         unknown = self.unknown
         apart_all = [*self.apart, *(each.difference for each in unknown)]
-        apart_all += [apart for apart, _ in self.untried]
+        apart_all += self.untried.differences
         inexact = sum(each > 0 for each in apart_all)
         if len(unknown) + len(self.untried) == 0 or inexact < FEWEST_NEAR or 2 * inexact <= judged:
             return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,26 +52,39 @@ class Law:
 
 
 def find(
-    pairs: Sequence[Pair], index: Mapping[str, int], others: Mapping[str, Mapping[str, int]]
+    pairs: Sequence[Pair],
+    index: Mapping[str, int],
+    others: Iterable[tuple[str, Mapping[str, int]]],
 ) -> Law | None:
     """The law that fits nearly all pairs; None where none does.
 
     It has to say where nearly all moved ones stand, and to move nearly none that stands in its own
     row: a single row that was swapped fits a shift, too.
     pairs: of locations whose numbers stand in another row, and of those that stand in their own.
-    index: the store's. others: other indexes, by their paths.
+    index: the store's. others: other indexes with their paths; one after the other is held in
+    memory, beside the best so far.
     """
     moved = [pair for pair in pairs if pair.stands != pair.row]
     if not moved:
         return None
-    candidates = [Law("index", source=path, rows=rows) for path, rows in others.items()]
-    candidates += orders(index)
-    shift = shifted(pairs)
-    candidates += [shift] if shift else []
     needed = max(min(FEWEST, len(moved)), FITTING * len(moved))
-    fitting = [(fits(law, moved), law) for law in candidates if holds(law, pairs)]
-    best = max(fitting, key=lambda each: each[0], default=(0, None))
-    return best[1] if best[0] >= needed else None
+    best, most = None, 0
+    for law in candidates(pairs, index, others):
+        fitting = fits(law, moved)
+        if fitting >= max(needed, most + 1) and holds(law, pairs):
+            best, most = law, fitting
+    return best
+
+
+def candidates(
+    pairs: Sequence[Pair],
+    index: Mapping[str, int],
+    others: Iterable[tuple[str, Mapping[str, int]]],
+) -> Iterator[Law]:
+    for path, rows in others:
+        yield Law("index", source=path, rows=rows)
+    yield from orders(index)
+    yield shifted(pairs)
 
 
 def fits(law: Law, pairs: Sequence[Pair]) -> int:
@@ -86,14 +99,12 @@ def holds(law: Law, pairs: Sequence[Pair]) -> bool:
     return bool(foretold) and came_true >= FITTING * len(foretold)
 
 
-def orders(index: Mapping[str, int]) -> list[Law]:
+def orders(index: Mapping[str, int]) -> Iterator[Law]:
     """The orders in which a list of locations is often written."""
     last = len(index) - 1
-    return [
-        Law("reversed", rows={location: last - row for location, row in index.items()}),
-        Law("sorted", rows=numbered(sorted(index))),
-        Law("by-position", rows=numbered(sorted(index, key=by_position))),
-    ]
+    yield Law("reversed", rows={location: last - row for location, row in index.items()})
+    yield Law("sorted", rows=numbered(sorted(index)))
+    yield Law("by-position", rows=numbered(sorted(index, key=by_position)))
 
 
 def numbered(locations: Sequence[str]) -> dict[str, int]:
@@ -106,7 +117,7 @@ def by_position(location: str) -> tuple[tuple[int, int | str], ...]:
     return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts)
 
 
-def shifted(pairs: Sequence[Pair]) -> Law | None:
+def shifted(pairs: Sequence[Pair]) -> Law:
     """The commonest distance, from the first row on from which it holds."""
     distances = Counter(pair.stands - pair.row for pair in pairs if pair.stands != pair.row)
     ((by, _),) = distances.most_common(1)

@@ -15,19 +15,17 @@ MOST = 32  # that are read
 SHARED = 0.5  # of the store's locations that one has to name
 
 
-def indexes(paths: StorePaths, index: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """The rows of each other index that names at least half of these locations, by its path.
+def indexes(paths: StorePaths, index: Mapping[str, int]) -> Iterator[tuple[str, dict[str, int]]]:
+    """Each other index that names at least half of these locations: its path and its rows.
 
     One that cannot be read is passed by: none of them is the store's own.
     """
-    found: dict[str, dict[str, int]] = {}
     for path in list(candidates(paths))[:MOST]:
         with contextlib.suppress(InputError, sqlite3.Error, OSError):
             rows = read(path, paths)
             common = sum(location in rows for location in index)
             if common >= SHARED * len(index) and rows != index:
-                found[str(path)] = rows
-    return found
+                yield str(path), rows
 
 
 def candidates(paths: StorePaths) -> Iterator[Path]:

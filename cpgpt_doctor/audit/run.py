@@ -282,7 +282,7 @@ def opened(
             def is_plain(location: str) -> bool:
                 return plain(location, reader, paths.context_len)
 
-            def others() -> dict[str, dict[str, int]]:
+            def others() -> Iterator[tuple[str, dict[str, int]]]:
                 return nearby.indexes(paths, named)
 
             source = Source(in_file, judgeable, rows_in(paths), others, stored, is_plain)
@@ -420,8 +420,9 @@ def against(
             " nothing; name another store, or leave --against out"
         )
 
-    def others() -> dict[str, Mapping[str, int]]:
-        return {str(other.database): there, **nearby.indexes(paths, named)}
+    def others() -> Iterator[tuple[str, Mapping[str, int]]]:
+        yield str(other.database), there
+        yield from nearby.indexes(paths, named)
 
     with patient_worker(asked) as (worker, work):
         facts = compare.compare(paths, other, here, there, others, worker, work, progress)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import array
 import functools
 import random
+import tracemalloc
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -123,7 +124,7 @@ def audited(
         index,
         list(index),
         len(file),
-        lambda: others or {},
+        lambda: (others or {}).items(),
         lambda row: file[row],
         lambda location: location != GAPPED,
     )
@@ -501,3 +502,59 @@ def test_rows_of_locations_that_the_genome_does_not_have_are_told_where_they_are
     outside = ["chr1:5", "chr2:5", "7:1", "X:9"]
     assert len(inspect.of_nothing(source, outside, Made(file))) == 3
     assert inspect.of_nothing(source, [], Made(file)) == []
+
+
+class Numbered:
+    """Rows of two numbers, which tell their location; a hundred thousand of them take no time."""
+
+    padding = 128
+
+    def __init__(self, wrong: Callable[[int], bool]) -> None:
+        self.wrong, self.most = wrong, 0
+
+    def stored(self, row: int) -> bytes:
+        return array.array("f", [row + 1, (5 if self.wrong(row) else -1) * (row + 1)]).tobytes()
+
+    def alone(
+        self, locations: Sequence[str], padding: int | None = None, letters: str | None = None
+    ) -> list[bytes]:
+        self.most = max(self.most, len(locations))
+        other = -1 if padding in (None, 128) else 9
+        own = [int(each[2:]) + 1 for each in locations]
+        return [array.array("f", [each, other * each]).tobytes() for each in own]
+
+    def find(self, rows: Sequence[bytes]) -> list[list[int]]:
+        self.most = max(self.most, len(rows))
+        return [[] for _ in rows]
+
+    def closest(self, rows: Sequence[bytes]) -> list[list[tuple[int, float]]]:
+        self.most = max(self.most, len(rows))
+        return [[] for _ in rows]
+
+    def lengths(self, locations: Sequence[str]) -> list[int]:
+        return [34 for _ in locations]
+
+    def nearest(
+        self, rows: Sequence[bytes], others: Sequence[bytes]
+    ) -> list[tuple[int, float | None]]:
+        self.most = max(self.most, len(rows))
+        return [(0, None) for _ in rows]
+
+
+@pytest.mark.parametrize("count", [10_000, pytest.param(120_000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("every", [1, 3])
+def test_an_audit_of_all_rows_of_a_large_store_takes_little_memory(every: int, count: int) -> None:
+    """Beside its index, a few bytes a row; and the patient gets some rows at a time."""
+    index = {f"1:{row}": row for row in range(count)}
+    locations = list(index)
+    rows = Numbered(lambda row: row % every == 0)
+    source = Source(index, locations, count, dict, rows.stored, lambda location: True)
+    tracemalloc.start()
+    try:
+        facts = inspect.inspect(source, Choice("all", locations, 1), rows, Silent())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert facts.wrong == -(-count // every)
+    assert peak < 4_000_000 + 200 * count
+    assert rows.most <= 2 * inspect.MOST_TRIED + inspect.PICTURED

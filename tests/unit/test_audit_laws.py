@@ -28,7 +28,7 @@ def sample(index: dict[str, int], stands: dict[str, int], count: int = 40) -> li
 
 def test_the_order_of_another_index_is_found_by_its_name() -> None:
     index, true = shuffled(1), shuffled(2)
-    others = {"backup": shuffled(4), "human": true}
+    others = [("backup", shuffled(4)), ("human", true)]
     law = laws.find(sample(index, true), index, others)
     assert law is not None
     assert (law.kind, law.source) == ("index", "human")
@@ -50,7 +50,7 @@ def test_an_order_of_the_locations_themselves_is_found(kind: str, order: list[st
         if order is None
         else {each: row for row, each in enumerate(order)}
     )
-    law = laws.find(sample(index, true), index, {})
+    law = laws.find(sample(index, true), index, ())
     assert law is not None
     assert law.kind == kind
     assert all(law.stands(each, index[each]) == true[each] for each in LOCATIONS)
@@ -61,7 +61,7 @@ def test_a_shift_is_found_with_the_row_from_which_it_holds(by: int) -> None:
     index = shuffled(1)
     true = {each: row + by if row >= 150 else row for each, row in index.items()}
     pairs = sample(index, true)
-    law = laws.find(pairs, index, {})
+    law = laws.find(pairs, index, ())
     assert law is not None
     assert (law.kind, law.by) == ("shift", by)
     before = laws.last_in_place(pairs, law.first)
@@ -71,15 +71,15 @@ def test_a_shift_is_found_with_the_row_from_which_it_holds(by: int) -> None:
 
 def test_rows_without_a_law_have_none() -> None:
     index, true = shuffled(1), shuffled(2)
-    assert laws.find(sample(index, true), index, {"backup": shuffled(4)}) is None
-    assert laws.find(sample(index, index), index, {}) is None
+    assert laws.find(sample(index, true), index, [("backup", shuffled(4))]) is None
+    assert laws.find(sample(index, index), index, ()) is None
 
 
 def test_a_law_stands_beside_some_rows_that_are_wrong_otherwise() -> None:
     index, true = shuffled(1), shuffled(2)
     pairs = sample(index, true)
     pairs[0] = Pair(pairs[0].location, pairs[0].row, pairs[0].row + 7)
-    law = laws.find(pairs, index, {"human": true})
+    law = laws.find(pairs, index, [("human", true)])
     assert law is not None
     assert law.kind == "index"
 
@@ -90,17 +90,17 @@ def test_a_single_row_that_stands_elsewhere_is_no_shift(at: int) -> None:
     by_row = sorted(index, key=index.__getitem__)
     true = {**index, by_row[at]: LAST + 1 - at}
     pairs = [Pair(each, index[each], true[each]) for each in LOCATIONS]
-    law = laws.find(pairs, index, {})
+    law = laws.find(pairs, index, ())
     assert law is None or law.first == at == LAST
 
 
 def test_a_block_that_was_moved_is_no_shift_of_all_that_follow() -> None:
     index = shuffled(1)
     true = {each: row + 1 if 100 <= row < 140 else row for each, row in index.items()}
-    assert laws.find(sample(index, true, 200), index, {}) is None
+    assert laws.find(sample(index, true, 200), index, ()) is None
 
 
 def test_two_shifts_one_after_the_other_are_not_one() -> None:
     index = shuffled(1)
     true = {each: row + (row >= 100) + (row >= 250) for each, row in index.items()}
-    assert laws.find(sample(index, true, 200), index, {}) is None
+    assert laws.find(sample(index, true, 200), index, ()) is None

@@ -44,7 +44,7 @@ def test_indexes_of_other_orders_are_found_and_nothing_else(tmp_path: Path) -> N
     (folder / "broken" / "ensembl_metadata.db").write_bytes(b"no database")
     database(folder / "busy" / "ensembl_metadata.db", order(5))
     (folder / "busy" / "ensembl_metadata.db-journal").write_bytes(b"SQLite would roll back")
-    found = nearby.indexes(paths, own)
+    found = dict(nearby.indexes(paths, own))
     assert found == {
         str(folder / "human" / "ensembl_metadata.db"): order(2),
         str(folder / "ensembl_metadata.db.bak"): order(3),
@@ -62,4 +62,6 @@ def test_the_index_beside_the_real_rows_is_found_through_a_link(tmp_path: Path) 
     real.write_bytes(b"")
     paths.rows.parent.mkdir(parents=True)
     paths.rows.symlink_to(real)
-    assert list(nearby.indexes(paths, order(1))) == [str(elsewhere / "ensembl_metadata.db")]
+    assert [path for path, _ in nearby.indexes(paths, order(1))] == [
+        str(elsewhere / "ensembl_metadata.db")
+    ]

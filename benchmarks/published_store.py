@@ -1,0 +1,141 @@
+"""A downloaded store under an index of one's own: what `check` and `verify` take to tell.
+
+    python benchmarks/published_store.py [--rows 1000000] [--real 2000] [--folder FOLDER]
+
+As CpGPT's download makes it: rows and index in DIR/human. Rows of 1,024 numbers, random but for
+some that CpGPT computed, in a shuffled order. As users have it then: DIR/dna_embeddings is a link
+to those rows, and DIR/ensembl_metadata.db a new index of most of the locations, in order. `check`
+has to name the one and pass the other; `verify` has to pass the computed rows by their own index,
+and to name the rest by the wrong one. Takes rows x 4 KB on the disk. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import sqlitedict
+from audit_speed import embedded
+from common import place
+
+from cpgpt_doctor.intent import DNA_LLM
+from cpgpt_doctor.store import layout
+from cpgpt_doctor.store.layout import StorePaths
+
+SPECIES, CONTEXT, WIDTH = "homo_sapiens", 201, 1024
+BASES = 9_000_000  # of the genome, in which windows lie whole
+CHUNK = 50_000  # rows that are written at a time
+USERS_SHARE = 0.93  # of the published locations
+
+
+def named(folder: Path, entry: dict[object, object], names: list[str]) -> None:
+    """An index of these locations, in their order, as sqlitedict writes it."""
+    entry = {**entry, DNA_LLM: {CONTEXT: {each: np.int64(at) for at, each in enumerate(names)}}}
+    with sqlitedict.SqliteDict(folder / "ensembl_metadata.db", autocommit=True) as entries:
+        entries[SPECIES] = entry
+
+
+def make(folder: Path, genome: Path, rows: int, real: int) -> list[str]:
+    """Make both folders; returns the locations whose rows were computed."""
+    rng = random.Random(1)
+    names = [f"1:{each}" for each in rng.sample(range(2000, BASES), rows)]
+    computed = names[:real]
+    staged, _ = embedded(folder / "computed", genome, computed, CONTEXT)
+    own = layout.named_rows(staged)
+    data = np.fromfile(staged.rows, "f4").reshape(-1, WIDTH)
+    with sqlitedict.SqliteDict(staged.database, flag="r") as entries:
+        entry = {**entries[SPECIES], "assembly": "Plain"}
+    rng.shuffle(names)
+    published = StorePaths(folder / "human", SPECIES, DNA_LLM, CONTEXT, WIDTH)
+    published.folder.mkdir(parents=True)
+    numbers = np.random.default_rng(1)
+    with published.rows.open("wb") as out:
+        for start in range(0, rows, CHUNK):
+            some = names[start : start + CHUNK]
+            chunk = numbers.standard_normal((len(some), WIDTH), "f4")
+            for at, name in enumerate(some):
+                if name in own:
+                    chunk[at] = data[own[name]]
+            chunk.tofile(out)
+    named(published.dependencies, entry, names)
+    named(folder, entry, sorted(names)[: int(USERS_SHARE * rows)])
+    (folder / "dna_embeddings").mkdir()
+    (folder / "dna_embeddings" / SPECIES).symlink_to(published.folder.parent)
+    for place_ in (folder, published.dependencies):
+        (place_ / "genomes").mkdir()
+        (place_ / "genomes" / f"{SPECIES}.Plain.dna.toplevel.fa").symlink_to(genome)
+    return sorted(set(computed) & set(sorted(names)[: int(USERS_SHARE * rows)]))
+
+
+def ran(*arguments: object) -> tuple[dict[str, object], float, float]:
+    """The report of a command, its seconds, and the most memory of one of its processes (MB)."""
+    started = time.perf_counter()
+    with tempfile.TemporaryFile() as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cpgpt_doctor", *map(str, arguments), "--format", "json"],
+            stdout=out,
+            stderr=subprocess.DEVNULL,
+        )
+        _, _, used = os.wait4(process.pid, 0)
+        process.returncode = 0
+        seconds = time.perf_counter() - started
+        out.seek(0)
+        report: dict[str, object] = json.load(out)
+    scale = 1 if platform.system() == "Darwin" else 1024
+    return report, seconds, used.ru_maxrss * scale / 1e6
+
+
+def said(report: dict[str, object]) -> str:
+    findings: list[dict[str, str]] = report["findings"]  # type: ignore[assignment]
+    data = [each for each in findings if each["code"].startswith("CPG5")]
+    return "; ".join(f"{each['code']} {each['title']}" for each in data) or "nothing"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--real", type=int, default=2000)
+    parser.add_argument(
+        "--folder", type=Path, help="on a disk with room (default: a temporary one)"
+    )
+    arguments = parser.parse_args()
+    print("| | seconds | most memory (MB) | said |")
+    print("|---|---|---|---|", flush=True)
+    with (
+        place() as genomes,
+        tempfile.TemporaryDirectory(prefix="published-", dir=arguments.folder) as name,
+    ):
+        folder = Path(name, "dependencies")
+        folder.mkdir()
+        computed = make(folder, genomes.plain, arguments.rows, arguments.real)
+        given = Path(name, "computed.txt")
+        given.write_text("\n".join(random.Random(2).sample(computed, 300)) + "\n")
+        look = ("--quick", "--select", "CPG5", "--dependencies-dir")
+        audit = ("--device", "cpu", "--locations", given, "--dependencies-dir")
+        for what, call in (
+            ("check, by the wrong index", ("check", *look, folder)),
+            ("check, by its own", ("check", *look, folder / "human")),
+            ("verify 300, by the wrong index", ("verify", *audit, folder)),
+            ("verify 300, by its own", ("verify", *audit, folder / "human")),
+        ):
+            report, seconds, memory = ran(*call)
+            print(f"| {what} | {seconds:.1f} | {memory:.0f} | {said(report)} |", flush=True)
+    print(
+        f"\n{arguments.rows:,} rows, {arguments.real:,} of them computed. {os.cpu_count()} CPU"
+        f" cores, {platform.system()}, Python {platform.python_version()},"
+        f" SQLite {sqlite3.sqlite_version}. Load average at the end: {os.getloadavg()[0]:.1f}."
+    )
+
+
+if __name__ == "__main__":
+    main()
