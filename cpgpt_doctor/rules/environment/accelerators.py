@@ -43,21 +43,21 @@ def built_without_cuda(facts: Facts, call: Call) -> Check:
         return ok(
             Words(
                 "no NVIDIA GPU is seen here, so torch needs no CUDA",
-                "这里没有发现 NVIDIA GPU，torch 不需要 CUDA",
+                "没有发现 NVIDIA 显卡（GPU），torch 不需要 CUDA",
             )
         )
     if torch.cuda_build:
         return ok(
             Words(
                 f"torch {torch.version} is built for CUDA {torch.cuda_build}",
-                f"torch {torch.version} 是为 CUDA {torch.cuda_build} 构建的",
+                f"torch {torch.version} 是 CUDA {torch.cuda_build} 版",
             )
         )
     if torch.rocm_build:
         return ok(
             Words(
                 f"torch {torch.version} is built for ROCm {torch.rocm_build}, so it needs no CUDA",
-                f"torch {torch.version} 是为 ROCm {torch.rocm_build} 构建的，不需要 CUDA",
+                f"torch {torch.version} 是 ROCm {torch.rocm_build} 版，不需要 CUDA",
             )
         )
     names = gpu_names(facts)
@@ -66,17 +66,17 @@ def built_without_cuda(facts: Facts, call: Call) -> Check:
             "CPG301",
             Severity.warning,
             Words(
-                f"{names} is here, and torch {torch.version} is built without CUDA",
-                f"本机有 {names}，但 torch {torch.version} 的构建不含 CUDA",
+                f"{names} is here, and torch {torch.version} is a CPU build, without CUDA",
+                f"本机有 {names}，但装的 torch {torch.version} 是 CPU 版（不含 CUDA）",
             ),
             (
                 Words(
-                    "The driver names a GPU, but this build of torch has no CUDA code.",
-                    "驱动程序报告有 GPU，但这个 torch 构建里没有 CUDA 代码。",
+                    "The driver names a GPU, but this torch is a CPU build: it has no CUDA code.",
+                    "驱动认出了显卡（GPU），但装的是 CPU 版 torch，里面没有 CUDA 代码。",
                 ),
                 Words(
                     "CpGPT's embedder then runs on the CPU, without saying more than one log line.",
-                    "于是 CpGPT 的嵌入器在 CPU 上运行，只在日志里留下一行说明。",
+                    "所以 CpGPT 的嵌入器用 CPU 计算，只在日志里留下一行说明。",
                 ),
             ),
             tuple(map(Remedy, ("cuda-build", "pytorch-index", "stay-on-cpu"))),
@@ -91,11 +91,11 @@ def why_no_cuda(facts: Facts) -> Words:
     if hidden(variables):
         return Words(
             "CUDA_VISIBLE_DEVICES hides every GPU.",
-            "CUDA_VISIBLE_DEVICES 隐藏了所有 GPU。",
+            "CUDA_VISIBLE_DEVICES 隐藏了所有显卡（GPU）。",
         )
     problem = torch_of(facts).cuda_problem
     if problem is not None:
-        return Words(f"{problem}.", f"torch 的说明：{problem}。")
+        return Words(f"{problem}.", f"torch 的报错：{problem}。")
     return Words(
         "torch.cuda.is_available() is False, without a reason given.",
         "torch.cuda.is_available() 为 False，没有给出原因。",
@@ -114,8 +114,8 @@ def no_driver(facts: Facts, call: Call) -> Check:
     if not torch.cuda_build:
         return skipped(
             Words(
-                "CUDA's driver: this torch is built without CUDA",
-                "CUDA 驱动：这个 torch 的构建不含 CUDA",
+                "CUDA's driver: this torch is a CPU build, without CUDA",
+                "CUDA 驱动：装的是 CPU 版 torch，不含 CUDA",
             )
         )
     if torch.cuda_available:
@@ -140,21 +140,21 @@ def no_driver(facts: Facts, call: Call) -> Check:
             Severity.warning if expected else Severity.note,
             Words(
                 "torch is built for CUDA and has no usable driver",
-                "torch 是为 CUDA 构建的，但没有可用的驱动",
+                "装的是 CUDA 版 torch，但没有可用的驱动",
             )
             if expected
             else Words(
                 "torch is built for CUDA, and no NVIDIA GPU is seen here",
-                "torch 是为 CUDA 构建的，而这里没有发现 NVIDIA GPU",
+                "装的是 CUDA 版 torch，但没有发现 NVIDIA 显卡（GPU）",
             ),
             (
                 why_no_cuda(facts),
-                Words("CpGPT's embedder runs on the CPU.", "CpGPT 的嵌入器在 CPU 上运行。"),
+                Words("CpGPT's embedder runs on the CPU.", "CpGPT 的嵌入器用 CPU 计算。"),
             ),
             tuple(map(Remedy, ways)),
             Evidence(
                 seen=(
-                    (Words("CUDA build", "构建所用的 CUDA"), same(torch.cuda_build)),
+                    (Words("CUDA build", "torch 的 CUDA 版本"), same(torch.cuda_build)),
                     (
                         Words("driver", "驱动"),
                         same(facts.host.driver) if facts.host.driver else none_found,
@@ -177,7 +177,7 @@ def mps_unused(facts: Facts, call: Call) -> Check:
             severity(call, Severity.warning),
             Words(
                 "MPS is available, and CpGPT's embedder uses the CPU",
-                "MPS 可用，而 CpGPT 的嵌入器使用 CPU",
+                "MPS 可用，但 CpGPT 的嵌入器使用 CPU",
             ),
             (
                 Words(
@@ -187,7 +187,7 @@ def mps_unused(facts: Facts, call: Call) -> Check:
                 ),
                 Words(
                     "Rows computed on another device can differ from the CPU's in their last bits.",
-                    "换一种设备计算，得到的行与 CPU 的结果在最后几位上可能不同。",
+                    "换一种设备计算，嵌入与 CPU 的结果在最后几位上可能不同。",
                 ),
             ),
             (Remedy("use-mps"), Remedy("stay-on-cpu")),
@@ -203,11 +203,11 @@ def mps_unavailable(facts: Facts, call: Call) -> Check:
         return skipped(
             Words(
                 "MPS: this torch is built without it",
-                "MPS：这个 torch 的构建不含 MPS",
+                "MPS：这个 torch 不支持 MPS",
             )
         )
     if torch.mps_available:
-        return ok(Words("MPS is built in and available", "torch 含有 MPS，并且可用"))
+        return ok(Words("MPS is built in and available", "torch 支持 MPS，并且可用"))
     assert facts.python is not None
     intel = facts.python.rosetta or facts.python.machine == "x86_64"
     if intel:
@@ -218,7 +218,7 @@ def mps_unavailable(facts: Facts, call: Call) -> Check:
     else:
         why = Words(
             "torch says no: macOS is older than it needs, or no MPS device is present.",
-            "torch 报告不可用：macOS 版本低于它的要求，或者没有 MPS 设备。",
+            "torch 报告 MPS 不可用：macOS 版本低于它的要求，或者没有 MPS 设备。",
         )
     return found(
         Finding(
@@ -226,7 +226,7 @@ def mps_unavailable(facts: Facts, call: Call) -> Check:
             Severity.note,
             Words(
                 "MPS is built into this torch and not available",
-                "这个 torch 含有 MPS，但不可用",
+                "这个 torch 支持 MPS，但这里不可用",
             ),
             (
                 why,
@@ -247,21 +247,21 @@ EFFECTS = {
     WATERMARK: Words(
         "the limit of what torch takes of the GPU's memory, as a share of the recommended most"
         " (1.7 by default; 0.0 for no limit)",
-        "torch 占用 GPU 内存的上限，按系统建议的最大值的倍数计（默认 1.7；0.0 表示不设上限）",
+        "torch 占用 GPU 显存的上限，按系统建议的最大值的倍数计（默认 1.7；0.0 表示不设上限）",
     ),
     FALLBACK: Words(
         "with 1, operations that MPS lacks run on the CPU, without an error",
-        "设为 1 时，MPS 不支持的运算改在 CPU 上进行，不会报错",
+        "设为 1 时，MPS 不支持的运算改由 CPU 完成，不会报错",
     ),
 }
 WITHOUT_LIMIT = Words(
     "Without that limit a process can take so much memory that the whole system stops.",
-    "没有这个上限，一个进程占用的内存可能多到整个系统停止响应。",
+    "没有这个上限，一个进程可能占满内存，使整个系统停止响应。",
 )
 OTHER_DEVICE = Words(
     "Numbers that the CPU computes can differ from those of MPS in their last bits, and nothing"
     " says which were.",
-    "CPU 算出的数与 MPS 的结果在最后几位上可能不同，而且看不出哪些是 CPU 算的。",
+    "CPU 与 MPS 的计算结果在最后几位上可能不同，而且看不出哪些是 CPU 算的。",
 )
 
 
@@ -273,7 +273,7 @@ def mps_variables(facts: Facts, call: Call) -> Check:
         return skipped(
             Words(
                 "MPS's variables: this torch is built without MPS",
-                "MPS 的环境变量：这个 torch 的构建不含 MPS",
+                "MPS 的环境变量：这个 torch 不支持 MPS",
             )
         )
     no_limit = is_zero(variables.get(WATERMARK))
@@ -379,8 +379,7 @@ def built_for_gpu(facts: Facts, call: Call) -> Check:
         return ok(
             Words(
                 f"torch {torch.version} has code for {device.name} (sm_{written[1]}{written[2]})",
-                f"torch {torch.version} 含有适用于 {device.name} 的代码"
-                f"（sm_{written[1]}{written[2]}）",
+                f"torch {torch.version} 支持 {device.name} 的架构（sm_{written[1]}{written[2]}）",
             )
         )
     return found(
@@ -420,7 +419,7 @@ def built_for_gpu(facts: Facts, call: Call) -> Check:
 RULES = (
     Rule(
         "CPG301",
-        Words("GPU and torch's build", "GPU 与 torch 的构建"),
+        Words("GPU and torch's build", "显卡（GPU）与 torch 的版本"),
         built_without_cuda,
         ("host", "torch"),
     ),

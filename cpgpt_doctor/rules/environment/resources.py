@@ -305,7 +305,10 @@ def memory(facts: Facts, call: Call) -> Check:
     torch = facts.accelerator.torch if facts.accelerator else None
     if torch is not None and torch.cuda_available:
         return skipped(
-            Words(f"{MEMORY.en}: the GPU computes (CPG307)", f"{MEMORY.zh}：由 GPU 计算（CPG307）")
+            Words(
+                f"{MEMORY.en}: the GPU computes (CPG307)",
+                f"{MEMORY.zh}：由显卡（GPU）计算（CPG307）",
+            )
         )
     known = (facts.host.memory_available, facts.host.memory_limit)
     amounts = [each for each in known if each is not None]
