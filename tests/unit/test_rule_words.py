@@ -278,19 +278,23 @@ def intents() -> Iterator[Intent]:
 @cache
 def every_check() -> tuple[Check, ...]:
     """What the rules say of all these machines and intents."""
-    return tuple(
-        judged.check
-        for base in (recorded.linux_new(), recorded.linux_old())
-        for facts in itertools.chain(platforms(base), faulty(base), odd(base))
-        for intent in intents()
-        for judged in judge(facts, intent)
-    ) + tuple(
-        judged.check
-        for facts in (*seen.EVERY, *seen_folders.EVERY)
-        for via in ("direct", "run-embed")
-        for allowed in seen.ALLOWED
-        for judged in judge(facts, Intent(via, allowed=allowed))  # type: ignore[arg-type]
-    ) + tuple(judged.check for facts in seen_sources.EVERY for judged in judge(facts, Intent()))
+    return (
+        tuple(
+            judged.check
+            for base in (recorded.linux_new(), recorded.linux_old())
+            for facts in itertools.chain(platforms(base), faulty(base), odd(base))
+            for intent in intents()
+            for judged in judge(facts, intent)
+        )
+        + tuple(
+            judged.check
+            for facts in (*seen.EVERY, *seen_folders.EVERY)
+            for via in ("direct", "run-embed")
+            for allowed in seen.ALLOWED
+            for judged in judge(facts, Intent(via, allowed=allowed))  # type: ignore[arg-type]
+        )
+        + tuple(judged.check for facts in seen_sources.EVERY for judged in judge(facts, Intent()))
+    )
 
 
 def test_every_check_and_finding_says_the_same_in_both_languages() -> None:
