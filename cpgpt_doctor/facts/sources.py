@@ -47,13 +47,15 @@ class Site:
 
     edit: "replace" the place by it; "insert" the argument (NAME=VALUE, in YAML the line NAME:
     VALUE) by the changes; "spread", the place is a mapping behind `**` which other code uses too:
-    by the changes, into which NAME and VALUE go as an entry. text: as it is written.
+    by the changes, into which NAME and VALUE go as an entry. text: as it is written; around: the
+    line on which it begins.
     """
 
     place: Place = field(default_factory=Place)
     edit: Literal["replace", "insert", "spread"] = "replace"
     text: str = ""
     changes: tuple[Change, ...] = ()
+    around: str = ""
 
 
 # fmt: off

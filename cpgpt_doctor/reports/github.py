@@ -27,9 +27,9 @@ def command(finding: Finding, labels: Labels) -> str:
     properties: dict[str, str] = {}
     if where is not None and not is_name(where.path):
         properties["file"] = in_repository(where.path)
-        if where.line is not None:
-            properties["line"] = str(where.line)
-            if where.column is not None:
+        if where.line_of_file is not None:
+            properties["line"] = str(where.line_of_file)
+            if where.column is not None and where.cell is None:
                 properties["col"] = str(where.column)
     properties["title"] = f"{finding.code} {finding.title}"
     said = ",".join(f"{name}={escaped_property(value)}" for name, value in properties.items())

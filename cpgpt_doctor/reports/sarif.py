@@ -11,6 +11,7 @@ from collections import Counter
 from typing import Any
 
 from cpgpt_doctor import pages
+from cpgpt_doctor.findings import Location
 from cpgpt_doctor.report import Report
 from cpgpt_doctor.reports.json_report import culprit
 from cpgpt_doctor.reports.labels import Labels
@@ -104,6 +105,7 @@ def results(view: View, codes: list[str]) -> list[dict[str, Any]]:
                 "locations": [location(finding, view.report)],
                 # GitHub looks at this name only, and expects a count after the hash.
                 "partialFingerprints": {"primaryLocationLineHash": f"{mark}:{seen[mark]}"},
+                **({"fixes": fixes(finding)} if fixes(finding) else {}),
                 "properties": {
                     "treated": finding.treated,
                     "culprits": [culprit(each) for each in finding.culprits],
@@ -127,11 +129,46 @@ def location(finding: Finding, report: Report) -> dict[str, Any]:
             made["logicalLocations"] = [{"fullyQualifiedName": where.path, "kind": "function"}]
         return made
     physical: dict[str, Any] = {"artifactLocation": artifact(where.path)}
-    if where.line is not None:
-        physical["region"] = {"startLine": where.line}
-        if where.column is not None:
-            physical["region"]["startColumn"] = where.column
+    if where.line_of_file is not None:
+        physical["region"] = region(where)
     return {"physicalLocation": physical}
+
+
+def region(where: Location) -> dict[str, int]:
+    """A place as a region of its file; of a notebook's cell, the file's line."""
+    if where.cell is not None or where.line is None:
+        return {"startLine": where.line_of_file or 1}
+    found = {"startLine": where.line}
+    for name, value in (
+        ("startColumn", where.column),
+        ("endLine", where.end_line),
+        ("endColumn", where.end_column),
+    ):
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def fixes(finding: Finding) -> list[dict[str, Any]]:
+    """The edits that mend a finding, where all of them are safe and in files of plain text."""
+    if not finding.found.edits or any(
+        not each.safe or each.place.cell for each in finding.found.edits
+    ):
+        return []
+    by_path: dict[str, list[dict[str, Any]]] = {}
+    for each in finding.found.edits:
+        change = {"deletedRegion": region(each.place), "insertedContent": {"text": each.text}}
+        by_path.setdefault(each.place.path, []).append(change)
+    first = finding.remedies[0].title if finding.remedies else finding.title
+    return [
+        {
+            "description": {"text": first},
+            "artifactChanges": [
+                {"artifactLocation": artifact(path), "replacements": changes}
+                for path, changes in by_path.items()
+            ],
+        }
+    ]
 
 
 def environment(report: Report) -> dict[str, str]:

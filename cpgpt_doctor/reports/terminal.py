@@ -188,7 +188,7 @@ def place(where: Location, error: str | None) -> Iterator[RenderableType]:
     yield row("-->", Text(where.where))
     if where.call:
         call = " ".join(where.call.split())
-        start, end = guilty(call)
+        start, end = guilty(call, where.argument)
         yield row(f"{where.line or ''} |".rjust(5), Text(call))
         caret = " " * cell_len(call[:start]) + "^" * cell_len(call[start:end])
         yield row("|", Text(caret, "red"))
@@ -196,8 +196,11 @@ def place(where: Location, error: str | None) -> Iterator[RenderableType]:
         yield row("|" if where.call else "=", Text(error, "red"))
 
 
-def guilty(call: str) -> tuple[int, int]:
-    """The last keyword argument of a call, which is the one that a rule is about; else all."""
+def guilty(call: str, argument: str | None = None) -> tuple[int, int]:
+    """The argument of a call that is at fault, its last keyword where none is named; else all."""
+    if argument is not None:
+        at = call.rfind(argument)
+        return (at, at + len(argument)) if argument and at >= 0 else (0, len(call))
     found = list(re.finditer(r"\b\w+=[^,()]+(?=\)?$)", call))
     return found[-1].span() if found else (0, len(call))
 

@@ -234,7 +234,7 @@ class Evaluator:
     def bound(self, scope: Scope, name: str, at: Where | None, depth: int) -> list[Val]:
         """The values of a name of a scope; at: where it is read, None for the scope's end."""
         found: list[Val] = []
-        extras: list[Binding] = []
+        extras: list[tuple[Binding, bool]] = []
         branches: dict[int, set[bool]] = {}
         for each in reversed(scope.bindings.get(name, [])):
             if at is not None and not reaches(each, at):
@@ -248,7 +248,7 @@ class Evaluator:
             if False in truths:
                 continue
             if each.kind in ("entry", "update", "altered"):
-                extras.append(each)
+                extras.append((each, None not in truths))
                 continue
             if not (each.kind == "changed" and at is not None and each.where.order == at.order):
                 found += self.held(each, scope, name, depth)
@@ -298,16 +298,21 @@ class Evaluator:
         return [replace(e, detail=name) if e.kind == "unknown" and not e.detail else e
                 for e in found]  # fmt: skip
 
-    def extended(self, found: list[Val], extras: list[Binding], depth: int) -> list[Val]:
-        """Mappings with what was put into them afterwards."""
+    def extended(
+        self, found: list[Val], extras: list[tuple[Binding, bool]], depth: int
+    ) -> list[Val]:
+        """Mappings with what was put into them afterwards; of each, whether it surely was."""
         out = []
         for each in found:
             if each.kind != "mapping":
                 out.append(each)
                 continue
             entries = list(each.value)
-            for extra in extras:
-                entries += self.more_entries(extra, depth)
+            for extra, surely in extras:
+                entries += [
+                    more if surely else perhaps(more, entries)
+                    for more in self.more_entries(extra, depth)
+                ]
             out.append(Val("mapping", tuple(entries)))
         return out
 
@@ -370,7 +375,7 @@ class Evaluator:
     def given(self, scope: Scope, name: str, depth: int) -> list[Val]:
         default = scope.default(name)
         whole = Where(scope.parent or scope, scope.where.order if scope.where else 0)
-        passed_on = scope.program.loads.get(name, 0) <= 1 or self.only_read_once(scope, name)
+        passed_on = scope.loads.get(name, 0) <= 1
         positions = scope.parameters
         position = positions.index(name) if name in positions else None
         found: list[Val] = []
@@ -393,15 +398,6 @@ class Evaluator:
             else:
                 found.append(unknown("parameter", name))
         return found if passed_on else without_spot(found)
-
-    def only_read_once(self, scope: Scope, name: str) -> bool:
-        assert scope.node is not None
-        reads = [
-            each
-            for each in ast.walk(scope.node)
-            if isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Load)
-        ]
-        return len(reads) <= 1
 
     # Attributes and calls
 
@@ -486,6 +482,12 @@ class Evaluator:
             if all(truths):
                 break
         return without_spot(found) or [unknown("call", scope.name)]
+
+
+def perhaps(entry: Entry, before: list[Entry]) -> Entry:
+    """An entry that may have been put into a mapping; else what it was before stands."""
+    earlier = next((each.values for each in reversed(before) if each.key == entry.key), None)
+    return Entry(entry.key, (*entry.values, *(earlier or (unknown("options"),))))
 
 
 def reaches(binding: Binding, at: Where) -> bool:

@@ -328,7 +328,8 @@ class Finder:
             start = replace(place, end_line=place.line, end_column=place.column)
             end = replace(place, line=place.end_line, column=place.end_column)
             changes = (Change(start, "{**"), Change(end, ", {}}"))
-        return Site(place, edit, shown(spot.node), changes)  # type: ignore[arg-type]
+        line = spot.program.source.lines[spot.node.lineno - 1].strip()[:LONGEST_CALL]
+        return Site(place, edit, shown(spot.node), changes, line)  # type: ignore[arg-type]
 
     def place(self, program: Program, node: ast.expr) -> Place:
         return program.source.place(

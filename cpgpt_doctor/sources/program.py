@@ -31,7 +31,7 @@ class Scope:
     """A module, a class or a function; only these have names of their own.
 
     attributes: of a class, what is assigned to `self.NAME` or stands in its body. owner: the class
-    of a method.
+    of a method. loads: how often a name is read in it, and in the scopes inside.
     """
 
     kind: str
@@ -46,6 +46,7 @@ class Scope:
     methods: dict[str, Scope] = field(default_factory=dict)
     owner: Scope | None = None
     where: Where | None = None
+    loads: dict[str, int] = field(default_factory=dict)
 
     @property
     def arguments(self) -> ast.arguments | None:
@@ -135,15 +136,14 @@ class Use:
 
 @dataclass(eq=False, slots=True)
 class Program:
-    """A file's program. loads: how often each name is read in it. stores: what is assigned to
-    attributes of other objects than `self`. tree: as `ast` has it."""
+    """A file's program. stores: what is assigned to attributes of other objects than `self`. tree:
+    as `ast` has it."""
 
     source: Source
     tree: ast.Module
     module: Scope = field(init=False)
     calls: list[Use] = field(default_factory=list)
     by_name: dict[str, list[Use]] = field(default_factory=dict)
-    loads: dict[str, int] = field(default_factory=dict)
     stores: list[tuple[ast.Attribute, ast.expr, Where]] = field(default_factory=list)
     imports: list[tuple[str, int]] = field(default_factory=list)
     functions: list[Scope] = field(default_factory=list)
@@ -252,7 +252,7 @@ class Reader:
             each = stack.pop()
             if isinstance(each, ast.Name):
                 if isinstance(each.ctx, ast.Load):
-                    self.program.loads[each.id] = self.program.loads.get(each.id, 0) + 1
+                    self.read(each.id, where.scope)
                 continue
             if isinstance(each, ast.Constant):
                 continue
@@ -270,6 +270,11 @@ class Reader:
                 self.comprehension(each, where)
                 continue
             stack.extend(ast.iter_child_nodes(each))
+
+    def read(self, name: str, scope: Scope | None) -> None:
+        while scope is not None:
+            scope.loads[name] = scope.loads.get(name, 0) + 1
+            scope = scope.parent
 
     def comprehension(
         self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp, where: Where

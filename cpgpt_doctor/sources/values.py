@@ -291,7 +291,7 @@ def spread(
         elif entries:
             values = list(entries[-1].values)
             alone = isinstance(mapping, ast.Dict) or (
-                isinstance(mapping, ast.Name) and program.loads.get(mapping.id, 0) == 1
+                isinstance(mapping, ast.Name) and program.module.loads.get(mapping.id, 0) == 1
             )
             if not alone:
                 other = Spot(program, mapping, "spread")

@@ -66,7 +66,7 @@ def test_facts_of_a_folder_are_saved_and_judged_elsewhere(
             "--full reads stored rows: name their folder with --dependencies-dir",
         ),
         (["--quick", "--dependencies-dir", "nowhere"], "nowhere: no such folder"),
-        (["--quick", "nowhere"], "nowhere: no such folder"),
+        (["--quick", "nowhere"], "nowhere: no such file or folder"),
         (["--quick", "."], ".: holds none of CpGPT's dependencies"),
         (["--facts", "x.json", "."], "leave the PATHs out"),
         (["--facts", "x.json", "--dependencies-dir", "."], "so --dependencies-dir has no effect"),

@@ -43,6 +43,14 @@ def alone(call: SourceCall, name: str) -> Setting | None:
     return next((each for each in call.alone if each.name == name), None)
 
 
+def surely(every: tuple[Outcome, ...]) -> Outcome | None:
+    """A setting that is there whichever way the program takes; what hangs on an unknown condition
+    may hang on the number of workers, as it should."""
+    if every and all(each.kind == "value" and each.value for each in every):
+        return every[0]
+    return None
+
+
 def prefetch(facts: Facts, call: Call) -> Check:
     """CPG603: prefetch_factor without workers, one's own or CpGPT's."""
     around = circumstances(facts, call)
@@ -58,10 +66,9 @@ def prefetch(facts: Facts, call: Call) -> Check:
         if not can_be_zero(loader, around.platform):
             continue
         setting = alone(loader, "prefetch_factor")
-        for each in outcomes(setting, around.platform):
-            if each.kind == "value" and each.value is not None and setting is not None:
-                findings.append(of_own(file, loader, setting, each))
-                break
+        given = surely(outcomes(setting, around.platform))
+        if given is not None and setting is not None:
+            findings.append(of_own(file, loader, setting, given))
     if findings:
         return found(*findings)
     total = seen + sum(1 for _ in calls(facts, around, "embed"))
@@ -140,10 +147,9 @@ def persistent(facts: Facts, call: Call) -> Check:
         seen += 1
         if not can_be_zero(loader, around.platform):
             continue
-        for each in outcomes(alone(loader, "persistent_workers"), around.platform):
-            if each.kind == "value" and each.value:
-                findings.append(of_persistent(file, loader, each))
-                break
+        given = surely(outcomes(alone(loader, "persistent_workers"), around.platform))
+        if given is not None:
+            findings.append(of_persistent(file, loader, given))
     if findings:
         return found(*findings)
     if not seen:

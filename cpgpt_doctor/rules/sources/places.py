@@ -39,7 +39,7 @@ def written(site: Site, name: str, value: str, *, yaml: bool = False) -> tuple[E
 def at(site: Site, call: SourceCall) -> Location:
     """Where a finding about a value is: at the text that decides it."""
     inside = site.edit == "insert" or within(site.place, call.place)
-    text = call.text if inside else site.text
+    text = call.text if inside else site.around or site.text
     argument = None if site.edit == "insert" else site.text
     return location(site.place, text, argument)
 
