@@ -18,7 +18,8 @@ class Intent:
     """`via` direct: the user's own code calls CpGPT. None: as CpGPT or the platform has it.
 
     allowed: what run-embed shall do all the same, by name: "all-n" (windows of N), "non-cpg"
-    (positions that are no CpGs), "unnamed" (set rows aside that no index names).
+    (positions that are no CpGs), "unnamed" (set rows aside that no index names), "into" (take the
+    store over into another folder first).
     """
 
     via: Literal["direct", "run-embed"] = "direct"
