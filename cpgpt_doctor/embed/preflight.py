@@ -197,7 +197,7 @@ def prepared(
 
 
 def with_indexes_near_by(report: Report, paths: StorePaths) -> Report:
-    """The report, and whether another index near by fits rows that no record covers better (CPG519)."""
+    """The report, and whether an index near by fits rows that no record covers (CPG519)."""
     folder = dependencies.observe_species(paths.dependencies, paths.species)
     ours = tuple(each for each in folder.stores if each.store.rows == str(paths.rows))
     facts = Facts(dependencies=(dataclasses.replace(folder, stores=ours),))
