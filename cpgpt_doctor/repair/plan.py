@@ -444,7 +444,7 @@ def hidden(folder: DependenciesFacts, each: Elsewhere, move_here: bool) -> Actio
         "CPG508",
         folder.folder,
         Words(
-            f"move the {each.named:,} rows in {each.folder}, with their index, to where CpGPT looks",
+            f"move the {each.named:,} rows in {each.folder}, and their index, to where CpGPT looks",
             f"把 {each.folder} 中的 {each.named:,} 行嵌入连同索引移到 CpGPT 查找的地方",
         ),
         Words("every row, and both indexes as they were", "每一行，以及两个索引原来的样子"),
