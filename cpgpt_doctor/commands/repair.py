@@ -68,6 +68,11 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="an ensembl_metadata.db that the rows are of (default: one near by that fits them)",
     )
+    which.add_argument(
+        "--move-here",
+        action="store_true",
+        help="move rows and index from a folder below to where CpGPT, given DIR, looks",
+    )
     rows = repair.add_argument_group(
         "which rows are computed again (default: those that cannot be embeddings)"
     )
@@ -147,6 +152,7 @@ def repair(args: argparse.Namespace) -> int:
         args.dependencies_dir,
         chosen,
         args.index,
+        move_here=args.move_here,
         audit=bool(args.all or args.sample or args.locations),
         computing=Computing(
             dependencies=args.dependencies_dir,
@@ -182,7 +188,17 @@ def repair(args: argparse.Namespace) -> int:
 
 
 def refuse_beside_undo(args: argparse.Namespace) -> None:
-    named = ("species", "dna_llm", "context_len", "index", "all", "sample", "locations", "genome")
+    named = (
+        "species",
+        "dna_llm",
+        "context_len",
+        "index",
+        "move_here",
+        "all",
+        "sample",
+        "locations",
+        "genome",
+    )
     for each in named:
         if getattr(args, each):
             raise InputError(

@@ -50,10 +50,18 @@ def read_table(database: Path, paths: StorePaths) -> Table:
     return layout.entry(species, paths)
 
 
-def put_table(draft: Draft, paths: StorePaths, table: Table, source: Path | None = None) -> None:
+def put_table(
+    draft: Draft,
+    paths: StorePaths,
+    table: Table,
+    source: Path | None = None,
+    *,
+    counted: bool = True,
+) -> None:
     """Let the index have this table for the store; all else in it stays.
 
-    source: the index that a new one is made from, where the folder has none.
+    source: the index that a new one is made from, where the folder has none. counted: whether it is
+    of the folder that is repaired, and not of one below it.
     """
     real = check_writable(paths.database, in_place=False)
     before: str | None = None
@@ -86,7 +94,8 @@ def put_table(draft: Draft, paths: StorePaths, table: Table, source: Path | None
             database=True,
         )
     )
-    count(draft, paths, named, len(table))
+    if counted:
+        count(draft, paths, named, len(table))
 
 
 def count(draft: Draft, paths: StorePaths, before: int, after: int) -> None:

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from cpgpt_doctor.errors import InputError
-from cpgpt_doctor.facts.dependencies import DependenciesFacts, StoreSeen
+from cpgpt_doctor.facts.dependencies import DependenciesFacts, Elsewhere, StoreSeen
 from cpgpt_doctor.facts.store import StoreFacts
 from cpgpt_doctor.repair import changes
 from cpgpt_doctor.repair.backup import Draft
 from cpgpt_doctor.rules.data import dependencies, stores
-from cpgpt_doctor.store import layout
+from cpgpt_doctor.store import layout, places, record
 from cpgpt_doctor.store.layout import StorePaths
 from cpgpt_doctor.words import Words
 
@@ -87,10 +87,13 @@ def paths_of(store: StoreFacts) -> StorePaths:
     )
 
 
-def of_files(folder: DependenciesFacts, chosen: Chosen, index: Path | None) -> Plan:
+def of_files(
+    folder: DependenciesFacts, chosen: Chosen, index: Path | None, move_here: bool
+) -> Plan:
     """What can be mended without computing rows, in the order in which it is to be done.
 
-    index: the one that the user says the rows are of. Raises InputError where it is none.
+    index: the one that the user says the rows are of. move_here: whether stores in a folder below
+    are to be moved to where CpGPT looks. Raises InputError where the index is none.
     """
     stores = [each for each in folder.stores if chosen.has(each.store)]
     if index is not None and len(stores) != 1:
@@ -108,6 +111,12 @@ def of_files(folder: DependenciesFacts, chosen: Chosen, index: Path | None) -> P
                 actions.append(each)
             else:
                 left.append(each)
+    for elsewhere in folder.elsewhere:
+        moved = hidden(folder, elsewhere, move_here)
+        if isinstance(moved, Action):
+            actions.append(moved)
+        elif moved is not None:
+            left.append(moved)
     return Plan(tuple(actions), tuple(left))
 
 
@@ -394,6 +403,64 @@ def leave(draft: Draft, *, paths: StorePaths, table: changes.Table, out: frozens
     if layout.named_rows(paths) != table:
         raise InputError(f"{paths.database}: was changed meanwhile; start again")
     changes.take_out(draft, paths, table, out)
+
+
+# CPG508: rows in a folder below, where CpGPT does not look
+
+
+def hidden(folder: DependenciesFacts, each: Elsewhere, move_here: bool) -> Action | Left | None:
+    """Move a store from a folder below; None where its rows are those of a store here."""
+    key = each.species, each.dna_llm, each.context_len
+    here = StorePaths(Path(folder.folder), *key, layout.WIDTHS.get(each.dna_llm))
+    there = StorePaths(Path(each.folder), *key, here.width)
+    if here.rows.exists() and here.rows.samefile(there.rows):
+        return None
+    why = None
+    if sum((x.species, x.dna_llm, x.context_len) == key for x in folder.elsewhere) > 1:
+        why = Words(
+            "several folders below have such rows: give CpGPT the one that you mean",
+            "下级目录中有好几处这样的嵌入：请把要用的那个目录交给 CpGPT",
+        )
+    elif each.here or here.rows.exists():
+        why = Words(
+            "there are rows here, too: hold them against each other with verify --against",
+            "这里也有嵌入：请用 verify --against 比较两者",
+        )
+    elif places.cache_of(there.rows) or places.cache_of(there.database):
+        why = Words(
+            "they lie in a cache that other programs share: run-embed --into takes them over",
+            "它们在其他程序共用的缓存里：请用 run-embed --into 接管",
+        )
+    elif not move_here:
+        why = Words(
+            f"give CpGPT {each.folder}; or, if nothing uses that folder, --move-here moves rows and"
+            " index here",
+            f"请把 {each.folder} 交给 CpGPT；如果没有程序使用那个目录，"
+            "可以加 --move-here 把嵌入和索引移到这里",
+        )
+    if why is not None:
+        return Left("CPG508", folder.folder, why)
+    return Action(
+        "CPG508",
+        folder.folder,
+        Words(
+            f"move the {each.named:,} rows in {each.folder}, and their index, to where CpGPT looks",
+            f"把 {each.folder} 中的 {each.named:,} 行嵌入连同索引移到 CpGPT 查找的地方",
+        ),
+        Words("every row, and both indexes as they were", "每一行，以及两个索引原来的样子"),
+        3 * (size_of(here.database) + size_of(there.database)),
+        partial(move, here=here, there=there),
+    )
+
+
+def move(draft: Draft, *, here: StorePaths, there: StorePaths) -> None:
+    changes.check_writable(there.rows, in_place=False)
+    table = layout.named_rows(there)
+    draft.rename(there.rows, here.rows)
+    if record.record_path(there).exists():
+        draft.rename(record.record_path(there), record.record_path(here))
+    changes.put_table(draft, here, table, source=there.database)
+    changes.put_table(draft, there, {}, counted=False)
 
 
 # CPG520, CPG510

@@ -42,13 +42,15 @@ CHANGE_ALL = ("CPG505", "CPG506", "CPG519")
 class Asked:
     """What the user asked for.
 
-    index: the one that he says the rows are of. audit: rows are looked at as verify does: how many,
+    index: the one that he says the rows are of. move_here: rows that lie in a folder below are to
+    be moved to where CpGPT looks. audit: rows are looked at as verify does: how many,
     all, or those of a file; its folder and species are those of the store.
     """
 
     dependencies: Path
     chosen: Chosen = field(default_factory=Chosen)
     index: Path | None = None
+    move_here: bool = False
     audit: bool = False
     computing: auditing.Asked | None = None
 
@@ -73,7 +75,7 @@ def look(asked: Asked, progress: Progress, spool: BinaryIO, *, now: bool = False
     now: whether all rows are computed that are to be written. Raises InputError.
     """
     folder = observed(asked)
-    planned = plan.of_files(folder, asked.chosen, asked.index)
+    planned = plan.of_files(folder, asked.chosen, asked.index, asked.move_here)
     audit = None
     if asked.audit and len(folder.stores) != 1:
         raise InputError(

@@ -374,6 +374,28 @@ def test_stores_that_were_not_chosen_stay_as_they_are(tmp_path: Path) -> None:
         apply(tmp_path, chosen=Chosen(context_len=99))
 
 
+def test_rows_in_a_folder_below_are_moved_only_where_the_user_says_so(tmp_path: Path) -> None:
+    store(tmp_path / "human", SHUFFLED)
+    folders.set_index(tmp_path, {})
+    before = files(tmp_path)
+    looked = look(tmp_path)
+    assert (looked.plan.actions, looked.report.exit_code) == ((), 1)
+    assert "--move-here" in looked.plan.left[0].why.en
+    assert apply(tmp_path, move_here=True).left.report.exit_code == 0
+    assert right(tmp_path, SHUFFLED)
+    assert codes(tmp_path) == []
+    undo(tmp_path)
+    assert files(tmp_path) == before
+
+
+def test_rows_in_a_folder_below_are_not_moved_over_others(tmp_path: Path) -> None:
+    store(tmp_path / "human", SHUFFLED)
+    store(tmp_path, names(20, "2"))
+    before = files(tmp_path)
+    assert "--against" in apply(tmp_path, move_here=True).left.plan.left[0].why.en
+    assert files(tmp_path) == before
+
+
 # What must never be written
 
 

@@ -227,9 +227,9 @@ def not_their_own(facts: Facts, audit: AuditFacts, wrong: list[str]) -> Finding:
         Severity.error,
         title,
         tuple(dict.fromkeys(causes)),
-        ("new-folder", "right-genome")
+        ("repair", "new-folder", "right-genome")
         if "unknown" not in wrong
-        else ("right-genome", "new-folder"),
+        else ("right-genome", "repair", "new-folder"),
         seen=evidence(audit, *kinds, *such_as(audit, *wrong)),
     )
 
@@ -282,7 +282,7 @@ def of_nothing(facts: Facts, audit: AuditFacts) -> Finding:
             f"位点不在基因组内的 {audit.nowhere_read:,} 行中，有 {audit.nowhere:,} 行的窗口全是 N",
         ),
         (why("all-n"),),
-        ("right-genome", "new-folder"),
+        ("right-genome", "repair", "new-folder"),
         seen=(
             (
                 Words("rows whose locations do not lie in the genome", "位点不在基因组内的行"),
@@ -343,11 +343,11 @@ def under_their_index(facts: Facts, call: Call) -> Check:
                 f"{audit.judged:,} 个位点中有 {foreign:,} 个对应的是别的位点的行",
             ),
             (cause(shared, audit.laws),),
-            ("right-folder", "right-folder-in-code", "new-folder")
+            ("right-folder", "right-folder-in-code", "repair", "new-folder")
             if source
-            else ("new-folder",)
+            else ("repair", "new-folder")
             if shared
-            else ("put-back", "new-folder"),
+            else ("put-back", "repair", "new-folder"),
             seen=evidence(audit, *laws, *proofs, *precision(audit), *such_as(audit, "foreign")),
             home=quoted(source.removesuffix(f"/{INDEX}") if source else audit.rows_file),
         )
@@ -463,7 +463,7 @@ def can_be_embeddings(facts: Facts, call: Call) -> Check:
                     "之后的版本在中断后：CPG515）。",
                 ),
             ),
-            ("new-folder", "older-copy"),
+            ("repair", "new-folder", "older-copy"),
             seen=evidence(
                 audit,
                 *(

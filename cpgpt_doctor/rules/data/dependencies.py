@@ -133,7 +133,7 @@ def named_by(finding: Finding, seen: StoreSeen) -> Finding:
             (Words("an index that names them all", "给它们全部命名的索引"), same(fits.path)),
         ),
     )
-    first = "right-folder" if fits.folder else "put-back"
+    first = "right-folder" if fits.folder else "repair"
     remedies = [with_values(finding.code, each, places_of(fits)) for each in finding.remedies]
     return replace(
         finding,
@@ -347,7 +347,9 @@ def foreign(seen: StoreSeen, other: OtherIndex) -> Finding:
             "CpGPT 新建了索引，却按新的行号读旧的嵌入：每个位点得到的是别的位点的嵌入，"
             "而且没有报错。",
         )
-        ways = ("right-folder-in-code", "right-folder") if other.folder else ("put-back",)
+        linked = other.shares == "file"
+        folder = ("right-folder-in-code", "right-folder") if other.folder else ("put-back",)
+        ways = (*folder, "repair") if linked else ("repair", *folder)
     whole = fits_all(other, seen)
     return finding(
         "CPG519",
@@ -653,7 +655,7 @@ def impossible(store: StoreSeen, rows: RowsSeen, seen: Seen) -> Finding:
                 "CPG515），或者计算了基因组里没有的位点（CPG717）。",
             ),
         ),
-        ("older-copy", "new-folder"),
+        ("repair", "older-copy", "new-folder"),
         store.store.rows,
         paths_of(store.store),
         seen,
@@ -698,7 +700,7 @@ def names_fit(facts: Facts, call: Call, folder: DependenciesFacts) -> Check:
                         "这些嵌入来自别的基因组，或者来自全是 N 的窗口。",
                     ),
                 ),
-                (("CPG507", "new-folder"), "rename", "other-genome"),
+                (("CPG507", "repair"), ("CPG507", "new-folder"), "rename", "other-genome"),
                 store.store.rows,
                 (*paths_of(store.store), ("genome", quoted(genome.path))),
                 (

@@ -149,7 +149,9 @@ def left_behind(facts: Facts, call: Call) -> Check:
                     "CpGPT 被中断，或者（0.0.7 及以前）结束时没有给文件改名。",
                 ),
             ),
-            ("rename", "let-cpgpt-finish", "move-away") if alone else ("rename", "move-away"),
+            ("repair", "rename", "let-cpgpt-finish", "move-away")
+            if alone
+            else ("repair", "rename", "move-away"),
             seen=((Words("bytes", "字节数"), same(f"{store.unfinished.size:,}")),),
             path=store.unfinished.path,
         )
@@ -184,7 +186,7 @@ def half_made_copy(facts: Facts, call: Call) -> Check:
                     "下次运行只读这个副本，结束时用它替换 .mmap。",
                 ),
             ),
-            ("move-away", "let-cpgpt-finish"),
+            ("repair", "move-away", "let-cpgpt-finish"),
             seen=(
                 (Words("bytes of the copy", "副本的字节数"), same(f"{store.unfinished.size:,}")),
                 (Words("bytes of the .mmap", ".mmap 的字节数"), same(f"{store.size or 0:,}")),
@@ -452,7 +454,7 @@ def no_stale_checkpoint(facts: Facts, call: Call) -> Check:
                     "CpGPT 0.0.8 及以后在运行结束时不会删除它。",
                 ),
             ),
-            ("run-embed", "rename"),
+            ("run-embed", "repair", "rename"),
             path=store.checkpoint,
             treated=call.treated,
         )
