@@ -14,6 +14,7 @@ from cpgpt_doctor.facts.locations import BadLine, InGenome, LocationFacts, Place
 from cpgpt_doctor.facts.store import (
     Apart,
     Audit,
+    Change,
     ChangedRows,
     Damage,
     DamageKind,
@@ -51,8 +52,10 @@ AUDIT = Audit("0.0.13", 128, 128)
 ONE = (Place("1:5", 2),)
 OTHER_WEIGHTS = (ModelDifference("weights", "a", "b"),)
 RIGHT = Sampled(32, 0, None, 1e-7, 1e-5)
-WRONG = Sampled(32, 32, "1:220", 0.3, 1e-5, 1, 0.4)
-OF_THE_OTHER_KIND = replace(WRONG, largest_as_other=0.0)
+WRONG = Sampled(32, 32, "1:220", 0.3, 1e-5, 1, 128)
+OF_BOTH_KINDS = Sampled(
+    32, 12, None, 0.0, 1e-5, 128, 1, 12, first_row=0, rows=60, change=Change(47, 48, 1, 128)
+)
 PROBLEMS: tuple[Problem, ...] = get_args(Problem)
 DAMAGES: tuple[DamageKind, ...] = get_args(DamageKind)
 
@@ -150,10 +153,11 @@ WRONG_ONES: tuple[tuple[str, Facts], ...] = (
         audited(model=(ModelDifference("files", "", "config.json"),), model_sample=WRONG),
     ),
     ("CPG523", stored(lost=5)),
-    ("CPG524", audited(recorded_padding=1)),
     ("CPG524", audited(recorded_padding=64)),
-    ("CPG524", audited(recorded_padding=None, samples=(OF_THE_OTHER_KIND,))),
     ("CPG527", stored(repairing="deps/.cpgpt-doctor/backup-20250101T000000Z")),
+    ("CPG524", audited(recorded_padding=None, samples=(OF_BOTH_KINDS,))),
+    ("CPG524", audited(recorded_padding=1, samples=(replace(RIGHT, padding=128),))),
+    ("CPG524", stored(recorded_padding=128, asked_padding=1)),
 )
 ALLOWED = (("all-n", "non-cpg", "unnamed"), ())
 AUDITS = tuple(Facts(store=STORE, audit=each) for each in seen_audits.EVERY)

@@ -69,6 +69,13 @@ def add(commands: Commands) -> None:
         " (default: 0-based, a VCF's 1-based)",
     )
     embed.add_argument("--species", default="homo_sapiens", metavar="NAME")
+    embed.add_argument(
+        "--rows",
+        choices=("unpadded", "padded", "release"),
+        help="which kind of rows a new store gets: unpadded (CpGPT up to 0.0.7), padded to 128"
+        " tokens (from 0.0.8), or the installed release's (the default); a store with rows gets the"
+        " kind that it holds",
+    )
     embed.add_argument("--dna-llm", metavar="NAME", help="default: CpGPT's own")
     embed.add_argument("--context-len", type=positive, default=2001, metavar="N")
     embed.add_argument("--batch-size", type=positive, default=8, metavar="N")
@@ -188,6 +195,7 @@ def embed(args: argparse.Namespace) -> int:
             positions=args.positions,
             set_aside_unnamed=args.set_aside_unnamed,
             facts=args.facts,
+            rows=args.rows,
         )
     )
     job, report = prepared.job, prepared.report

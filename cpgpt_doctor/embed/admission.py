@@ -8,23 +8,26 @@ sample of them by computing it again, alone.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from cpgpt_doctor.embed.supervisor import Worker
-from cpgpt_doctor.facts.store import Audit, ChangedRows, Sampled, Scanned
+from cpgpt_doctor.facts.store import Audit, Change, ChangedRows, Sampled, Scanned
 from cpgpt_doctor.genome.fasta import Genome
 from cpgpt_doctor.genome.locations import LOCATION
 from cpgpt_doctor.patient.compute.rounding import ROUNDING, relative_difference
 from cpgpt_doctor.store import layout
-from cpgpt_doctor.store.binding import PADDINGS, Binding, Model, other_model
+from cpgpt_doctor.store.binding import Binding, Model, other_kind, other_model
 from cpgpt_doctor.store.layout import StorePaths
 from cpgpt_doctor.store.record import Found, Part, locations_digest, now
 
 SAMPLED = 32  # rows of each stretch that nothing covers
-Stage = Callable[[list[str], int | None], StorePaths]
+BISECTED = 32  # rows computed to find where the kinds change: enough for any store
+# Computes locations, each alone, as rows of the kind with this padding.
+Stage = Callable[[list[str], int], StorePaths]
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,16 @@ def audit(
     """Look at a store with the model loaded, the cheapest first; each step tells all seen so far.
 
     `uncovered` are the rows that no record covers, bound what the others were computed from. Every
-    row is scanned where there are such, since a row of another window may be a covered one's.
+    row is scanned where there are such, since a row of another window may be a covered one's. Rows
+    of either kind are let in: which one the store holds is what the record says, or the samples.
     """
-    looked = Looked(Audit(release, model.padding, bound.model.padding if bound else None))
+    rows = layout.named_rows(paths)
+    names = dict(zip(rows.values(), rows, strict=True))
+    looked = Looked(Audit(release, model.padding, bound.model.padding if bound and rows else None))
     if bound is not None:
         differences = other_model(bound.model, model)
         looked = seen(looked, model=differences)
     yield looked
-    rows = layout.named_rows(paths)
-    names = dict(zip(rows.values(), rows, strict=True))
     if uncovered:
         answer = worker.ask(
             {
@@ -69,7 +73,13 @@ def audit(
         looked = seen(looked, scanned=scanned(answer, paths, names, genome))
         yield looked
     for each in uncovered:
-        one = sampled(stage, paths, rows, some(each, names, genome), model)
+        compare = Comparing(stage, paths, rows, (*looked.audit.kinds, model.padding)[0])
+        one = dataclasses.replace(
+            sampled(compare, some(each, names, genome)), first_row=each.start, rows=len(each)
+        )
+        if len(one.kinds) > 1:
+            fits = {row: names[row] for row in each if usable(names[row], genome)}
+            one = dataclasses.replace(one, change=change(compare, fits))
         looked = seen(looked, samples=(*looked.audit.samples, one))
         found = Found(
             each.start,
@@ -83,8 +93,8 @@ def audit(
         looked = dataclasses.replace(looked, found=(*looked.found, found))
         yield looked
     if looked.audit.model and rows:
-        sample = sampled(stage, paths, rows, some(names, names, genome), model)
-        yield seen(looked, model_sample=sample)
+        compare = Comparing(stage, paths, rows, (*looked.audit.kinds, model.padding)[0])
+        yield seen(looked, model_sample=sampled(compare, some(names, names, genome)))
 
 
 def seen(looked: Looked, **more: Any) -> Looked:
@@ -161,27 +171,85 @@ def some(rows: Iterable[int], names: dict[int, str], genome: Genome) -> list[str
     return random.sample(locations, min(SAMPLED, len(locations)))
 
 
-def sampled(
-    stage: Stage, paths: StorePaths, rows: dict[str, int], sample: list[str], model: Model
-) -> Sampled:
+@dataclass(frozen=True)
+class Comparing:
+    """Holds stored rows against the same computed again, of the kind `padding` and of the other."""
+
+    stage: Stage
+    paths: StorePaths
+    rows: dict[str, int]
+    padding: int
+
+    def apart(self, locations: list[str], padding: int) -> list[float]:
+        """How far the stored row of each location is from that of this kind."""
+        staged = self.stage(locations, padding)
+        return differences(self.paths, self.rows, staged, locations)
+
+    def kinds(self, locations: list[str]) -> list[int | None]:
+        """Which kind each stored row is of; None where it is of both, or of neither."""
+        one, other = self.padding, other_kind(self.padding)
+        both = zip(self.apart(locations, one), self.apart(locations, other), strict=True)
+        fits = ((mine <= ROUNDING, theirs <= ROUNDING) for mine, theirs in both)
+        return [{(True, False): one, (False, True): other}.get(each) for each in fits]
+
+
+def sampled(compare: Comparing, sample: list[str]) -> Sampled:
     """Hold the stored rows of a sample against the same computed again, alone.
 
-    Those that differ by more than rounding are computed as rows of the other kind, too.
+    Where some differ by more than rounding, all are computed as rows of the other kind, too.
     """
+    found = Sampled(rounding=ROUNDING, padding=compare.padding)
     if not sample:
-        return Sampled(rounding=ROUNDING)
-    apart = differences(paths, rows, stage(sample, None), sample)
-    foreign = [
-        each for each, difference in zip(sample, apart, strict=True) if difference > ROUNDING
-    ]
-    found = Sampled(len(sample), len(foreign), None, max(apart), ROUNDING)
-    if not foreign:
         return found
-    other = next(padding for padding in PADDINGS if padding != model.padding)
-    as_other = max(differences(paths, rows, stage(foreign, other), foreign))
+    own = compare.apart(sample, compare.padding)
+    differing = [each > ROUNDING for each in own]
+    if not any(differing):
+        return dataclasses.replace(found, computed=len(sample), largest=max(own))
+    other = other_kind(compare.padding)
+    as_other = compare.apart(sample, other)
+    fits = [each <= ROUNDING for each in as_other]
+    both = list(zip(differing, fits, strict=True))
+    neither = [each for each, fit in zip(sample, both, strict=True) if fit == (True, False)]
     return dataclasses.replace(
-        found, example=foreign[0], other_padding=other, largest_as_other=as_other
+        found,
+        computed=len(sample),
+        differing=sum(differing),
+        example=neither[0] if neither else None,
+        largest=max(map(min, own, as_other)),
+        other_padding=other,
+        as_other=both.count((True, True)),
+        either=both.count((False, True)),
     )
+
+
+def change(compare: Comparing, names: dict[int, str]) -> Change | None:
+    """Where rows change from one kind to the other; None where they do not do so at one place.
+
+    names: the locations that can be computed, by their rows. First a sample in the order of the
+    rows, and then by halves between the last of the one kind and the first of the other.
+    """
+    rows = sorted(names)
+    some = sorted(random.sample(rows, min(SAMPLED, len(rows))))
+    kinds = compare.kinds([names[row] for row in some])
+    told = [(row, kind) for row, kind in zip(some, kinds, strict=True) if kind is not None]
+    turns = [(a, b) for a, b in itertools.pairwise(told) if a[1] != b[1]]
+    if len(turns) != 1:
+        return None
+    (last, before), (first, after) = turns[0]
+    between = [row for row in rows if last < row < first]
+    for _ in range(BISECTED):
+        if not between:
+            break
+        row = between[len(between) // 2]
+        (kind,) = compare.kinds([names[row]])
+        if kind == before:
+            last = row
+        elif kind == after:
+            first = row
+        else:
+            between.remove(row)
+        between = [each for each in between if last < each < first]
+    return Change(last, first, before, after)
 
 
 def differences(

@@ -33,6 +33,7 @@ def settings(
     paths: StorePaths,
     *,
     positions: Setting,
+    rows: Setting,
     stored: int,
     batch_size: int,
     num_workers: int,
@@ -51,6 +52,7 @@ def settings(
             + (f", {locations.duplicates} were given twice" if locations.duplicates else ""),
         ),
         positions,
+        rows,
         Setting(
             "num_workers",
             str(num_workers),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cpgpt_doctor import __version__
 from cpgpt_doctor import facts as recorded_facts
-from cpgpt_doctor.embed import examine, plan
+from cpgpt_doctor.embed import examine, kinds, plan
 from cpgpt_doctor.embed.run import EmbedJob, free_bytes, needed_bytes
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
@@ -51,6 +51,7 @@ class EmbedRequest:
     positions: str | None
     set_aside_unnamed: bool
     facts: Path | None
+    rows: kinds.RowsAsked | None = None
 
     @property
     def intent(self) -> Intent:
@@ -131,7 +132,10 @@ def prepare(asked: EmbedRequest) -> Preflight:
     missing = tuple(each for each in given.locations.places if each not in store.rows)
     if paths.width is not None:
         store = with_room(store, paths, len(missing))
-    facts = dataclasses.replace(facts, store=store.facts)
+    padding = kinds.padding_asked(asked.rows, kinds.of_release(facts))
+    facts = dataclasses.replace(
+        facts, store=dataclasses.replace(store.facts, asked_padding=padding)
+    )
     report = judged(facts, asked)
     if report.exit_code:
         return Preflight(report, None)
@@ -262,6 +266,12 @@ def make_job(
     not_cpgs = (each.causes[0].en for each in report.findings if each.code == "CPG517")
     device = plan.choose_device(facts, asked.device)
     seen = store.facts
+    recorded = seen.recorded_padding
+    stored = (recorded,) if recorded else None if store.rows else ()
+    release = kinds.of_release(facts)
+    asked_for = kinds.padding_asked(asked.rows, release)
+    known = recorded or (asked_for or release if stored == () else None)
+    version = facts.packages.cpgpt.version if facts.packages and facts.packages.cpgpt else ""
     return EmbedJob(
         python=asked.python,
         inputs=given.inputs,
@@ -278,6 +288,7 @@ def make_job(
             given.locations,
             paths,
             positions=plan.positions(given.locations, given.seen.in_genome, next(not_cpgs, "")),
+            rows=kinds.setting(asked.rows, stored, known, version),
             stored=len(given.locations.places) - len(missing),
             batch_size=asked.batch_size,
             num_workers=asked.num_workers,
@@ -288,4 +299,5 @@ def make_job(
         patient=patient(report),
         intent=dataclasses.asdict(report.call),
         set_aside_unnamed=asked.set_aside_unnamed,
+        rows_asked=asked.rows,
     )

@@ -18,8 +18,9 @@ import cattrs
 import psutil
 
 from cpgpt_doctor.disk import free_name
-from cpgpt_doctor.embed import admission, signals
+from cpgpt_doctor.embed import admission, kinds, signals
 from cpgpt_doctor.embed.examine import Inputs
+from cpgpt_doctor.embed.kinds import RowsAsked
 from cpgpt_doctor.embed.supervisor import Worker, WorkerFailed, WorkerLost
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.facts.store import StoreFacts
@@ -78,7 +79,8 @@ class Progress(Protocol):
 class EmbedJob:
     """Everything that a run needs to know; the locations are those not yet in the store.
 
-    seen: the store, as it was judged.
+    seen: the store, as it was judged. rows_asked: which kind of rows; None follows the store, and
+    the release where the store is new.
     """
 
     python: str
@@ -95,6 +97,7 @@ class EmbedJob:
     patient: dict[str, Any]
     intent: dict[str, Any]
     set_aside_unnamed: bool = False
+    rows_asked: RowsAsked | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,7 @@ class Run:
     """One run, while it holds the lock."""
 
     closed = False  # whether the record has been written for the last time
+    found: tuple[Found, ...] = ()  # rows that were looked at before anything is stored
 
     def __init__(self, job: EmbedJob, progress: Progress, judge: Judge) -> None:
         self.job = job
@@ -146,6 +150,7 @@ class Run:
         self.num_workers = job.num_workers
         self.done = 0
         self.loaded: dict[str, Any] = {}  # what the worker said of its model
+        self.padding: int | None = None  # of the kind of rows, once that is settled
         self.sample: list[str] = []  # of each part of this run, to compute again
         path = record_path(job.paths)
         rows = layout.named_rows(job.paths)
@@ -312,40 +317,61 @@ class Run:
         """Rows of the store that no record of ours covers."""
         return self.earlier.uncovered(len(layout.named_rows(self.job.paths)))
 
-    def admit(self, worker: Worker) -> None:
-        """Before anything is stored: does this run fit the store, and do our rows fit CpGPT's?
+    def settle(self, worker: Worker) -> None:
+        """Find which kind of rows the store holds, and whether this run fits it.
 
-        Raises Refused where it does not fit, and DoctorError where unmodified CpGPT computes other
-        rows than ours. From here on the store is written to.
+        Raises Refused where it does not fit. Nothing is written.
         """
         job, bound = self.job, self.earlier.bound
         model = cattrs.structure(self.loaded["model"], Model)
         self.check_genome()
         with contextlib.closing(Genome(job.inputs.genome, job.inputs.sequences)) as genome:
 
-            def stage(locations: list[str], padding: int | None) -> StorePaths:
+            def stage(locations: list[str], padding: int) -> StorePaths:
                 return self.stage(worker, locations, alone=True, padding=padding)
 
             differences = other_genome(bound, genome, job.paths.context_len) if bound else ()
-            seen = dataclasses.replace(self.seen, other_genome=differences)
+            asked = kinds.padding_asked(job.rows_asked, model.padding)
+            seen = dataclasses.replace(self.seen, other_genome=differences, asked_padding=asked)
             ranges = self.uncovered()
             if ranges:
                 self.progress.phase("looking at the rows that are stored already")
             release = self.loaded["versions"]["CpGPT"]
-            found: tuple[Found, ...] = ()
+            stored: tuple[int, ...] = ()
             for looked in admission.audit(
                 worker, stage, job.paths, ranges, bound, model, release, genome
             ):
                 self.admit_store(dataclasses.replace(seen, audit=looked.audit))
-                found = looked.found
-            self.record.found += found
-            if job.locations:
-                self.prove(worker, model)
+                self.found, stored = looked.found, looked.audit.kinds
+        self.padding = kinds.settled(stored, asked, model.padding)
+        line = kinds.setting(job.rows_asked, stored, self.padding, release)
+        if line not in self.record.plan:  # it was not known when the plan was shown
+            self.progress.note(f"rows: {kinds.words(self.padding)}; {line.why}")
+        self.record.plan = kinds.with_rows(self.record.plan, line)
+
+    def admit(self, worker: Worker) -> None:
+        """Before anything is stored: do our rows fit CpGPT's?
+
+        Raises DoctorError where CpGPT computes other rows than ours. From here on the store is
+        written to.
+        """
+        job = self.job
+        assert self.padding is not None
+        own = cattrs.structure(self.loaded["model"], Model)
+        model = dataclasses.replace(own, padding=self.padding)
+        self.record.found += self.found
+        if job.locations:
+            self.prove(worker, model)
+        with contextlib.closing(Genome(job.inputs.genome, job.inputs.sequences)) as genome:
             stored = [
                 each for each in layout.named_rows(job.paths) if admission.usable(each, genome)
             ]
             self.record.bound = bind(
-                bound, model, genome, [*stored, *job.locations], job.paths.context_len
+                self.earlier.bound,
+                model,
+                genome,
+                [*stored, *job.locations],
+                job.paths.context_len,
             )
         if job.set_aside_unnamed:
             aside = transaction.set_aside_unnamed(job.paths)
@@ -363,11 +389,21 @@ class Run:
         self.record.write()
 
     def prove(self, worker: Worker, model: Model) -> None:
-        """Hold our rows against those of unmodified CpGPT, once for a device and a model."""
+        """Hold our rows against CpGPT's, once for a device, a model and a kind of rows.
+
+        Against those of unmodified CpGPT where it computes this kind; else against those of its own
+        call with nothing changed but the padding of a window.
+        """
         job, device, versions = self.job, self.loaded["device"], self.loaded["versions"]
         if self.proved():
             return
-        self.progress.phase("computing some windows with unmodified CpGPT, to compare")
+        changed = self.changed_padding
+        self.progress.phase(
+            "computing some windows with unmodified CpGPT, to compare"
+            if changed is None
+            else "computing some windows with CpGPT's own call, padded as the other kind of rows"
+            " is, to compare"
+        )
         sample = random.sample(job.locations, min(PROVED_WINDOWS, len(job.locations)))
         staged = self.paths_in("reference")
         other = self.new_worker()
@@ -382,6 +418,7 @@ class Run:
                     "context_len": job.paths.context_len,
                     "genome": str(job.inputs.genome.resolve()),
                     "index": str(self.index),
+                    "padding": changed,
                 }
             )
         finally:
@@ -390,8 +427,9 @@ class Run:
         apart = admission.differences(ours, layout.named_rows(ours), staged, sample)
         if max(apart) > self.allowed():
             first = sample[apart.index(max(apart))]
+            how = "unmodified CpGPT" if changed is None else "CpGPT's call with other padding"
             raise DoctorError(
-                f"rows computed by unmodified CpGPT and by run-embed differ on {device}, by up to"
+                f"rows computed by {how} and by run-embed differ on {device}, by up to"
                 f" {max(apart):.1e} of a row's norm, such as {first}; nothing was stored; please"
                 f" report it, with {self.log}"
             )
@@ -404,11 +442,18 @@ class Run:
                 max(apart),
                 answer["without_prefetch"],
                 now(),
+                changed,
             )
         )
 
+    @property
+    def changed_padding(self) -> int | None:
+        """The padding of the rows where the installed release pads otherwise; else None."""
+        own = self.loaded["model"]["padding"] if self.loaded else self.padding
+        return None if self.padding == own else self.padding
+
     def proved(self) -> int:
-        """Windows that unmodified CpGPT embedded with this run's device, model and versions."""
+        """Windows that CpGPT embedded with this run's device, model, versions and padding."""
         if not self.loaded:
             return 0
         here = self.loaded["device"], self.loaded["model"]["weights"], self.loaded["versions"]
@@ -416,6 +461,7 @@ class Run:
             each.windows
             for each in self.record.proofs
             if (each.device, each.weights, each.versions) == here
+            and each.padding == self.changed_padding
         )
 
     def allowed(self) -> float:
@@ -531,6 +577,10 @@ class Run:
                 )
         self.record.versions = self.loaded["versions"]
         self.record.workers = self.num_workers
+        if self.padding is None:
+            self.settle(worker)
+        if self.changed_padding is not None:
+            worker.ask({"op": "pad", "padding": self.padding})
         self.progress.phase("checking tokens")
         known = job.locations or job.all_locations
         sample = sorted(random.sample(known, min(CHECKED_TOKENS, len(known))))
@@ -598,7 +648,10 @@ class Run:
             "computed_again_alone": len(apart),
             "largest_difference": largest,
             "bitwise_equal": None if largest is None else largest == 0.0,
-            "proved_with_unmodified_cpgpt": self.proved(),
+            "proved_with_unmodified_cpgpt": self.proved() if self.changed_padding is None else 0,
+            "proved_with_other_padding": self.proved() if self.changed_padding is not None else 0,
+            "padding": self.record.bound.model.padding if self.record.bound else None,
+            "release_padding": self.loaded["model"]["padding"] if self.loaded else None,
             "found_before": sum(found.rows for found in self.record.found),
             "found_computed_again": sum(found.sampled for found in self.record.found),
             "found_largest_difference": max(

@@ -30,6 +30,7 @@ ANSWERS = {
     "measure": "measured",
     "embed": "embedded",
     "scan": "scanned",
+    "pad": "padded",
     "reference": "embedded",
     "lengths": "counted",
     "find": "found",

@@ -163,12 +163,28 @@ class Scanned:
 
 
 @dataclass(frozen=True)
-class Sampled:
-    """Stored rows that were computed again, each alone.
+class Change:
+    """Where the rows of a stretch change from one kind to the other.
 
-    computed: how many; 0 where no location of the rows lies in the genome. differing: by more than
-    `rounding`; example: the first of them. largest: difference of any. largest_as_other: of the
-    differing ones from rows of the kind `other_padding`; None where that was not computed.
+    last: a row of the kind `before`; first: one of the kind `after`. Between them are none, or only
+    such as are of either kind or were not computed.
+    """
+
+    last: int = 0
+    first: int = 0
+    before: int = 0
+    after: int = 0
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Stored rows of a stretch that were computed again, each alone.
+
+    first_row, rows: the stretch. computed: how many; 0 where no location of the rows lies in the
+    genome. differing: by more than `rounding` from rows of the kind `padding`; as_other: how many
+    of these are rows of the kind `other_padding`; either: how many of the others are of both, since
+    their windows need no padding. example: the first that is of neither. largest: difference from
+    the nearest kind. change: where the kinds change, None where that is not at one place.
     """
 
     computed: int = 0
@@ -177,7 +193,19 @@ class Sampled:
     largest: float = 0.0
     rounding: float = 0.0
     other_padding: int | None = None
-    largest_as_other: float | None = None
+    padding: int = 0
+    as_other: int = 0
+    either: int = 0
+    first_row: int = 0
+    rows: int = 0
+    change: Change | None = None
+
+    @property
+    def kinds(self) -> tuple[tuple[int, int], ...]:
+        """The kinds that rows are of, and how many of each; without those that are of either."""
+        own = self.computed - self.differing - self.either
+        found = [(self.padding, own), (self.other_padding or 0, self.as_other)]
+        return tuple((padding, rows) for padding, rows in found if rows)
 
 
 @dataclass(frozen=True)
@@ -193,7 +221,7 @@ class ModelDifference:
 class Audit:
     """What was seen once the model was loaded, as far as it was looked at.
 
-    release: of CpGPT. padding, precision: of the rows that it computes; recorded_padding: of the
+    release: of CpGPT. padding: of the kind of rows that it computes; recorded_padding: of the
     stored ones, None where no record says it. samples: one for each stretch that no record covers.
     model: how it differs from the recorded one; model_sample: what decides then.
     """
@@ -206,6 +234,13 @@ class Audit:
     samples: tuple[Sampled, ...] = ()
     model_sample: Sampled | None = None
 
+    @property
+    def kinds(self) -> tuple[int, ...]:
+        """The kinds that the stored rows are of, the recorded one first."""
+        recorded = () if self.recorded_padding is None else (self.recorded_padding,)
+        seen = (padding for each in self.samples for padding, _ in each.kinds)
+        return tuple(dict.fromkeys((*recorded, *seen)))
+
 
 @dataclass(frozen=True)
 class StoreFacts:
@@ -214,6 +249,8 @@ class StoreFacts:
     rows, database: the paths of its two files. width: numbers a row, None where no release of CpGPT
     was asked. index: None where there is none, or a damaged one. size: of the file of rows, bytes,
     None where there is none. lost: recorded rows that the index no longer names.
+    recorded_padding: of the kind of rows that the record names; asked_padding: of the kind that the
+    user asked for by name, None where new rows follow the store.
     other_genome: how the genome differs from the recorded one.
     changed: recorded rows that are not as they were. repairing: the backup of a repair of the store
     that stands half done.
@@ -241,4 +278,6 @@ class StoreFacts:
     changed: tuple[ChangedRows, ...] = ()
     room: Room | None = None
     repairing: str | None = None
+    recorded_padding: int | None = None
+    asked_padding: int | None = None
     audit: Audit | None = None

@@ -18,6 +18,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from cpgpt_doctor.embed import kinds
 from cpgpt_doctor.embed.preflight import Preflight
 from cpgpt_doctor.embed.run import EmbedJob, Result
 from cpgpt_doctor.store import layout
@@ -109,6 +110,8 @@ def show_end(job: EmbedJob, result: Result, console: Console, seconds: float) ->
     )
     for line in proved(result.verification) if result.verification else []:
         console.print(line, soft_wrap=True)
+    if result.verification and result.verification["padding"]:
+        console.print(f"rows: {rows(result.verification)}", soft_wrap=True)
     if result.problem is None:
         console.print(example_row(job), soft_wrap=True)
     console.print(f"record: {result.record}", soft_wrap=True)
@@ -133,6 +136,11 @@ def proved(checked: dict[str, Any]) -> Iterator[str]:
             f"verified: {checked['proved_with_unmodified_cpgpt']} windows gave the same rows when"
             " unmodified CpGPT embedded them on this device"
         )
+    if checked["proved_with_other_padding"]:
+        yield (
+            f"verified: {checked['proved_with_other_padding']} windows gave the same rows when"
+            " CpGPT's own call embedded them on this device, with nothing changed but the padding"
+        )
     if checked["found_before"]:
         others = checked["found_before"] > checked["found_computed_again"]
         yield (
@@ -142,6 +150,15 @@ def proved(checked: dict[str, Any]) -> Iterator[str]:
             f" {equality(checked['found_largest_difference'])}"
             + ("; the others are not proved" if others else "")
         )
+
+
+def rows(checked: dict[str, Any]) -> str:
+    """Which kind the rows of the store are, and what is to be known of it."""
+    padding, release = checked["padding"], checked["release_padding"]
+    said = kinds.words(padding)
+    if release not in (None, padding):
+        return f"{said}; the installed CpGPT would add the other kind"
+    return said if padding == 1 else f"{said}; {kinds.PUBLISHED}"
 
 
 def equality(largest: float) -> str:

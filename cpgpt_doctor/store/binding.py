@@ -15,6 +15,7 @@ from cpgpt_doctor.genome.fasta import Genome, sample_digests
 
 WINDOWS = 64  # locations whose windows are kept as digests
 PADDINGS = (1, 128)  # of each kind of rows: up to CpGPT 0.0.7, and from 0.0.8 on
+KINDS = {"unpadded": 1, "padded": 128}  # as users name them
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Proof:
     """Windows that went through unmodified CpGPT and through ours, on one device with one model.
 
     versions: of what computed. largest_difference: relative to a row's norm; 0.0 is bit for bit.
+    padding: None for CpGPT as it is; a number where its own call padded windows to this multiple of
+    tokens, since the store holds rows of the other kind.
     """
 
     device: str
@@ -62,6 +65,12 @@ class Proof:
     largest_difference: float
     without_prefetch: bool
     when: str
+    padding: int | None = None
+
+
+def other_kind(padding: int) -> int:
+    """The padding of the kind of rows that is not this one."""
+    return next(each for each in PADDINGS if each != padding)
 
 
 def bind(

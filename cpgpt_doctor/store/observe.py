@@ -80,6 +80,7 @@ def look(
         unnamed=layout.unnamed_rows(paths, len(rows)) if numbered else None,
         lost=record.lost_rows(known.parts, len(rows)),
         changed=renamed(paths, known, rows) if numbered else (),
+        recorded_padding=known.bound.model.padding if known.bound and rows else None,
         other_genome=other_genome(known.bound, genome, paths.context_len)
         if known.bound and genome
         else (),

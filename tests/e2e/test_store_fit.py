@@ -71,18 +71,6 @@ def test_rows_of_unmodified_cpgpt_are_looked_at_before_any_are_added(
     assert found["rows"] == len(locations)
 
 
-def test_a_store_of_the_other_kind_is_refused_and_stays_as_it_was(
-    world: World, locations: list[str], theirs: Callable[[str], Path]
-) -> None:
-    folder = theirs("0.0.7")
-    before = snapshot(folder)
-    ran = embed(world, "0.0.13", folder, [*locations, "1:12345"])
-    assert ran.returncode == 2, ran.stdout
-    assert "error[CPG524]" in ran.stdout
-    assert "CpGPT<0.0.8" in ran.stdout
-    assert snapshot(folder) == before
-
-
 def test_another_genome_is_refused(
     world: World, locations: list[str], copy: Path, tmp_path: Path
 ) -> None:

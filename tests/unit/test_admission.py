@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,10 +18,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cpgpt_doctor.embed import admission
+from cpgpt_doctor.embed import admission, kinds
 from cpgpt_doctor.embed.admission import Looked
 from cpgpt_doctor.errors import InputError
-from cpgpt_doctor.facts.store import Audit, StoreFacts
+from cpgpt_doctor.facts.store import Audit, Sampled, StoreFacts
 from cpgpt_doctor.findings import Finding
 from cpgpt_doctor.genome.fasta import Genome, build_index
 from cpgpt_doctor.patient.compute import scan
@@ -78,12 +79,12 @@ class World:
     def rows(self) -> np.ndarray:
         return np.fromfile(self.address.rows, np.float32).reshape(-1, WIDTH)
 
-    def stage(self, locations: list[str], padding: int | None) -> StorePaths:
-        """As this release computes them; with the other padding, rows of the other kind."""
+    def stage(self, locations: list[str], padding: int) -> StorePaths:
+        """Rows of either kind; the numbers of the one are 7 more than those of the other."""
         staged = dataclasses.replace(self.address, dependencies=self.folder / f"staged-{padding}")
         new_store(staged.dependencies)
         staged.folder.mkdir(parents=True, exist_ok=True)
-        computed = rows_of(locations, 0.0 if padding in (None, 128) else OTHER_KIND)
+        computed = rows_of(locations, {128: 0.0, 1: OTHER_KIND}[padding])
         staged.rows.write_bytes(computed.tobytes())
         set_rows(staged, {each: row for row, each in enumerate(locations)})
         return staged
@@ -199,20 +200,128 @@ def test_damaged_and_foreign_rows_are_refused(
     assert world.address.rows.read_bytes() == before
 
 
-@pytest.mark.parametrize(("stored", "release"), [(1, "CpGPT<0.0.8"), (128, "CpGPT>=0.0.8")])
-def test_rows_of_the_other_kind_are_named_as_such(
-    world: World, genome: Genome, stored: int, release: str
+def of_kinds(world: World, unpadded: Iterable[int]) -> None:
+    """Make these rows unpadded ones; the others stay padded to 128."""
+    rows = world.rows()
+    rows[list(unpadded)] += np.float32(OTHER_KIND)
+    world.write(rows)
+
+
+@pytest.mark.parametrize("installed", [1, 128])
+@pytest.mark.parametrize("stored", [1, 128])
+def test_the_kind_of_a_store_without_a_record_is_found_whatever_is_installed(
+    world: World, genome: Genome, stored: int, installed: int
 ) -> None:
-    here = dataclasses.replace(PADDED, padding=1 if stored == 128 else 128)
-    world.write(rows_of(LOCATIONS, OTHER_KIND if stored == 1 else 0.0))
-    if stored == 128:  # the stand-in computes padded rows unless asked for others: swap the two
-        stage = world.stage
-        world.stage = lambda locations, padding: stage(  # type: ignore[method-assign]
-            locations, 1 if padding is None else None
-        )
-    finding = world.refused(genome, model=here)
+    of_kinds(world, range(len(LOCATIONS)) if stored == 1 else [])
+    looked, wrong = world.look(genome, model=dataclasses.replace(PADDED, padding=installed))
+    assert wrong == []
+    assert looked.audit.kinds == (stored,)
+    assert looked.found[0].largest_difference == 0.0
+    assert kinds.settled(looked.audit.kinds, None, installed) == stored
+
+
+def test_rows_of_both_kinds_are_told_with_the_share_of_each_and_where_they_change(
+    world: World, genome: Genome
+) -> None:
+    of_kinds(world, range(23, 40))
+    finding = world.refused(genome)
     assert finding.code == "CPG524"
-    assert dict(finding.remedies[0].values)["release"].en == release
+    assert "padded to 128 tokens (CpGPT from 0.0.8 on) up to row 22, not padded" in said(finding)
+    assert "from row 23 on" in said(finding)
+    shares = [int(each) for each in re.findall(r"rows 0 to 39: (\d+) of 32", said(finding))]
+    assert len(shares) == 2
+    assert sum(shares) == admission.SAMPLED
+    assert "repair" in [each.id for each in finding.remedies]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_kinds_that_change_more_than_once_are_given_no_place(
+    world: World, genome: Genome, seed: int
+) -> None:
+    of_kinds(world, range(0, 40, 2))
+    random.seed(seed)
+    finding = world.refused(genome)
+    assert finding.code == "CPG524"
+    assert "up to row" not in said(finding)
+
+
+def test_rows_beside_recorded_ones_of_the_other_kind_are_a_mix(
+    world: World, genome: Genome
+) -> None:
+    of_kinds(world, range(20, 40))
+    bound = bind(None, PADDED, genome, LOCATIONS[:20], CONTEXT)
+    finding = world.refused(genome, first=20, bound=bound)
+    assert finding.code == "CPG524"
+    assert "recorded rows: padded to 128" in said(finding)
+    assert "rows 20 to 39: 20 of 20 computed again are not padded" in said(finding)
+
+
+def test_rows_of_windows_that_need_no_padding_are_of_either_kind(
+    world: World, genome: Genome
+) -> None:
+    """A window whose tokens are a multiple of 128 gives one row; it does not make a mix."""
+    of_kinds(world, range(1, 40))
+    stage = world.stage
+
+    def alike(locations: list[str], padding: int) -> StorePaths:
+        staged = stage(locations, padding)
+        rows = np.fromfile(staged.rows, np.float32).reshape(-1, WIDTH)
+        for at, location in enumerate(locations):
+            if location == LOCATIONS[0]:
+                rows[at] = world.rows()[0]
+        staged.rows.write_bytes(rows.tobytes())
+        return staged
+
+    world.stage = alike  # type: ignore[method-assign]
+    looked, wrong = world.look(genome)
+    assert wrong == []
+    assert looked.audit.kinds == (1,)
+
+
+def test_foreign_rows_among_rows_of_the_other_kind_are_found(world: World, genome: Genome) -> None:
+    of_kinds(world, range(len(LOCATIONS)))
+    rows = world.rows()
+    rows[:20] *= np.float32(1.001)
+    world.write(rows)
+    finding = world.refused(genome)
+    assert finding.code == "CPG513"
+    assert re.search(r"1?\d of 32 stored rows", said(finding))
+
+
+def test_rows_asked_for_against_the_stores_kind_are_one_finding() -> None:
+    seen = StoreFacts(recorded_padding=1, asked_padding=128)
+    (finding,) = errors(store=seen)
+    assert finding.code == "CPG524"
+    assert "--rows asks for the other kind" in said(finding)
+    assert errors(store=dataclasses.replace(seen, asked_padding=1)) == []
+    assert errors(store=dataclasses.replace(seen, asked_padding=None)) == []
+    unrecorded = dataclasses.replace(seen, recorded_padding=None)
+    sample = Sampled(32, 32, padding=128, other_padding=1, as_other=32)
+    audited = dataclasses.replace(unrecorded, audit=Audit("0.0.13", 128, samples=(sample,)))
+    (finding,) = errors(store=audited)
+    assert "--rows asks for the other kind" in said(finding)
+
+
+@pytest.mark.parametrize(
+    ("asked", "stored", "release", "expected"),
+    [
+        (None, (), 128, 128),
+        (None, (), 1, 1),
+        ("unpadded", (), 128, 1),
+        ("padded", (), 1, 128),
+        ("release", (), 1, 1),
+        (None, (1,), 128, 1),
+        (None, (128,), 1, 128),
+    ],
+)
+def test_new_rows_are_of_the_stores_kind_or_the_asked_one_or_the_releases(
+    asked: kinds.RowsAsked | None, stored: tuple[int, ...], release: int, expected: int
+) -> None:
+    padding = kinds.settled(stored, kinds.padding_asked(asked, release), release)
+    assert padding == expected
+    line = kinds.setting(asked, stored, padding, "0.0.13")
+    assert line.applied == {1: "not padded", 128: "padded to 128 tokens"}[expected]
+    assert ("published in 2025" in line.why) == (not stored)
 
 
 def test_equal_windows_have_equal_rows(tmp_path: Path, genome: Genome) -> None:
@@ -225,7 +334,7 @@ def test_equal_windows_have_equal_rows(tmp_path: Path, genome: Genome) -> None:
 
 
 def staged_alike(world: World, locations: list[str]) -> StorePaths:
-    staged = World.stage(world, locations, None)
+    staged = World.stage(world, locations, 128)
     names = ["N" if each.startswith("2:") else each for each in locations]
     staged.rows.write_bytes(rows_of(names).tobytes())
     return staged
@@ -359,14 +468,15 @@ def test_a_model_is_told_by_its_weights_their_precision_and_its_files() -> None:
         assert words in said(finding)
 
 
-def test_the_other_kind_and_another_precision_are_refused_by_the_record(
+def test_the_other_kind_is_followed_and_another_precision_refused_by_the_record(
     world: World, genome: Genome
 ) -> None:
     bound = bind(None, PADDED, genome, LOCATIONS, CONTEXT)
     options: dict[str, Any] = {"bound": bound, "uncovered": False}
     assert world.look(genome, **options)[1] == []
     unpadded = dataclasses.replace(PADDED, padding=1)
-    assert world.refused(genome, model=unpadded, **options).code == "CPG524"
+    looked, wrong = world.look(genome, model=unpadded, **options)
+    assert (looked.audit.kinds, wrong) == ((128,), [])
     half = dataclasses.replace(PADDED, precision="bfloat16")
     finding = world.refused(genome, model=half, **options)
     assert finding.code == "CPG522"

@@ -2,23 +2,28 @@
 
 Nothing of ours takes part: CpGPT is imported as its users import it and called with its own default
 of one window at a time, without workers. Releases up to 0.0.7 refuse num_workers=0 (CPG203); there,
-and only there, the one setting that they refuse is taken away.
+and only there, the one setting that they refuse is taken away. Rows of the kind that another family
+of releases computes (CPG524) come from the same call, with the padding of a window changed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from functools import partial
 from typing import Any
 
 from cpgpt_doctor.patient import upstream
+from cpgpt_doctor.patient.compute.treatments import padded_to
 
 
 def embed(request: dict[str, Any]) -> dict[str, Any]:
     """Embed `locations` into a store in `folder`; returns `{"event", "without_prefetch"}`.
 
-    The genome is linked, and its index copied beside the link, where pyfaidx looks for it: nothing
-    appears beside the user's file, and hours of indexing are saved.
+    padding: None leaves CpGPT as it is; a number changes to which multiple of tokens a window is
+    padded, and nothing else. The genome is linked, and its index copied beside the link, where
+    pyfaidx looks for it: nothing appears beside the user's file, and hours of indexing are saved.
     """
     folder = request["folder"]
     shutil.rmtree(folder, ignore_errors=True)
@@ -39,15 +44,29 @@ def embed(request: dict[str, Any]) -> dict[str, Any]:
             genome_file=genome,
         )
 
-    try:
-        call()
-    except ValueError as error:
-        if "prefetch_factor" not in str(error):
-            raise
-        with upstream.replaced(module, "DataLoader", without_prefetch(module.DataLoader)):
+    with contextlib.ExitStack() as changes:
+        if request["padding"] is not None:
+            collate = with_padding(request["padding"], module.collate_sequences)
+            changes.enter_context(upstream.replaced(module, "collate_sequences", collate))
+        try:
             call()
-        return {"event": "embedded", "without_prefetch": True}
+        except ValueError as error:
+            if "prefetch_factor" not in str(error):
+                raise
+            loader = without_prefetch(module.DataLoader)
+            changes.enter_context(upstream.replaced(module, "DataLoader", loader))
+            call()
+            return {"event": "embedded", "without_prefetch": True}
     return {"event": "embedded", "without_prefetch": False}
+
+
+def with_padding(padding: int, collate: Any) -> Any:
+    """CpGPT's collate function, for one window, padded to another multiple of tokens."""
+
+    def padded(batch: list[Any], tokenizer: Any) -> dict[str, Any]:
+        return padded_to(padding, partial(collate, tokenizer=tokenizer), tokenizer)(batch)
+
+    return padded
 
 
 def link(target: str, path: str) -> None:

@@ -123,7 +123,7 @@ def padded_to(
 ) -> Callable[[list[Any]], Batch]:
     """CpGPT's collate function for one window, padded as another family of releases pads it.
 
-    No treatment: it tells which of the two kinds of rows a store holds, and stores nothing.
+    So a store gets rows of the kind that it holds, whatever release is installed (CPG524).
     """
     import torch
 

@@ -12,6 +12,7 @@ worker ends itself.
     {"op": "embed", "folder", "locations", "alone", "padding", "letters"}   compute a part into a
                     store in that folder; padding: as another release pads, None as this one does;
                     letters: see `treatments.with_letters`, None as they are
+    {"op": "pad", "padding"}   from here on, compute rows of windows padded to this many tokens
     {"op": "lengths", "locations"}                tokens of each window alone, without padding
     {"op": "scan", "path", "row_bytes", "ranges"}  look at stored rows; see `scan.rows`
     {"op": "find" | "closest" | "nearest" | "compare", ...}   see `audit`
@@ -42,6 +43,7 @@ from cpgpt_doctor.patient.compute.treatments import Batching, Loader, padded_to,
 from cpgpt_doctor.patient.observe import embedder
 
 ALIVE_SECONDS = 5.0
+Collate = Callable[[list[Any]], dict[str, Any]]
 
 
 class Session:
@@ -61,6 +63,7 @@ class Session:
         self.tokenizer: Any = None
         self.table: Table | None = None
         self.frames: dict[int, Frame | None] = {}
+        self.release_padding = self.padding = 1  # known once the model is loaded
 
     def embedder(self, folder: str) -> Any:
         """A CpGPT embedder over an empty folder of its own."""
@@ -75,9 +78,10 @@ class Session:
         dna_llm = self.request["dna_llm"]
         self.model, self.tokenizer = embedder._load_dna_model(dna_llm)
         collate = partial(self.module.collate_sequences, tokenizer=self.tokenizer)
+        self.release_padding = self.padding = identity.padding(collate)
         model = {
             **identity.of_model(self.model, upstream.repository(dna_llm)),
-            "padding": identity.padding(collate),
+            "padding": self.padding,
         }
         device = self.request["device"]
         self.model = self.model.to(best_device() if device == "auto" else device)
@@ -90,6 +94,24 @@ class Session:
             "versions": versions(),
         }
 
+    def pad(self, padding: int) -> dict[str, Any]:
+        """Compute rows of this kind from here on; nothing is known of its tokens and batches."""
+        self.padding = padding
+        self.table, self.frames = None, {}
+        self.batching = Batching(self.request["batch_size"])
+        return {"event": "padded"}
+
+    def collate(self) -> Collate:
+        """CpGPT's collate function, for windows of the kind of rows that is computed."""
+        own = partial(self.module.collate_sequences, tokenizer=self.tokenizer)
+        return self.padded(self.padding, own)
+
+    def padded(self, padding: int, collate: Collate) -> Collate:
+        """The same with another padding, where this release has another one."""
+        if padding == self.release_padding:
+            return collate
+        return padded_to(padding, collate, self.tokenizer)
+
     def embed(
         self,
         folder: str,
@@ -101,9 +123,9 @@ class Session:
     ) -> None:
         """Let CpGPT embed `locations` into a store in `folder`.
 
-        padding: pad each window to this multiple of tokens, as another release does, to tell which
-        kind of rows a store holds; None pads as this release does. letters: what to make of each
-        window's letters first; None leaves them.
+        padding: pad each window to this multiple of tokens, to tell which kind of rows a store
+        holds; None pads as `pad` said, and as this release does where it said nothing. letters:
+        what to make of each window's letters first; None leaves them.
         """
         embedder = self.embedder(folder)
         request = self.request
@@ -113,9 +135,11 @@ class Session:
 
         def make_loader(dataset: Any, *, collate_fn: Any, **settings: Any) -> Loader:
             tokens: Callable[[list[Any]], list[dict[str, Any]]]
-            tokens = Tokens(collate_fn, self.table, self.frames)
-            if padding is not None:
-                tokens = Tokens(padded_to(padding, collate_fn, self.tokenizer), None)
+            if padding in (None, self.padding):
+                collate = self.padded(self.padding, collate_fn)
+                tokens = Tokens(collate, self.table, self.frames)
+            else:
+                tokens = Tokens(self.padded(padding, collate_fn), None)
             if letters is not None:
                 tokens = with_letters(letters, request["context_len"], tokens)
             return Loader(
@@ -157,7 +181,7 @@ class Session:
 
     def check_tokens(self, locations: list[str]) -> dict[str, Any]:
         """Collate a sample both ways; from then on tokens are looked up where all were equal."""
-        collate = partial(self.module.collate_sequences, tokenizer=self.tokenizer)
+        collate = self.collate()
         self.table = make_table(self.tokenizer)
         dataset = self.dataset(locations)
         items = [dataset[at] for at in range(len(locations))]
@@ -224,11 +248,11 @@ class Session:
         return self.module.DNALLMEmbedder(folder)
 
     def most_common_length(self, locations: list[str]) -> tuple[int, list[str]]:
-        dataset = self.dataset(locations)
+        dataset, collate = self.dataset(locations), self.collate()
         by_length: dict[int, list[str]] = {}
         for at, location in enumerate(locations):
-            batch = self.module.collate_sequences([dataset[at]], tokenizer=self.tokenizer)
-            by_length.setdefault(int(batch["input_ids"].shape[1]), []).append(location)
+            tokens = collate([dataset[at]])["input_ids"].shape[1]
+            by_length.setdefault(int(tokens), []).append(location)
         return max(by_length.items(), key=lambda item: len(item[1]))
 
 
@@ -341,6 +365,8 @@ def main(request: dict[str, Any], channel: TextIO, commands: TextIO) -> None:
                 send(channel, AUDIT[command.pop("op")](command, channel))
             elif session is None:
                 raise RuntimeError(f"{command['op']} before load")
+            elif command["op"] == "pad":
+                send(channel, session.pad(command["padding"]))
             elif command["op"] == "tokens":
                 send(channel, session.check_tokens(command["locations"]))
             elif command["op"] == "lengths":

@@ -516,15 +516,38 @@ def of_one_kind(facts: Facts, call: Call) -> Check:
                     "填充会改变嵌入。",
                 ),
             ),
-            ("new-folder",),
+            ("repair", "new-folder"),
             seen=evidence(
                 audit,
                 (most, same(f"{tally(audit, 'own', 'near'):,}")),
                 (few, same(f"{number:,}")),
+                *where_they_change(audit, most, few),
                 *such_as(audit, "other-kind"),
             ),
         )
     )
+
+
+def where_they_change(
+    audit: AuditFacts, most: Words, few: Words
+) -> tuple[tuple[Words, Words], ...]:
+    """Between which of the rows that were looked at the kind changes, where it does so once."""
+    own = [each.row for each in audit.rows if each.verdict in ("own", "near")]
+    other = [each.row for each in audit.rows if each.verdict == "other-kind"]
+    all_kept = (len(own), len(other)) == (tally(audit, "own", "near"), tally(audit, "other-kind"))
+    if not own or not other or not all_kept:
+        return ()
+    if max(own) < min(other):
+        last, before, first, after = max(own), most, min(other), few
+    elif max(other) < min(own):
+        last, before, first, after = max(other), few, min(own), most
+    else:
+        return ()
+    said = Words(
+        f"of the rows looked at, {before.en} up to row {last:,}, {after.en} from row {first:,} on",
+        f"在检查过的行中，到第 {last:,} 行为止{before.zh}，从第 {first:,} 行起{after.zh}",
+    )
+    return ((Words("where they change", "分界"), said),)
 
 
 # Rules of a store that an audit says more of.

@@ -485,15 +485,16 @@ def as_computed(facts: Facts, call: Call) -> Check:
     wrong = [each for each in audit.samples if is_foreign(each)] if audit else []
     if audit and wrong:
         one = wrong[0]
+        foreign = one.differing - one.as_other
         problems.append(
             finding(
                 facts,
                 "CPG513",
                 Severity.error,
                 Words(
-                    f"{one.differing} of {one.computed} stored rows are not what their locations"
+                    f"{foreign} of {one.computed} stored rows are not what their locations"
                     " give here",
-                    f"重新计算的 {one.computed} 行中有 {one.differing} 行与存下的不同",
+                    f"重新计算的 {one.computed} 行中有 {foreign} 行与存下的不同",
                 ),
                 (
                     Words(
@@ -549,11 +550,7 @@ def no_repair_is_under_way(facts: Facts, call: Call) -> Check:
 
 
 def stretches(first_row: int, rows: int) -> tuple[tuple[Words, Words], ...]:
-    said = Words(
-        f"rows {first_row} to {first_row + rows - 1}",
-        f"第 {first_row} 到 {first_row + rows - 1} 行",
-    )
-    return ((Words("first", "第一处"), said),)
+    return ((Words("first", "第一处"), numbered(first_row, first_row + rows - 1)),)
 
 
 def sample_seen(one: Sampled) -> tuple[tuple[Words, Words], ...]:
@@ -570,18 +567,9 @@ def sample_seen(one: Sampled) -> tuple[tuple[Words, Words], ...]:
     )
 
 
-def of_other_kind(one: Sampled) -> bool:
-    """Whether all rows of a sample are those of the other kind."""
-    return (
-        one.differing > 0
-        and one.differing == one.computed
-        and one.largest_as_other is not None
-        and one.largest_as_other <= one.rounding
-    )
-
-
 def is_foreign(one: Sampled) -> bool:
-    return one.differing > 0 and not of_other_kind(one)
+    """Whether rows of a sample are of neither kind."""
+    return one.differing > one.as_other
 
 
 def index_is_theirs(facts: Facts, call: Call) -> Check:
@@ -919,48 +907,121 @@ def record_is_named(facts: Facts, call: Call) -> Check:
 
 
 def one_kind_of_rows(facts: Facts, call: Call) -> Check:
-    """CPG524: rows of windows that are padded, and rows of windows that are not."""
-    audit = store_of(facts).audit
-    if audit is None:
-        return later(KIND)
-    stored = audit.recorded_padding
-    if stored is None or stored == audit.padding:
-        sample = next(
-            (
-                each
-                for each in (*audit.samples, audit.model_sample)
-                if each is not None and of_other_kind(each)
-            ),
-            None,
+    """CPG524: the stored rows are of one kind, and new ones of the same."""
+    store = store_of(facts)
+    audit = store.audit
+    recorded = () if store.recorded_padding is None else (store.recorded_padding,)
+    kinds = audit.kinds if audit else recorded
+    if audit is not None and len(kinds) > 1:
+        return found(mixed(facts, audit))
+    if not kinds:
+        return later(KIND) if audit is None else ok(Words("there is no row yet", "还没有任何行"))
+    (stored,) = kinds
+    if store.asked_padding not in (None, stored):
+        return found(asked_for_the_other(facts, stored, store.asked_padding or 0))
+    if audit is not None and stored != audit.padding and stored not in RELEASES:
+        return found(of_unknown_kind(facts, audit, stored))
+    said = kind(stored)
+    return ok(
+        Words(
+            f"windows of the stored rows: {said.en}; new rows are of this kind",
+            f"存下的行的窗口：{said.zh}；新增的行与此同类",
         )
-        stored = sample.other_padding if sample else None
-    if stored is None:
-        return ok(Words("the rows are of one kind", "行的类型一致"))
-    were, now = kind(stored), kind(audit.padding)
-    release = RELEASES.get(stored)
-    return found(
-        finding(
-            facts,
-            "CPG524",
-            Severity.error,
+    )
+
+
+PADS = Words(
+    "CpGPT pads a window that is alone from 0.0.8 on, and did not before. Padding changes the row.",
+    "CpGPT 从 0.0.8 起会填充单独的窗口，以前不会。填充会改变嵌入。",
+)
+
+
+def mixed(facts: Facts, audit: Audit) -> Finding:
+    """Rows of both kinds: how many of each were seen, and where the one ends."""
+    seen: list[tuple[Words, Words]] = []
+    if audit.recorded_padding is not None:
+        seen.append((Words("recorded rows", "有记录的行"), kind(audit.recorded_padding)))
+    for each in audit.samples:
+        place = numbered(each.first_row, each.first_row + each.rows - 1)
+        total = f"{each.computed}"
+        for padding, rows in each.kinds:
+            seen.append(
+                (
+                    place,
+                    Words(
+                        f"{rows} of {total} computed again are {kind(padding).en}",
+                        f"重新计算的 {total} 行中有 {rows} 行{kind(padding).zh}",
+                    ),
+                )
+            )
+        if each.change is not None:
+            before, after = kind(each.change.before), kind(each.change.after)
+            seen.append(
+                (
+                    Words("where they change", "分界"),
+                    Words(
+                        f"{before.en} up to row {each.change.last}, {after.en} from row"
+                        f" {each.change.first} on",
+                        f"到第 {each.change.last} 行为止{before.zh}，"
+                        f"从第 {each.change.first} 行起{after.zh}",
+                    ),
+                )
+            )
+    return finding(
+        facts,
+        "CPG524",
+        Severity.error,
+        Words("the store mixes both kinds of rows", "嵌入文件混有两类行"),
+        (
             Words(
-                f"the stored rows are of the other kind than CpGPT {audit.release} computes",
-                f"存下的行与 CpGPT {audit.release} 计算的类型不同",
+                "Locations were added with a CpGPT of the other kind.",
+                "有位点是用另一类 CpGPT 添加的。",
             ),
-            (
-                Words(
-                    "CpGPT pads a window that is alone from 0.0.8 on, and did not before. Padding"
-                    " changes the row.",
-                    "CpGPT 从 0.0.8 起会填充单独的窗口，以前不会。填充会改变嵌入。",
-                ),
-            ),
-            ("stored-kind", "new-folder") if release else ("new-folder",),
-            seen=(
-                (Words("windows of the stored rows", "存下的行的窗口"), were),
-                (Words("windows of this run", "这次运行的窗口"), now),
-            ),
-            release=same(release or "CpGPT"),
-        )
+            PADS,
+        ),
+        ("repair", "new-folder"),
+        seen=tuple(seen),
+    )
+
+
+def numbered(first_row: int, last: int) -> Words:
+    return Words(f"rows {first_row} to {last}", f"第 {first_row} 到 {last} 行")
+
+
+def asked_for_the_other(facts: Facts, stored: int, asked: int) -> Finding:
+    return finding(
+        facts,
+        "CPG524",
+        Severity.error,
+        Words(
+            "--rows asks for the other kind of rows than the store holds",
+            "--rows 要求的行与嵌入文件里的不是同一类",
+        ),
+        (PADS,),
+        ("leave-out", "new-folder"),
+        seen=(
+            (Words("windows of the stored rows", "存下的行的窗口"), kind(stored)),
+            (Words("windows that are asked for", "要求的窗口"), kind(asked)),
+        ),
+    )
+
+
+def of_unknown_kind(facts: Facts, audit: Audit, stored: int) -> Finding:
+    return finding(
+        facts,
+        "CPG524",
+        Severity.error,
+        Words(
+            f"the stored rows are of a kind that neither CpGPT {audit.release} nor an earlier one"
+            " computes",
+            f"CpGPT {audit.release} 和更早的版本都不计算存下的这类行",
+        ),
+        (PADS,),
+        ("new-folder",),
+        seen=(
+            (Words("windows of the stored rows", "存下的行的窗口"), kind(stored)),
+            (Words("windows of this CpGPT", "这个 CpGPT 的窗口"), kind(audit.padding)),
+        ),
     )
 
 
