@@ -51,7 +51,7 @@ STORE = StoreFacts(
 AUDIT = Audit("0.0.13", 128, 128)
 ONE = (Place("1:5", 2),)
 OTHER_WEIGHTS = (ModelDifference("weights", "a", "b"),)
-RIGHT = Sampled(32, 0, None, 1e-7, 1e-5)
+RIGHT = Sampled(32, 0, None, 1e-7, 1e-5, padding=128)
 WRONG = Sampled(32, 32, "1:220", 0.3, 1e-5, 1, 128)
 OF_BOTH_KINDS = Sampled(
     32, 12, None, 0.0, 1e-5, 128, 1, 12, first_row=0, rows=60, change=Change(47, 48, 1, 128)
@@ -156,7 +156,7 @@ WRONG_ONES: tuple[tuple[str, Facts], ...] = (
     ("CPG524", audited(recorded_padding=64)),
     ("CPG527", stored(repairing="deps/.cpgpt-doctor/backup-20250101T000000Z")),
     ("CPG524", audited(recorded_padding=None, samples=(OF_BOTH_KINDS,))),
-    ("CPG524", audited(recorded_padding=1, samples=(replace(RIGHT, padding=128),))),
+    ("CPG524", audited(recorded_padding=1, samples=(RIGHT,))),
     ("CPG524", stored(recorded_padding=128, asked_padding=1)),
 )
 ALLOWED = (("all-n", "non-cpg", "unnamed"), ())
