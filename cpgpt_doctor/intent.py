@@ -21,7 +21,8 @@ class Intent:
     platform as sys.platform has it, versions. prefetch_removed: the user's code takes away the
     prefetch_factor that CpGPT passes.
     allowed: what run-embed shall do all the same, by name: "all-n" (windows of N), "non-cpg"
-    (positions that are no CpGs), "unnamed" (set rows aside that no index names).
+    (positions that are no CpGs), "unnamed" (set rows aside that no index names), "into" (take the
+    store over into another folder first).
     """
 
     via: Literal["direct", "run-embed"] = "direct"

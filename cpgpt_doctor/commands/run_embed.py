@@ -31,6 +31,7 @@ examples:
   cpgpt-doctor run-embed --dependencies-dir dependencies --locations probes.txt
   cpgpt-doctor run-embed --dependencies-dir dependencies --locations probes.bed --dry-run
   zcat manifest.tsv.gz | cpgpt-doctor run-embed --dependencies-dir dependencies --locations -
+  cpgpt-doctor run-embed --dependencies-dir SNAPSHOT --into dependencies --locations probes.txt
   cpgpt-doctor run-embed --demo
 
 exit code: 0 embedded and verified, 1 started and not finished, 2 refused before it started, by a
@@ -55,6 +56,13 @@ def add(commands: Commands) -> None:
         type=folder,
         metavar="DIR",
         help="CpGPT's dependencies folder, to which the store belongs",
+    )
+    embed.add_argument(
+        "--into",
+        type=folder,
+        metavar="NEWDIR",
+        help="first make a dependencies folder of your own, with a copy of the rows in DIR, their"
+        " index and genome; then embed there (DIR may lie in a shared cache)",
     )
     embed.add_argument(
         "--locations",
@@ -156,8 +164,8 @@ def embed(args: argparse.Namespace) -> int:
     """
     import dataclasses
 
-    from cpgpt_doctor.embed import demo
-    from cpgpt_doctor.embed.preflight import EmbedRequest, prepare, with_store
+    from cpgpt_doctor.embed import demo, takeover
+    from cpgpt_doctor.embed.preflight import EmbedRequest, prepare, taken_over, with_store
     from cpgpt_doctor.embed.run import Refused, run
     from cpgpt_doctor.reports import run_terminal
     from cpgpt_doctor.words import from_locale
@@ -177,27 +185,27 @@ def embed(args: argparse.Namespace) -> int:
         if getattr(args, option) is None:
             raise InputError(f"run-embed needs --{option.replace('_', '-')} (or --demo)")
     notes.print("examining the environment, the genome and the locations")
-    prepared = prepare(
-        EmbedRequest(
-            dependencies=args.dependencies_dir,
-            locations=args.locations,
-            species=args.species,
-            dna_llm=args.dna_llm,
-            context_len=args.context_len,
-            batch_size=args.batch_size,
-            num_workers=args.num_workers,
-            start_method=args.start_method,
-            genome=args.genome,
-            device=args.device,
-            python=args.python,
-            allow_all_n=args.allow_all_n,
-            allow_non_cpg=args.allow_non_cpg,
-            positions=args.positions,
-            set_aside_unnamed=args.set_aside_unnamed,
-            facts=args.facts,
-            rows=args.rows,
-        )
+    asked = EmbedRequest(
+        dependencies=args.dependencies_dir,
+        locations=args.locations,
+        species=args.species,
+        dna_llm=args.dna_llm,
+        context_len=args.context_len,
+        batch_size=args.batch_size,
+        num_workers=args.num_workers,
+        start_method=args.start_method,
+        genome=args.genome,
+        device=args.device,
+        python=args.python,
+        allow_all_n=args.allow_all_n,
+        allow_non_cpg=args.allow_non_cpg,
+        positions=args.positions,
+        set_aside_unnamed=args.set_aside_unnamed,
+        facts=args.facts,
+        rows=args.rows,
+        into=args.into,
     )
+    prepared = prepare(asked)
     job, report = prepared.job, prepared.report
     if job is None:
         show_findings(report, args, language)
@@ -210,6 +218,20 @@ def embed(args: argparse.Namespace) -> int:
             show_findings(report, args, language)
         return 0
     started = time.monotonic()
+    if prepared.taking is not None:
+        try:
+            with run_terminal.Shown(0, notes) as shown:
+                takeover.take(prepared.taking, shown, job.inputs.index)
+        except OSError as error:
+            why = f"{error.filename or prepared.taking.staging}: {error.strerror or error}"
+            complain(f"not taken over: {why}; what is copied is kept, start it again to go on")
+            return 1
+        notes.print(f"taken over: {prepared.taking.into}", soft_wrap=True)
+        prepared = taken_over(asked, prepared)
+        job, report = prepared.job, prepared.report
+        if job is None:
+            show_findings(report, args, language)
+            return report.exit_code
     try:
         with run_terminal.Shown(len(job.locations), notes) as shown:
             result = run(job, shown, lambda store: with_store(report, store).findings)

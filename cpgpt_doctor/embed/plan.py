@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cpgpt_doctor.embed.takeover import TakeOver
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.locations import InGenome
@@ -113,6 +114,25 @@ def settings(
             )
         )
     return tuple(lines)
+
+
+def taking_over(taking: TakeOver) -> Setting:
+    """Which folder is made, and of what (CPG521)."""
+    how = (
+        "its blocks are shared with them until one changes"
+        if taking.shared
+        else f"{taking.bytes / 1e6:,.0f} MB are copied"
+    )
+    stores = ", ".join(f"{model} {length}" for model, length in taking.kept)
+    return Setting(
+        "into",
+        str(taking.source),
+        str(taking.into),
+        "CPG521",
+        f"takes over the rows of {taking.species} ({stores}), their index and what CpGPT keeps"
+        f" beside them; {how}; the folder has its name once all is there, and the source stays as"
+        " it is",
+    )
 
 
 def positions(given: Locations, seen: InGenome, said: str) -> Setting:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cpgpt_doctor import __version__
 from cpgpt_doctor import facts as recorded_facts
-from cpgpt_doctor.embed import examine, kinds, plan
+from cpgpt_doctor.embed import examine, kinds, plan, takeover
 from cpgpt_doctor.embed.run import EmbedJob, free_bytes, needed_bytes
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
@@ -20,6 +20,7 @@ from cpgpt_doctor.findings import Judged, Severity
 from cpgpt_doctor.genome import locations
 from cpgpt_doctor.genome.fasta import Genome
 from cpgpt_doctor.intent import Intent, resolve
+from cpgpt_doctor.probes import dependencies
 from cpgpt_doctor.probes.collect import HEAVY_PROBES, collect
 from cpgpt_doctor.redact import redacted
 from cpgpt_doctor.report import Report, exit_code, patient
@@ -52,6 +53,7 @@ class EmbedRequest:
     set_aside_unnamed: bool
     facts: Path | None
     rows: kinds.RowsAsked | None = None
+    into: Path | None = None
 
     @property
     def intent(self) -> Intent:
@@ -59,6 +61,7 @@ class EmbedRequest:
             "all-n": self.allow_all_n,
             "non-cpg": self.allow_non_cpg,
             "unnamed": self.set_aside_unnamed,
+            "into": self.into is not None,
         }
         return Intent(
             "run-embed",
@@ -74,12 +77,15 @@ class EmbedRequest:
 class Preflight:
     """What was found, and the job that follows; None where an error does not let it start.
 
-    told: what else the user is to know, a sentence each.
+    told: what else the user is to know, a sentence each. taking: what is to be taken over first;
+    `taken_over` then gives the job of the new folder.
     """
 
     report: Report
     job: EmbedJob | None
     told: tuple[str, ...] = ()
+    taking: takeover.TakeOver | None = None
+    locations: locations.Locations | None = None
 
 
 @dataclass(frozen=True)
@@ -104,14 +110,49 @@ def prepare(asked: EmbedRequest) -> Preflight:
     """
     if asked.context_len < SMALLEST_CONTEXT:
         raise InputError(f"--context-len {asked.context_len}: CpGPT takes {SMALLEST_CONTEXT} up")
-    given = look(asked)
+    if asked.into is None:
+        return prepared(asked)
+    said = takeover.already(asked.into, asked.dependencies)
+    if said is not None:
+        found = prepared(dataclasses.replace(asked, dependencies=asked.into, into=None))
+        return dataclasses.replace(found, told=(said, *found.told))
+    dna_llm = resolve(asked.intent, Facts()).dna_llm
+    taking = takeover.plan(
+        asked.dependencies,
+        asked.into,
+        asked.species,
+        dna_llm,
+        asked.context_len,
+        asked.genome is not None,
+    )
+    genome = asked.genome or taking.genome
+    return prepared(
+        dataclasses.replace(asked, dependencies=taking.source, genome=genome), taking=taking
+    )
+
+
+def taken_over(asked: EmbedRequest, before: Preflight) -> Preflight:
+    """The run in the folder that has been taken over; what was examined is not examined again."""
+    assert asked.into is not None
+    return prepared(dataclasses.replace(asked, dependencies=asked.into, into=None), before=before)
+
+
+def prepared(
+    asked: EmbedRequest,
+    *,
+    taking: takeover.TakeOver | None = None,
+    before: Preflight | None = None,
+) -> Preflight:
+    """As `prepare`. before: what is known of the same run over the folder that was taken over."""
+    given = look(asked, before.locations if before else None)
     facts = Facts(
         doctor_version=__version__, genome=given.genome, locations=given.seen, store=given.store
     )
     report = judged(facts, asked, of_data=True)
     if report.exit_code or given.inputs is None:
         return Preflight(report, None)
-    facts = dataclasses.replace(examined(asked), genome=given.genome, locations=given.seen)
+    environment = before.report.facts if before else examined(asked)
+    facts = dataclasses.replace(environment, genome=given.genome, locations=given.seen, store=None)
     report = judged(facts, asked)
     dna_llm = report.call.dna_llm
     seen = facts.embedder.examined if facts.embedder else None
@@ -126,27 +167,57 @@ def prepare(asked: EmbedRequest) -> Preflight:
         seen.models.get(dna_llm) if seen else None,
     )
     places.check_files(paths)
-    places.check_writable(paths)
+    if taking is None:
+        places.check_writable(paths)
     with contextlib.closing(Genome(given.inputs.genome, given.inputs.sequences)) as genome:
         store = observe.look(paths, genome)
     missing = tuple(each for each in given.locations.places if each not in store.rows)
     if paths.width is not None:
-        store = with_room(store, paths, len(missing))
+        store = with_room(store, paths, len(missing), taking)
     padding = kinds.padding_asked(asked.rows, kinds.of_release(facts))
     facts = dataclasses.replace(
         facts, store=dataclasses.replace(store.facts, asked_padding=padding)
     )
     report = judged(facts, asked)
+    if taking is not None and not report.exit_code:
+        report = with_indexes_near_by(report, taking, paths)
     if report.exit_code:
         return Preflight(report, None)
-    return Preflight(report, make_job(asked, report, given, paths, store, missing), given.told)
+    job = make_job(asked, report, given, paths, store, missing)
+    if taking is not None:
+        job = dataclasses.replace(job, plan=(plan.taking_over(taking), *job.plan))
+    return Preflight(report, job, given.told, taking, given.locations)
 
 
-def look(asked: EmbedRequest) -> Given:
-    """Look at the locations and the genome. Raises InputError; writes nothing."""
-    given = locations.read(asked.locations, asked.positions)
+def with_indexes_near_by(report: Report, taking: takeover.TakeOver, paths: StorePaths) -> Report:
+    """The report, and what other indexes near by say of the rows: they are taken over as theirs.
+
+    A folder below the one that was named is looked at by itself.
+    """
+    (folder,) = [
+        each
+        for each in dependencies.observe_folders([taking.source], [])
+        if each.folder == str(taking.source)
+    ]
+    ours = tuple(each for each in folder.stores if each.store.rows == str(paths.rows))
+    facts = Facts(dependencies=(dataclasses.replace(folder, stores=ours),))
+    results = judge(facts, report.intent)
+    found = {
+        each.code: each
+        for each in results
+        if each.code in ("CPG507", "CPG519") and refused((each,))
+    }
+    results = tuple(found.get(each.code, each) for each in report.judged)
+    return dataclasses.replace(report, judged=results, exit_code=refused(results))
+
+
+def look(asked: EmbedRequest, known: locations.Locations | None = None) -> Given:
+    """Look at the locations, if they are not known yet, and the genome. Raises InputError; writes
+    nothing."""
+    given = known or locations.read(asked.locations, asked.positions)
     seen = examine.in_file(given)
-    examine.check_folder(asked.dependencies)
+    if asked.into is None:
+        examine.check_folder(asked.dependencies)
     try:
         assembly = examine.assembly(asked.dependencies, asked.species)
     except metadata.MetadataWrong as wrong:
@@ -166,10 +237,17 @@ def look(asked: EmbedRequest) -> Given:
     return Given(given, inputs, genome, dataclasses.replace(seen, in_genome=held), None, told)
 
 
-def with_room(store: observe.Store, paths: StorePaths, missing: int) -> observe.Store:
-    """With the disk of the dependencies folder, and what the missing rows need there."""
-    folder = paths.dependencies
-    room = Room(str(folder), free_bytes(folder), needed_bytes(paths, missing))
+def with_room(
+    store: observe.Store,
+    paths: StorePaths,
+    missing: int,
+    taking: takeover.TakeOver | None = None,
+) -> observe.Store:
+    """With the disk of the folder that is written to, and what is to come there."""
+    folder = taking.into.absolute().parent if taking else paths.dependencies
+    copied = taking.bytes if taking else 0
+    needed = needed_bytes(paths, missing) + copied
+    room = Room(str(folder), free_bytes(folder), needed, copied)
     return dataclasses.replace(store, facts=dataclasses.replace(store.facts, room=room))
 
 

@@ -129,11 +129,15 @@ class GenomeDifference:
 
 @dataclass(frozen=True)
 class Room:
-    """The disk of a folder: what is free, and what new rows need. Bytes."""
+    """The disk of a folder: what is free, and what is needed there. Bytes.
+
+    copied: of the needed ones, those of a store that is taken over; the rest are of new rows.
+    """
 
     folder: str = ""
     free: int = 0
     needed: int = 0
+    copied: int = 0
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from cpgpt_doctor.findings import Remedy, Severity, Values
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.words import Words, same
 
-ALL_N, NON_CPG, UNNAMED = "all-n", "non-cpg", "unnamed"  # what a run may be allowed by name
+# What a run may be allowed by name.
+ALL_N, NON_CPG, UNNAMED, INTO = "all-n", "non-cpg", "unnamed", "into"
 
 
 def quoted(path: str) -> Words:

@@ -17,6 +17,7 @@ from cpgpt_doctor.findings import Check, Evidence, Finding, Location, Severity, 
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.data.common import (
     ALL_N,
+    INTO,
     UNNAMED,
     in_code,
     line,
@@ -111,6 +112,9 @@ def fits_the_disk(facts: Facts, call: Call) -> Check:
                 ),
             ),
             ("make-room", "larger-disk", "fewer"),
+            seen=((Words("of these for the copy", "其中用于复制"), megabytes(room.copied)),)
+            if room.copied
+            else (),
             path=room.folder,
         )
     )
@@ -704,7 +708,7 @@ def all_are_named(facts: Facts, call: Call) -> Check:
 def is_its_own(facts: Facts, call: Call) -> Check:
     """CPG521: writing would change a file that others use."""
     store = store_of(facts)
-    level = Severity.error if call.treated else Severity.warning
+    level = unless_allowed(call, INTO) if call.treated else Severity.warning
     problems = []
     if store.in_cache:
         problems.append(in_a_cache(facts, store.in_cache, level))
@@ -724,8 +728,9 @@ def is_its_own(facts: Facts, call: Call) -> Check:
                         "写入会同时改变所有名字下的内容：可能是缓存，也可能是备份。",
                     ),
                 ),
-                ("own-file",),
+                ("own-file", "into"),
                 path=each.path,
+                treated=level is Severity.note,
                 linked=quoted(each.path),
                 own=quoted(store.dependencies),
             )
@@ -747,9 +752,10 @@ def in_a_cache(facts: Facts, cached: tuple[InCache, ...], level: Severity) -> Fi
                 "那里的文件是共享的，并按内容命名：写入会使缓存与名字不符。",
             ),
         ),
-        ("copy",),
+        ("into", "copy"),
         seen=tuple((same(each.path), same(each.cache)) for each in cached),
         path=cached[0].path,
+        treated=level is Severity.note,
         snapshot=quoted(cached[0].copy),
     )
 
