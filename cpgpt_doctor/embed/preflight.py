@@ -134,7 +134,14 @@ def prepare(asked: EmbedRequest) -> Preflight:
 def taken_over(asked: EmbedRequest, before: Preflight) -> Preflight:
     """The run in the folder that has been taken over; what was examined is not examined again."""
     assert asked.into is not None
-    return prepared(dataclasses.replace(asked, dependencies=asked.into, into=None), before=before)
+    assert before.job is not None
+    found = prepared(dataclasses.replace(asked, dependencies=asked.into, into=None), before=before)
+    if found.job is None:
+        return found
+    line = next(each for each in before.job.plan if each.setting == "into")
+    return dataclasses.replace(
+        found, job=dataclasses.replace(found.job, plan=(line, *found.job.plan))
+    )
 
 
 def prepared(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import sqlite3
@@ -416,6 +417,8 @@ def copy_index(taking: TakeOver, target: Path) -> None:
                 drop(copy, species, path, taking.kept if species == taking.species else ())
             copy.execute("COMMIT")
     except sqlite3.Error as error:
+        if "full" in str(error):
+            raise OSError(errno.ENOSPC, str(error), str(part)) from error
         raise metadata.unreadable(path, error) from error
     flush(part)
     part.rename(target)
