@@ -233,7 +233,7 @@ def a_row_each(facts: Facts, call: Call) -> Check:
                         "无法从嵌入文件看出哪些行是对的。",
                     ),
                 ),
-                ("new-folder",),
+                ("repair", "new-folder"),
                 seen=(
                     (
                         Words("share a row with another", "与别的位点同一行"),
@@ -265,7 +265,7 @@ def a_row_each(facts: Facts, call: Call) -> Check:
                         "复制或下载没有完成，或者索引属于另一个嵌入文件。",
                     ),
                 ),
-                ("put-back", "new-folder"),
+                ("put-back", "repair", "new-folder"),
                 seen=((Words("bytes", "字节数"), same(f"{store.size or 0:,}")),),
             )
         )
@@ -361,7 +361,7 @@ def no_row_of_nothing(facts: Facts, call: Call) -> Check:
                             "CPG515），或者计算了基因组里没有的位点（CPG717）。",
                         ),
                     ),
-                    ("new-folder", "older-copy"),
+                    ("repair", "new-folder", "older-copy"),
                     seen=tuple(seen),
                 )
             )
@@ -481,7 +481,7 @@ def as_computed(facts: Facts, call: Call) -> Check:
                         "run-embed 写完之后，别的程序改动过这个文件。",
                     ),
                 ),
-                ("older-copy", "new-folder"),
+                ("repair", "older-copy", "new-folder"),
                 seen=stretches(changed[0].first_row, changed[0].rows),
             )
         )
@@ -509,7 +509,7 @@ def as_computed(facts: Facts, call: Call) -> Check:
                         "读错（CPG202），或者在批次里被填充（CPG514）。",
                     ),
                 ),
-                ("right-genome", "new-folder"),
+                ("right-genome", "repair", "new-folder"),
                 seen=sample_seen(one),
             )
         )
@@ -608,7 +608,7 @@ def index_is_theirs(facts: Facts, call: Call) -> Check:
                         "通过别的索引读到的，是别的位点的嵌入。",
                     ),
                 ),
-                ("right-folder", "right-folder-in-code"),
+                ("right-folder", "right-folder-in-code", "repair"),
                 path=each.path,
                 home=home,
                 home_in_code=in_code(each.root),
@@ -633,7 +633,7 @@ def index_is_theirs(facts: Facts, call: Call) -> Check:
                         "这不是写入它们时的索引，于是位点会读到别的位点的嵌入。",
                     ),
                 ),
-                ("put-back", "new-folder"),
+                ("put-back", "repair", "new-folder"),
                 seen=stretches(changed[0].first_row, changed[0].rows),
                 path=store.database,
             )
@@ -681,9 +681,9 @@ def all_are_named(facts: Facts, call: Call) -> Check:
                 f"在索引里的 {named} 行之后，还有 {unnamed.rows} 行没有名字的数",
             ),
             tuple(causes),
-            ("right-folder", "put-back", "set-aside")
+            ("right-folder", "put-back", "repair", "set-aside")
             if unnamed.nearby
-            else ("put-back", "right-folder", "set-aside"),
+            else ("put-back", "right-folder", "repair", "set-aside"),
             seen=(
                 (
                     Words("from byte", "起始字节"),
