@@ -186,8 +186,8 @@ def prepared(
         facts, store=dataclasses.replace(store.facts, asked_padding=padding)
     )
     report = judged(facts, asked)
-    if taking is not None and not report.exit_code:
-        report = with_indexes_near_by(report, taking, paths)
+    if not report.exit_code and store.known.uncovered(len(store.rows)):
+        report = with_indexes_near_by(report, paths)
     if report.exit_code:
         return Preflight(report, None)
     job = make_job(asked, report, given, paths, store, missing)
@@ -196,22 +196,15 @@ def prepared(
     return Preflight(report, job, given.told, taking, given.locations)
 
 
-def with_indexes_near_by(report: Report, taking: takeover.TakeOver, paths: StorePaths) -> Report:
-    """The report, and what other indexes near by say of the rows: they are taken over as theirs.
-
-    A folder below the one that was named is looked at by itself.
-    """
-    (folder,) = [
-        each
-        for each in dependencies.observe_folders([taking.source], [])
-        if each.folder == str(taking.source)
-    ]
+def with_indexes_near_by(report: Report, paths: StorePaths) -> Report:
+    """The report, and what the files alone say of rows that no record covers: whose they are, where
+    another index near by fits them better, and whether some cannot be embeddings."""
+    folder = dependencies.observe_species(paths.dependencies, paths.species)
     ours = tuple(each for each in folder.stores if each.store.rows == str(paths.rows))
     facts = Facts(dependencies=(dataclasses.replace(folder, stores=ours),))
-    results = judge(facts, report.intent)
     found = {
         each.code: each
-        for each in results
+        for each in judge(facts, report.intent)
         if each.code in ("CPG507", "CPG519") and refused((each,))
     }
     results = tuple(found.get(each.code, each) for each in report.judged)

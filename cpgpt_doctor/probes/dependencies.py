@@ -714,3 +714,12 @@ def observe_folders(
     for look in looks:
         look_at(look)
     return tuple(look_near(look) for look in looks)
+
+
+def observe_species(folder: Path, species: str) -> DependenciesFacts:
+    """Look at one species of a folder, and at the indexes near by."""
+    look = Look(folder, True, False, {})
+    on_disk = {(llm, length) for each, llm, length in stores_on_disk(folder) if each == species}
+    indexed = species in species_of(look, look.database)
+    look.stores[species], look.genomes = look_at_species(look, species, on_disk, indexed)
+    return look_near(look)

@@ -502,11 +502,13 @@ def as_computed(facts: Facts, call: Call) -> Check:
                 ),
                 (
                     Words(
-                        "They come from another genome or model than this run's (CPG522), or were"
-                        " stored wrong: read by forked workers (CPG202), or padded to their batch"
-                        " (CPG514).",
-                        "它们来自别的基因组或模型（CPG522），或者存下时就错了：由 fork 出的工作进程"
-                        "读错（CPG202），或者在批次里被填充（CPG514）。",
+                        "They come from another genome or model than this run's (CPG522), are read"
+                        " through an index that is not theirs (CPG519), or were stored wrong: read"
+                        " by forked workers (CPG202), or padded to their batch (CPG514). verify"
+                        " finds out which.",
+                        "它们来自别的基因组或模型（CPG522），或者索引不是它们自己的（CPG519），"
+                        "或者存下时就错了：由 fork 出的工作进程读错（CPG202），"
+                        "或者在批次里被填充（CPG514）。用 verify 可以查明是哪一种。",
                     ),
                 ),
                 ("right-genome", "repair", "new-folder"),
