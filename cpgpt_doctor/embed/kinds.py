@@ -63,7 +63,10 @@ def setting(
         why = f"as the installed CpGPT {release} computes them; {PUBLISHED} (--rows unpadded)"
     else:
         why = f"as asked for, whatever CpGPT {release} computes; {PUBLISHED}"
-    applied = "as stored" if padding is None else words(padding).partition(",")[0]
+    if padding is None:
+        applied = "as the release pads" if stored == () else "as stored"
+    else:
+        applied = words(padding).partition(",")[0]
     code = "" if stored == () and asked in (None, "release") else "CPG524"
     return Setting("rows", asked or "auto", applied, code, why)
 

@@ -197,15 +197,14 @@ def prepared(
 
 
 def with_indexes_near_by(report: Report, paths: StorePaths) -> Report:
-    """The report, and what the files alone say of rows that no record covers: whose they are, where
-    another index near by fits them better, and whether some cannot be embeddings."""
+    """The report, and whether another index near by fits rows that no record covers better (CPG519)."""
     folder = dependencies.observe_species(paths.dependencies, paths.species)
     ours = tuple(each for each in folder.stores if each.store.rows == str(paths.rows))
     facts = Facts(dependencies=(dataclasses.replace(folder, stores=ours),))
     found = {
         each.code: each
         for each in judge(facts, report.intent)
-        if each.code in ("CPG507", "CPG519") and refused((each,))
+        if each.code == "CPG519" and refused((each,))
     }
     results = tuple(found.get(each.code, each) for each in report.judged)
     return dataclasses.replace(report, judged=results, exit_code=refused(results))

@@ -80,6 +80,18 @@ def test_rows_added_with_another_family_are_those_of_the_stores_own(
 
 
 @pytest.mark.full
+def test_loading_workers_pad_as_the_store_does(
+    world: World, locations: list[str], reference, begun: Callable[[str], Path]
+) -> None:
+    folder = begun("0.0.7")
+    options = {"num-workers": 1, "start-method": "spawn"}
+    ran = embed(world, "0.0.13", folder, locations, **options)
+    assert ran.returncode == 0, ran.stderr
+    assert record(folder)["workers"] == 1
+    assert np.array_equal(stored(folder, locations), reference("0.0.7"))
+
+
+@pytest.mark.full
 def test_a_new_store_gets_the_kind_that_is_asked_for(
     world: World, locations: list[str], reference
 ) -> None:

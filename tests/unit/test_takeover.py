@@ -19,10 +19,11 @@ import numpy as np
 import pytest
 import sqlitedict
 
-from cpgpt_doctor.embed import takeover
+from cpgpt_doctor.embed import preflight, takeover
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.store import HardLinked, InCache, Room, StoreFacts
-from cpgpt_doctor.store import layout, metadata
+from cpgpt_doctor.store import layout, metadata, observe
 from cpgpt_doctor.store.layout import WORK, StorePaths
 from tests.findings import errors, found, said
 from tests.unit.test_store import FIRST, LLM, WIDTH, content, holds, new_store, set_rows, values
@@ -462,3 +463,41 @@ def test_rows_are_read_as_the_new_index_says(taking: takeover.TakeOver, into: Pa
     note = json.loads((into / WORK / takeover.NOTE).read_text())
     assert note["status"] == "done"
     assert dataclasses.asdict(takeover.read_note(into) or takeover.Note())["files"]
+
+
+def request(folder: Path, into: Path | None = None) -> preflight.EmbedRequest:
+    return preflight.EmbedRequest(
+        dependencies=folder,
+        locations="x",
+        species="homo_sapiens",
+        dna_llm=LLM,
+        context_len=201,
+        batch_size=8,
+        num_workers=0,
+        start_method=None,
+        genome=None,
+        device="cpu",
+        python=sys.executable,
+        allow_all_n=False,
+        allow_non_cpg=False,
+        positions=None,
+        set_aside_unnamed=False,
+        facts=None,
+        into=into,
+    )
+
+
+def test_rows_under_an_index_that_another_one_contradicts_are_refused_before_anything_is_computed(
+    tmp_path: Path,
+) -> None:
+    """Rows that were copied to where CpGPT looks, under an index in another order."""
+    paths = fill(tmp_path / "deps")
+    shutil.copytree(tmp_path / "deps", tmp_path / "human")
+    (tmp_path / "human").rename(tmp_path / "deps" / "human")
+    report = preflight.judged(Facts(store=observe.look(paths).facts), request(tmp_path / "deps"))
+    assert report.exit_code == 0
+    assert preflight.with_indexes_near_by(report, paths).exit_code == 0
+    set_rows(paths, {each: row for row, each in enumerate(reversed(FIRST))})
+    report = preflight.with_indexes_near_by(report, paths)
+    assert report.exit_code == 2
+    assert "CPG519" in [each.code for each in report.findings]

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from cpgpt_doctor.patient import upstream
-from cpgpt_doctor.patient.compute.treatments import padded_to
+from cpgpt_doctor.patient.compute.treatments import PaddedTo
 
 
 def embed(request: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def with_padding(padding: int, collate: Any) -> Any:
     """CpGPT's collate function, for one window, padded to another multiple of tokens."""
 
     def padded(batch: list[Any], tokenizer: Any) -> dict[str, Any]:
-        return padded_to(padding, partial(collate, tokenizer=tokenizer), tokenizer)(batch)
+        return PaddedTo(padding, partial(collate, tokenizer=tokenizer), tokenizer)(batch)
 
     return padded
 

@@ -118,30 +118,33 @@ def joined(one: Batch, other: Batch) -> Batch:
     }
 
 
-def padded_to(
-    multiple: int, collate: Callable[[list[Any]], Batch], tokenizer: Any
-) -> Callable[[list[Any]], Batch]:
+@dataclass(frozen=True)
+class PaddedTo:
     """CpGPT's collate function for one window, padded as another family of releases pads it.
 
-    So a store gets rows of the kind that it holds, whatever release is installed (CPG524).
+    So a store gets rows of the kind that it holds, whatever release is installed (CPG524). It
+    pickles where `collate` and `tokenizer` do: loading workers get it.
     """
-    import torch
 
-    def collate_alone(items: list[Any]) -> Batch:
-        batch = collate(items)
+    multiple: int
+    collate: Callable[[list[Any]], Batch]
+    tokenizer: Any
+
+    def __call__(self, items: list[Any]) -> Batch:
+        import torch
+
+        batch = self.collate(items)
         kept = batch["attention_mask"][0].bool()
         ids, mask = batch["input_ids"][:, kept], batch["attention_mask"][:, kept]
-        missing = -ids.shape[1] % multiple
-        side = (missing, 0) if tokenizer.padding_side == "left" else (0, missing)
+        missing = -ids.shape[1] % self.multiple
+        side = (missing, 0) if self.tokenizer.padding_side == "left" else (0, missing)
         pad = torch.nn.functional.pad
         return {
             "locations": batch["locations"],
             # A tokenizer without a padding token pads nothing, whatever the release.
-            "input_ids": pad(ids, side, value=tokenizer.pad_token_id or 0),
+            "input_ids": pad(ids, side, value=self.tokenizer.pad_token_id or 0),
             "attention_mask": pad(mask, side),
         }
-
-    return collate_alone
 
 
 def with_letters(

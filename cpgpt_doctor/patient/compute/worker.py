@@ -39,7 +39,7 @@ from cpgpt_doctor.patient.compute import audit, identity, reference, scan
 from cpgpt_doctor.patient.compute.reader import shareable
 from cpgpt_doctor.patient.compute.rounding import ROUNDING, relative_difference
 from cpgpt_doctor.patient.compute.tokens import Frame, Table, Tokens, make_table
-from cpgpt_doctor.patient.compute.treatments import Batching, Loader, padded_to, with_letters
+from cpgpt_doctor.patient.compute.treatments import Batching, Loader, PaddedTo, with_letters
 from cpgpt_doctor.patient.observe import embedder
 
 ALIVE_SECONDS = 5.0
@@ -110,7 +110,7 @@ class Session:
         """The same with another padding, where this release has another one."""
         if padding == self.release_padding:
             return collate
-        return padded_to(padding, collate, self.tokenizer)
+        return PaddedTo(padding, collate, self.tokenizer)
 
     def embed(
         self,
