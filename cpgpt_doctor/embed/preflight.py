@@ -112,6 +112,8 @@ def prepare(asked: EmbedRequest) -> Preflight:
         raise InputError(f"--context-len {asked.context_len}: CpGPT takes {SMALLEST_CONTEXT} up")
     if asked.into is None:
         return prepared(asked)
+    asked = dataclasses.replace(asked, into=asked.into.absolute())
+    assert asked.into is not None
     said = takeover.already(asked.into, asked.dependencies)
     if said is not None:
         found = prepared(dataclasses.replace(asked, dependencies=asked.into, into=None))
@@ -197,7 +199,7 @@ def prepared(
 
 
 def with_indexes_near_by(report: Report, paths: StorePaths) -> Report:
-    """The report, and whether another index near by fits rows that no record covers better (CPG519)."""
+    """The report, and whether another index near by fits rows that no record covers (CPG519)."""
     folder = dependencies.observe_species(paths.dependencies, paths.species)
     ours = tuple(each for each in folder.stores if each.store.rows == str(paths.rows))
     facts = Facts(dependencies=(dataclasses.replace(folder, stores=ours),))

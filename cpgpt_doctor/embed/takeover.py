@@ -35,6 +35,7 @@ NOTE = "taken-over.json"  # in our own folder, which moves with the rest
 LARGEST_NOTE = 16 << 20
 STAGING = "taking-over"
 CHUNK = 1 << 24
+NOTED = 1 << 23  # bytes from which a finished copy is noted at once, to be gone on from
 # Beside the store and its genome: what CpGPT's prober keeps (0.0.1 to 0.0.13).
 PROBER = ("manifests", "illumina_metadata.db")
 # linux/fs.h: _IOW(0x94, 9, int), which is this number on these machines.
@@ -55,7 +56,8 @@ class TakeOver:
     given: the folder that the user named; source: the one with the store and its index, the same
     or one below. files: each file to copy, by its place in the new folder. kept: models and context
     lengths of the species whose rows are among them. genome: the one that is copied, None for none.
-    shared: whether the disk of the new folder can share the blocks of the rows.
+    shared: the device whose files the new folder can share blocks with, that of the rows; None
+    where it cannot.
     """
 
     given: Path
@@ -65,7 +67,7 @@ class TakeOver:
     files: dict[str, Path]
     kept: tuple[tuple[str, int], ...]
     genome: Path | None = None
-    shared: bool = False
+    shared: int | None = None
 
     @property
     def staging(self) -> Path:
@@ -74,14 +76,12 @@ class TakeOver:
     @property
     def bytes(self) -> int:
         """What the copies take on the disk, without those that an earlier run has made."""
-        if self.shared:
-            return 0
         known = read_note(self.staging)
         done = known.files if known else {}
         return sum(
             taken(path)
             for name, path in self.files.items()
-            if tuple(done.get(name, ())) != identity(path)
+            if done.get(name) != identity(path) and identity(path)[0] != self.shared
         )
 
 
@@ -130,6 +130,8 @@ def already(into: Path, given: Path) -> str | None:
 
     Raises InputError where the folder cannot be the new one.
     """
+    if into.name in ("", ".."):
+        raise InputError(f"--into {into}: has no name of its own; write the folder's")
     if not os.path.lexists(into):
         return None
     if into.is_symlink() or not into.is_dir():
@@ -175,7 +177,8 @@ def plan(
         connection.close()
     for model, length in layout_stores(entry):
         paths = StorePaths(source, species, model, length)
-        if paths.rows.is_file():
+        # A model's folder has its name: one that leads elsewhere is none of CpGPT's.
+        if metadata.is_folder_name(model) and paths.rows.is_file():
             kept.append((model, length))
             for path in (paths.rows, record.record_path(paths)):
                 if path.is_file():
@@ -197,7 +200,7 @@ def plan(
         files,
         tuple(kept),
         None if own_genome else genome,
-        shares_blocks(rows, parent),
+        rows.stat().st_dev if shares_blocks(rows, parent) else None,
     )
 
 
@@ -211,6 +214,8 @@ def home(given: Path, species: str, dna_llm: str, context_len: int) -> Path:
         rows = StorePaths(folder, species, dna_llm, context_len).rows
         return rows.is_file() and (folder / metadata.FILE).is_file()
 
+    if not given.is_dir():
+        raise InputError(f"--dependencies-dir {given}: no such folder")
     if holds(given):
         return given
     found = [each for each in sorted(given.iterdir()) if each.is_dir() and holds(each)]
@@ -243,12 +248,16 @@ def first_file(folders: Iterable[Path], name: str) -> Path | None:
 
 
 def below(path: Path) -> Iterator[Path]:
-    """A file, or all files in a folder; links to folders in it are not followed."""
+    """A file, or all files in a folder; links to folders in it are not followed.
+
+    Hidden ones are left out: CpGPT clones its manifests, with all of Git's objects.
+    """
     if path.is_file():
         yield path
-    for folder, _, names in os.walk(path):
+    for folder, folders, names in os.walk(path):
+        folders[:] = [each for each in folders if not each.startswith(".")]
         for name in names:
-            if (Path(folder) / name).is_file():
+            if not name.startswith(".") and (Path(folder) / name).is_file():
                 yield Path(folder) / name
 
 
@@ -295,15 +304,16 @@ def take(taking: TakeOver, progress: Progress, sequences: fasta.Index | None = N
         earlier = read_note(staging)
         note = Note(str(taking.source.resolve()), taking.species, when=record.now())
         if earlier is not None:
-            note = dataclasses.replace(note, files=earlier.files)
+            note = dataclasses.replace(note, files=dict(earlier.files))
         remove_others(staging, taking, note)
         write_note(staging, note)
         for name, path in taking.files.items():
             if note.files.get(name) != before[name] or not whole(staging / name, before[name]):
                 make_folder((staging / name).parent, staging)
                 copy(path, staging / name, progress)
-                note = dataclasses.replace(note, files={**note.files, name: before[name]})
-                write_note(staging, note)
+                note.files[name] = before[name]
+                if before[name][2] >= NOTED:
+                    write_note(staging, note)
         progress.phase("copying the index")
         copy_index(taking, staging / metadata.FILE)
         changed = [name for name, path in taking.files.items() if identity(path) != before[name]]

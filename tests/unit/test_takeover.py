@@ -83,6 +83,12 @@ def snapshot(tmp_path: Path) -> Path:
     return snapshot
 
 
+@pytest.fixture(autouse=True)
+def noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Note each finished copy, as those of large files are."""
+    monkeypatch.setattr(takeover, "NOTED", 1)
+
+
 @pytest.fixture
 def into(tmp_path: Path) -> Path:
     return tmp_path / "mine" / "dependencies"
@@ -163,6 +169,8 @@ def test_an_empty_folder_is_taken(taking: takeover.TakeOver, snapshot: Path, int
 
 
 def test_what_cannot_be_the_new_folder_is_refused(snapshot: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no name of its own"):
+        takeover.already(tmp_path / "a" / "..", snapshot)
     full = tmp_path / "full"
     full.mkdir()
     (full / "thesis.tex").write_text("x")
@@ -418,7 +426,6 @@ def test_where_the_disk_shares_blocks_nothing_is_copied(
     monkeypatch.setattr(takeover, "clone", share)
     monkeypatch.setattr(takeover, "copied", lambda *_: pytest.fail("copied"))
     taking = takeover.plan(snapshot, into, *NAMES, own_genome=False)
-    assert taking.shared
     assert taking.bytes == 0
     takeover.take(taking, Quiet())
     assert is_whole(into)
@@ -463,6 +470,40 @@ def test_rows_are_read_as_the_new_index_says(taking: takeover.TakeOver, into: Pa
     note = json.loads((into / WORK / takeover.NOTE).read_text())
     assert note["status"] == "done"
     assert dataclasses.asdict(takeover.read_note(into) or takeover.Note())["files"]
+
+
+def test_an_index_that_names_models_elsewhere_leads_nothing_outside(
+    tmp_path: Path, into: Path
+) -> None:
+    paths = fill(tmp_path / "deps")
+    outside = f"../../../{'x' * 5}"
+    (tmp_path / "xxxxx").mkdir()
+    (tmp_path / "xxxxx" / "201bp_dna_embeddings.mmap").write_text("x")
+    with sqlitedict.SqliteDict(paths.database, autocommit=True) as table:
+        table["homo_sapiens"] = {**table["homo_sapiens"], outside: {201: {"1:1": 0}}}
+    assert StorePaths(paths.dependencies, "homo_sapiens", outside, 201).rows.is_file()
+    into.parent.mkdir()
+    taking = takeover.plan(paths.dependencies, into, *NAMES, own_genome=False)
+    assert taking.kept == ((LLM, 201),)
+    takeover.take(taking, Quiet())
+    assert is_whole(into)
+    with sqlitedict.SqliteDict(into / metadata.FILE, flag="r") as table:
+        assert table["homo_sapiens"][outside] == {}
+
+
+def test_hidden_files_and_links_to_folders_of_the_manifests_stay_behind(
+    snapshot: Path, into: Path, tmp_path: Path
+) -> None:
+    manifests = snapshot / "human" / "manifests"
+    (manifests / ".git").mkdir()
+    (manifests / ".git" / "object").write_text("x")
+    (manifests / "link").symlink_to(tmp_path)
+    os.mkfifo(manifests / "fifo")
+    into.parent.mkdir()
+    takeover.take(takeover.plan(snapshot, into, *NAMES, own_genome=False), Quiet())
+    assert [each for each in content(into) if each.startswith("manifests")] == [
+        "manifests/EPIC/a.tsv.gz"
+    ]
 
 
 def request(folder: Path, into: Path | None = None) -> preflight.EmbedRequest:
