@@ -11,7 +11,8 @@ from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.probes.collect import HEAVY_PROBES, collect
 
 if TYPE_CHECKING:
-    from cpgpt_doctor.facts import DependenciesFacts, Facts, SourcesFacts
+    from cpgpt_doctor.facts import DependenciesFacts, Facts, LocationFacts, SourcesFacts
+    from cpgpt_doctor.facts.locations import Kind
 
 
 def observe(
@@ -26,6 +27,10 @@ def observe(
     dependencies: Path | None = None,
     paths: Sequence[Path] = (),
     every_row: bool = False,
+    given: tuple[Kind, str] | None = None,
+    species: str = "homo_sapiens",
+    positions: str | None = None,
+    fix_names: bool = False,
     recorded: Path | None = None,
     meanwhile: Callable[[], object] = bool,
 ) -> Facts:
@@ -34,6 +39,8 @@ def observe(
     dataset_folder: where the dataset's module lies (default: the current folder).
     dependencies: the folder that CpGPT is given; paths: the user's files, and folders in which such
     files, and folders that CpGPT is given, are looked for; every_row: read all stored rows.
+    given: locations that are looked up in these folders, as the kind of input and its path;
+    species, positions, fix_names: how they are meant.
     meanwhile: what is to be done while the patient is at work.
     """
     if recorded is not None:
@@ -56,8 +63,11 @@ def observe(
         raise InputError(f"--dataset {dataset}: is written package.module:callable")
     if every_row and not (dependencies or paths):
         raise InputError("--full reads stored rows: name their folder with --dependencies-dir")
+    if given is not None and not (dependencies or paths):
+        raise nowhere(given[1])
     folders: list[DependenciesFacts] = []
     sources: list[SourcesFacts] = []
+    located: list[LocationFacts] = []
 
     def look_at_files() -> None:
         meanwhile()
@@ -67,6 +77,13 @@ def observe(
             sources.append(read(paths))
         if dependencies or paths:
             folders.extend(look_at_folders(dependencies, paths, sources, every_row))
+        if given is not None:
+            if not folders:
+                raise nowhere(given[1])
+            from cpgpt_doctor.probes.given import Source, look
+
+            source = Source(*given, species, python, positions, fix_names)
+            located.append(look(source, tuple(folders)))
 
     facts = collect(
         python,
@@ -81,7 +98,15 @@ def observe(
     from dataclasses import replace
 
     seen = sources[0] if sources else None
-    return replace(facts, dependencies=tuple(folders), sources=seen)
+    locations = located[0] if located else None
+    return replace(facts, dependencies=tuple(folders), sources=seen, locations=locations)
+
+
+def nowhere(given: str) -> InputError:
+    return InputError(
+        f"{given}: locations are looked up in CpGPT's dependencies: name their folder with"
+        " --dependencies-dir"
+    )
 
 
 def look_at_folders(

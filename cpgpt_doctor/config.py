@@ -14,7 +14,10 @@ from typing import Any
 from cpgpt_doctor.errors import InputError
 
 # Options that belong to one call, not to a project.
-ONE_CALL = ("help", "debug", "facts", "save-facts", "output")
+ONE_CALL = (
+    *("help", "debug", "facts", "save-facts", "output"),
+    *("locations", "betas", "processed-dir", "positions", "fix-names"),
+)
 
 
 def settings(folder: Path, command: argparse.ArgumentParser) -> tuple[dict[str, Any], Path | None]:

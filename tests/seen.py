@@ -10,7 +10,17 @@ from typing import Any, get_args
 
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.genome import GenomeFacts
-from cpgpt_doctor.facts.locations import BadLine, InGenome, LocationFacts, Place, Problem, Some
+from cpgpt_doctor.facts.locations import (
+    BadLine,
+    InGenome,
+    InStore,
+    LocationFacts,
+    NotRead,
+    Place,
+    ProbesSeen,
+    Problem,
+    Some,
+)
 from cpgpt_doctor.facts.store import (
     Apart,
     Audit,
@@ -36,6 +46,19 @@ from tests import seen_audits
 GENOME = GenomeFacts("deps/genomes/human.fa", "deps", sequences=25, names=("1", "2", "3"))
 CPG = InGenome("human.fa", ("1", "2", "3"), total=300, cg=300)
 LOCATIONS = LocationFacts("probes.txt", total=300, in_genome=CPG)
+# Probes of which each has a location; MATRIX: of a matrix, of which some have none.
+PROBES = ProbesSeen(total=300, sources=("deps/illumina_metadata.db",), found=300, same=4)
+SUFFIXED = replace(
+    PROBES,
+    found=288,
+    lost=Some(12, (Place("cg1_TC11", 5), Place("cg2", 6))),
+    suffixed=5,
+    snps=2,
+    meant=(("cg1_TC11", "cg1"),),
+    others=Some(2, (Place("age", 1),)),
+)
+NOT_READ = (NotRead("deps/manifests/x.tsv.gz", "EOFError: it is cut short"),)
+IN_STORE = InStore("deps", "homo_sapiens", DNA_LLM, 2001, named=5000, here=300, left=3, right=1)
 FOLDER = f"deps/dna_embeddings/homo_sapiens/{DNA_LLM}"
 STORE = StoreFacts(
     dependencies="deps",
@@ -89,6 +112,14 @@ WELL = (
         model_sample=replace(RIGHT, largest=0.0),
     ),
     Facts(locations=replace(LOCATIONS, in_genome=None)),
+    located(probes=PROBES, renamed=(("chr1", "1"), ("chrM", "MT"))),
+    located(probes=replace(PROBES, same=0), stores=(IN_STORE,)),
+    located(
+        total=1000,
+        cg=1000,
+        stores=(replace(IN_STORE, here=912), replace(IN_STORE, context_len=401)),
+    ),
+    Facts(locations=replace(LOCATIONS, in_genome=None, stores=(IN_STORE,))),
 )
 # Where something is, by code.
 WRONG_ONES: tuple[tuple[str, Facts], ...] = (
@@ -124,6 +155,21 @@ WRONG_ONES: tuple[tuple[str, Facts], ...] = (
     ("CPG517", located(total=40, cg=0, right=40, converted="asked")),
     ("CPG517", located(total=150, cg=10, left=11, right=10)),
     ("CPG517", located(total=5, cg=0)),
+    *(
+        (
+            "CPG517",
+            Facts(
+                locations=replace(
+                    LOCATIONS, total=1000, in_genome=None, stores=(replace(IN_STORE, **beside),)
+                )
+            ),
+        )
+        for beside in ({"here": 2, "left": 990}, {"here": 2, "right": 990})
+    ),
+    (
+        "CPG517",
+        located(total=150, cg=10, stores=(replace(IN_STORE, here=1, left=149),)),
+    ),
     ("CPG518", Facts(genome=replace(GENOME, path="human.fa.gz", found="compressed"))),
     ("CPG518", located(foreign=Some(4, ONE), letter="*")),
     ("CPG519", stored(apart=(Apart("rows", "a", "b", "c", "deps/human"),))),
@@ -158,6 +204,12 @@ WRONG_ONES: tuple[tuple[str, Facts], ...] = (
     ("CPG524", audited(recorded_padding=None, samples=(OF_BOTH_KINDS,))),
     ("CPG524", audited(recorded_padding=1, samples=(RIGHT,))),
     ("CPG524", stored(recorded_padding=128, asked_padding=1)),
+    ("CPG525", located(probes=SUFFIXED, kind="betas")),
+    ("CPG525", located(probes=replace(SUFFIXED, found=3, by="manifests"))),
+    ("CPG525", located(probes=replace(SUFFIXED, lost=Some(), suffixed=0, meant=()))),
+    ("CPG525", located(probes=replace(PROBES, not_read=NOT_READ))),
+    ("CPG503", located(duplicates=5, kind="betas")),
+    ("CPG503", located(malformed=1, bad_lines=(BadLine(4),), kind="processed")),
 )
 ALLOWED = (("all-n", "non-cpg", "unnamed"), ())
 AUDITS = tuple(Facts(store=STORE, audit=each) for each in seen_audits.EVERY)

@@ -26,7 +26,7 @@ from cpgpt_doctor.facts.genome import GenomeFacts
 from cpgpt_doctor.genome import locations
 from cpgpt_doctor.genome.fasta import Genome, keep_index
 from cpgpt_doctor.intent import DNA_LLM
-from cpgpt_doctor.store import layout, metadata
+from cpgpt_doctor.store import layout, metadata, probes
 from cpgpt_doctor.store.layout import WIDTHS, StorePaths
 
 CONTEXT_LEN = 2001  # CpGPT's own default
@@ -193,7 +193,7 @@ def audit(asked: Asked, paths: StorePaths, progress: Progress) -> Audited:
 
 
 def judge(asked: Asked, paths: StorePaths, progress: Progress, watched: Watched) -> Audited:
-    given = None if asked.locations is None else read_locations(asked.locations, asked.positions)
+    given = None if asked.locations is None else read_locations(asked.locations, asked)
     progress.phase("reading the index")
     named = layout.named_rows(paths)
     if asked.against is not None:
@@ -328,9 +328,10 @@ def rows_in_file(paths: StorePaths, named: Mapping[str, int]) -> dict[str, int]:
     return {location: row for location, row in named.items() if 0 <= row < have}
 
 
-def read_locations(source: str, positions: str | None) -> list[str]:
+def read_locations(source: str, asked: Asked) -> list[str]:
     """The locations of a file, each once. Raises InputError where a line is none."""
-    given = locations.read(source, positions)
+    given = locations.read(source, asked.positions)
+    given = probes.resolve(given, asked.dependencies, asked.species)
     if given.malformed:
         first = given.bad_lines[0]
         raise InputError(

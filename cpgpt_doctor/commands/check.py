@@ -16,9 +16,11 @@ from cpgpt_doctor.commands.options import (
     Commands,
     add_circumstances,
     add_common,
+    add_given,
     add_shown,
     count,
     folder,
+    named,
     new_file,
     place,
     positive,
@@ -92,6 +94,13 @@ def add(commands: Commands) -> None:
         type=folder,
         metavar="DIR",
         help="also the embeddings, indexes and genomes in the folder that CpGPT is given",
+    )
+    add_given(look)
+    look.add_argument(
+        "--species",
+        default="homo_sapiens",
+        metavar="NAME",
+        help="of these locations (default: homo_sapiens)",
     )
     look.add_argument(
         "paths",
@@ -185,7 +194,8 @@ def with_settings(
             raise InputError(
                 "--facts: what another machine saw is judged as it is; leave the PATHs out"
             )
-        for each in ("genome", "quick", "deep", "dataset", "dependencies_dir", "full"):
+        looks = ("genome", "quick", "deep", "dataset", "dependencies_dir", "full")
+        for each in (*looks, "locations", "betas", "processed_dir"):
             if getattr(args, each):
                 refuse_beside_facts(each, None if getattr(said, each) else path)
     return args
@@ -213,8 +223,9 @@ def run(args: argparse.Namespace) -> int:
         from cpgpt_doctor import baseline
 
         accepted = baseline.read(args.baseline)
-    files.check(args.output, "--output", args.genome)
-    files.check(args.save_facts, "--save-facts", args.genome)
+    given = named(args)
+    files.check(args.output, "--output", args.genome, given[1] if given else None)
+    files.check(args.save_facts, "--save-facts", args.genome, given[1] if given else None)
 
     facts = check.observe(
         python=args.python,
@@ -227,6 +238,10 @@ def run(args: argparse.Namespace) -> int:
         dependencies=args.dependencies_dir,
         paths=args.paths,
         every_row=args.full,
+        given=given,
+        species=args.species,
+        positions=args.positions,
+        fix_names=args.fix_names,
         recorded=args.facts,
         meanwhile=partial(import_the_rest, args.format, bool(args.dependencies_dir or args.paths)),
     )

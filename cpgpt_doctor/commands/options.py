@@ -7,10 +7,13 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from cpgpt_doctor.commands.output import complain
 from cpgpt_doctor.errors import InputError
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts.locations import Kind
 
 FORMATS = ("terminal", "markdown", "html", "json", "sarif", "github", "junit")
 
@@ -124,6 +127,55 @@ def version(text: str) -> str:
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9}){1,3}", text):
         raise argparse.ArgumentTypeError(f"a version such as 3.14 is needed, not {text!r}")
     return text
+
+
+def add_given(group: argparse._ActionsContainer) -> None:
+    """The options that name locations, of which one is taken, and how they are meant."""
+    one = group.add_mutually_exclusive_group()
+    one.add_argument(
+        "--locations",
+        metavar="FILE",
+        help="chrom:pos lines, BED, VCF, CSV/TSV with named columns, or names of probes; positions"
+        " are the 0-based start of the CpG, a VCF's are converted; - for standard input",
+    )
+    one.add_argument(
+        "--betas",
+        metavar="FILE",
+        help="the columns of a matrix in Feather, Arrow, Parquet or CSV: probes or locations",
+    )
+    one.add_argument(
+        "--processed-dir", metavar="DIR", help="the locations that CpGPT's data saver wrote there"
+    )
+    group.add_argument(
+        "--positions",
+        choices=("0-based", "1-based"),
+        help="what given positions count from; one is subtracted from 1-based ones"
+        " (default: 0-based, a VCF's 1-based)",
+    )
+    group.add_argument(
+        "--fix-names",
+        action="store_true",
+        help="take chr1 for 1 and cg00000029_TC11 for cg00000029, where that is what is known",
+    )
+
+
+def named(args: argparse.Namespace) -> tuple[Kind, str] | None:
+    """The kind of input that was named, and its path; None where none was."""
+    kinds: tuple[Kind, ...] = ("locations", "betas", "processed")
+    for kind, value in zip(kinds, (args.locations, args.betas, args.processed_dir), strict=True):
+        if value is not None:
+            if not value:
+                raise InputError("the name of a file is needed, not an empty one")
+            if kind == "processed" and args.positions == "1-based":
+                raise InputError("--processed-dir: CpGPT's locations count from 0")
+            return kind, value
+    for option in ("positions", "fix_names"):
+        if getattr(args, option):
+            raise InputError(
+                f"--{option.replace('_', '-')} is of locations: name them with --locations, --betas"
+                " or --processed-dir"
+            )
+    return None
 
 
 def new_file(text: str) -> Path:

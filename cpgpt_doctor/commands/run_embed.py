@@ -13,9 +13,11 @@ from cpgpt_doctor.commands.options import (
     FORMATS,
     Commands,
     add_common,
+    add_given,
     add_shown,
     count,
     folder,
+    named,
     positive,
 )
 from cpgpt_doctor.commands.output import SHARED, complain, show_report
@@ -30,6 +32,7 @@ EXAMPLES = """\
 examples:
   cpgpt-doctor run-embed --dependencies-dir dependencies --locations probes.txt
   cpgpt-doctor run-embed --dependencies-dir dependencies --locations probes.bed --dry-run
+  cpgpt-doctor run-embed --dependencies-dir dependencies --betas betas.feather
   zcat manifest.tsv.gz | cpgpt-doctor run-embed --dependencies-dir dependencies --locations -
   cpgpt-doctor run-embed --dependencies-dir SNAPSHOT --into dependencies --locations probes.txt
   cpgpt-doctor run-embed --demo
@@ -64,18 +67,7 @@ def add(commands: Commands) -> None:
         help="first make a dependencies folder of your own, with a copy of the rows in DIR, their"
         " index and genome; then embed there (DIR may lie in a shared cache)",
     )
-    embed.add_argument(
-        "--locations",
-        metavar="FILE",
-        help="chrom:pos lines, BED, VCF, or CSV/TSV with named columns; positions are the 0-based"
-        " start of the CpG, a VCF's are converted; - for standard input",
-    )
-    embed.add_argument(
-        "--positions",
-        choices=("0-based", "1-based"),
-        help="what the file's positions count from; one is subtracted from 1-based ones"
-        " (default: 0-based, a VCF's 1-based)",
-    )
+    add_given(embed)
     embed.add_argument("--species", default="homo_sapiens", metavar="NAME")
     embed.add_argument(
         "--rows",
@@ -172,22 +164,28 @@ def embed(args: argparse.Namespace) -> int:
 
     language: Language = args.lang or from_locale()
     document = args.format != "terminal" or args.output is not None
-    files.check(args.output, "--output", args.locations, args.genome)
+    given = named(args)
+    files.check(args.output, "--output", given[1] if given else None, args.genome)
     # Only a plan that was asked for alone needs somebody to read it.
     output = stream.standard_output() if args.dry_run else sys.stdout or io.StringIO()
     notes = stream.console(io.StringIO() if args.quiet else sys.stderr, "en")
     console = notes if document or args.quiet else stream.console(output, "en")
     if args.demo:
-        if args.locations is not None:
-            raise InputError("--demo has locations of its own; leave --locations out")
-        args.dependencies_dir, args.locations = demo.make(args.python, args.dependencies_dir, notes)
-    for option in ("dependencies_dir", "locations"):
-        if getattr(args, option) is None:
-            raise InputError(f"run-embed needs --{option.replace('_', '-')} (or --demo)")
+        if given is not None:
+            option = "processed-dir" if given[0] == "processed" else given[0]
+            raise InputError(f"--demo has locations of its own; leave --{option} out")
+        args.dependencies_dir, path = demo.make(args.python, args.dependencies_dir, notes)
+        given = "locations", path
+    if args.dependencies_dir is None:
+        raise InputError("run-embed needs --dependencies-dir (or --demo)")
+    if given is None:
+        raise InputError("run-embed needs --locations, --betas or --processed-dir (or --demo)")
     notes.print("examining the environment, the genome and the locations")
     asked = EmbedRequest(
         dependencies=args.dependencies_dir,
-        locations=args.locations,
+        locations=given[1],
+        kind=given[0],
+        fix_names=args.fix_names,
         species=args.species,
         dna_llm=args.dna_llm,
         context_len=args.context_len,

@@ -6,7 +6,6 @@ What is seen goes to the rules; only what is no folder, no genome and no species
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import os
 from dataclasses import dataclass
@@ -16,9 +15,7 @@ from typing import Literal
 from cpgpt_doctor.disk import open_regular
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts.genome import GenomeFacts
-from cpgpt_doctor.facts.locations import InGenome, LocationFacts, Place, Some
 from cpgpt_doctor.genome.fasta import (
-    Genome,
     Index,
     IndexWrong,
     Sequence,
@@ -28,15 +25,12 @@ from cpgpt_doctor.genome.fasta import (
     index,
     is_compressed,
 )
-from cpgpt_doctor.genome.locations import EXAMPLES, Locations
 from cpgpt_doctor.store import metadata, places
+from cpgpt_doctor.store import species as species_names
 from cpgpt_doctor.store.layout import WORK
 
-ENSEMBL = "species_metadata_EnsemblVertebrates.json"
 LONGEST_ASSEMBLY = 100  # characters
 FEW = 5  # species, which an error names all
-# IUPAC's nucleotide codes: https://doi.org/10.1093/nar/13.9.3021
-NUCLEOTIDES = b"ACGTURYSWKMBDHVNacgturyswkmbdhvn"
 
 
 @dataclass(frozen=True)
@@ -59,7 +53,7 @@ class Inputs:
 
     @property
     def ensembl(self) -> Path:
-        return self.dependencies / "genomes" / ENSEMBL
+        return self.dependencies / "genomes" / metadata.ENSEMBL
 
 
 def check_folder(dependencies: Path) -> None:
@@ -79,13 +73,12 @@ def assembly(dependencies: Path, species: str) -> str:
     database = dependencies / metadata.FILE
     if database.exists():
         return assembly_in_database(database, species)
-    return assembly_in_ensembl(dependencies / "genomes" / ENSEMBL, species)
+    return assembly_in_ensembl(dependencies / "genomes" / metadata.ENSEMBL, species)
 
 
 def unknown_species(species: str, known: list[str], source: Path) -> InputError:
-    close = difflib.get_close_matches(species, known, 3)
-    hint = f"; did you mean {' or '.join(close)}?" if close else ""
-    if not close and 0 < len(known) <= FEW:
+    hint = species_names.hint(species, known)
+    if not hint and 0 < len(known) <= FEW:
         hint = f"; it has {', '.join(sorted(known))}"
     return InputError(f"--species {species}: not among the {len(known)} of {source}{hint}")
 
@@ -167,77 +160,3 @@ def prove_index(given: Inputs, names: set[str]) -> tuple[Inputs, str]:
         fresh = Index(given.index.identity, built)
         return dataclasses.replace(given, index=fresh), told
     return given, ""
-
-
-def some(given: Locations, locations: list[str]) -> Some:
-    examples = tuple(Place(each, given.places[each]) for each in locations[:EXAMPLES])
-    return Some(len(locations), examples)
-
-
-def in_file(given: Locations) -> LocationFacts:
-    """What a file of locations is by itself."""
-    return LocationFacts(
-        given.source,
-        len(given.places),
-        given.duplicates,
-        given.malformed,
-        given.bad_lines,
-        given.converted,
-        given.column,
-    )
-
-
-def in_genome(given: Locations, genome: Genome, context_len: int) -> InGenome:
-    """Hold every location against the genome: its name, its position, its window."""
-    unknown: list[str] = []
-    outside: list[str] = []
-    all_n: list[str] = []
-    foreign: dict[str, str] = {}
-    read = 0
-    cg = [0, 0, 0]
-    for location in given.places:
-        name, _, digits = location.partition(":")
-        position = int(digits)
-        sequence = genome.sequences.get(name)
-        if sequence is None:
-            unknown.append(location)
-        elif position >= sequence.length:
-            outside.append(location)
-        else:
-            read += 1
-            window = genome.window(name, position, context_len)
-            if not window.strip("Nn"):
-                all_n.append(location)
-            if others := window.encode().translate(None, NUCLEOTIDES).decode():
-                foreign[location] = others[0]
-            at = min(position, context_len // 2)
-            around = f" {window}"[at : at + 4].upper()
-            for shift in range(3):
-                cg[shift] += around[shift : shift + 2] == "CG"
-    left, here, right = cg
-    return InGenome(
-        genome=genome.path.name,
-        names=tuple(genome.sequences)[:EXAMPLES],
-        total=read,
-        unknown=some(given, unknown),
-        meant=meant(unknown, genome),
-        outside=some(given, outside),
-        foreign=some(given, list(foreign)),
-        letter=next(iter(foreign.values()), None),
-        all_n=some(given, all_n),
-        cg=here,
-        left=left,
-        right=right,
-    )
-
-
-def meant(unknown: list[str], genome: Genome) -> tuple[tuple[str, str], ...]:
-    """Names that the genome has with `chr` added or taken away, and M for MT."""
-    found = []
-    for name in dict.fromkeys(location.partition(":")[0] for location in unknown):
-        bare = name.removeprefix("chr")
-        others = (bare, f"chr{name}", {"M": "MT", "MT": "chrM"}.get(bare, ""))
-        other = next((each for each in others if each in genome.sequences), None)
-        if other is not None:
-            found.append((name, other))
-    return tuple(found)

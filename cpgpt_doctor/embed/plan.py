@@ -158,6 +158,27 @@ def share_of_cg(seen: InGenome) -> str:
     )
 
 
+def given_lines(given: Locations) -> tuple[Setting, ...]:
+    """What became of names that were given: probes, and sequences."""
+    lines = []
+    probes = given.probes
+    if probes is not None:
+        why = [f"looked up in {', '.join(probes.sources)}"]
+        if probes.same:
+            why.append(f"{probes.same} have the location of another one")
+        if probes.cut:
+            why.append(f"{probes.cut} without their suffix (--fix-names)")
+        if probes.snps:
+            why.append(f"{probes.snps} measure SNPs, which CpGPT leaves out")
+        code = "CPG525" if probes.lost.count or probes.cut or probes.snps else ""
+        located = str(probes.found - probes.same)
+        lines.append(Setting("probes", str(probes.total), located, code, "; ".join(why)))
+    if given.renamed:
+        theirs, its = (", ".join(each) for each in zip(*given.renamed, strict=True))
+        lines.append(Setting("names", theirs, its, "CPG502", "--fix-names; the genome's are used"))
+    return tuple(lines)
+
+
 def lost_words(lost: int) -> str:
     return (
         f"{lost} rows that were recorded are no longer named: the index was saved over, replaced or"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,18 +15,21 @@ from cpgpt_doctor.embed.run import EmbedJob, free_bytes, needed_bytes
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.genome import GenomeFacts
-from cpgpt_doctor.facts.locations import LocationFacts
+from cpgpt_doctor.facts.locations import Kind, LocationFacts
 from cpgpt_doctor.facts.store import Room, StoreFacts
 from cpgpt_doctor.findings import Judged, Severity
-from cpgpt_doctor.genome import locations
+from cpgpt_doctor.genome import held, locations
 from cpgpt_doctor.genome.fasta import Genome
+from cpgpt_doctor.genome.places import Ordered
 from cpgpt_doctor.intent import Intent, resolve
 from cpgpt_doctor.probes import dependencies
 from cpgpt_doctor.probes.collect import HEAVY_PROBES, collect
+from cpgpt_doctor.probes.given import Source, read, resolved
 from cpgpt_doctor.redact import redacted
 from cpgpt_doctor.report import Report, exit_code, patient
 from cpgpt_doctor.rules.registry import is_of_data, judge
 from cpgpt_doctor.store import metadata, observe, places
+from cpgpt_doctor.store.coverage import covered
 from cpgpt_doctor.store.layout import StorePaths
 
 REFUSED = 2  # the exit code of a run that a finding does not let start
@@ -54,6 +58,14 @@ class EmbedRequest:
     facts: Path | None
     rows: kinds.RowsAsked | None = None
     into: Path | None = None
+    kind: Kind = "locations"  # of what `locations` names
+    fix_names: bool = False
+
+    @property
+    def source(self) -> Source:
+        return Source(
+            self.kind, self.locations, self.species, self.python, self.positions, self.fix_names
+        )
 
     @property
     def intent(self) -> Intent:
@@ -180,13 +192,17 @@ def prepared(
         places.check_writable(paths)
     with contextlib.closing(Genome(given.inputs.genome, given.inputs.sequences)) as genome:
         store = observe.look(paths, genome)
-    missing = tuple(each for each in given.locations.places if each not in store.rows)
+    missing = given.locations.places.without(store.rows)
     if paths.width is not None:
         store = with_room(store, paths, len(missing), taking)
     padding = kinds.padding_asked(asked.rows, kinds.of_release(facts))
     facts = dataclasses.replace(
         facts, store=dataclasses.replace(store.facts, asked_padding=padding)
     )
+    if store.rows and facts.locations is not None:
+        in_store = covered(given.locations.places, store.rows, paths)
+        seen_of_them = dataclasses.replace(facts.locations, stores=(in_store,))
+        facts = dataclasses.replace(facts, locations=seen_of_them)
     report = judged(facts, asked)
     if not report.exit_code and store.known.uncovered(len(store.rows)):
         report = with_indexes_near_by(report, paths)
@@ -215,8 +231,7 @@ def with_indexes_near_by(report: Report, paths: StorePaths) -> Report:
 def look(asked: EmbedRequest, known: locations.Locations | None = None) -> Given:
     """Look at the locations, if they are not known yet, and the genome. Raises InputError; writes
     nothing."""
-    given = known or locations.read(asked.locations, asked.positions)
-    seen = examine.in_file(given)
+    given = known or read(asked.source)
     if asked.into is None:
         examine.check_folder(asked.dependencies)
     try:
@@ -224,18 +239,25 @@ def look(asked: EmbedRequest, known: locations.Locations | None = None) -> Given
     except metadata.MetadataWrong as wrong:
         dna_llm = resolve(asked.intent, Facts()).dna_llm
         paths = StorePaths(asked.dependencies, asked.species, dna_llm, asked.context_len)
+        seen = held.in_file(given)
         return Given(given, None, None, seen, observe.damaged(paths, wrong.damage))
+    if known is None:
+        given = resolved(given, asked.source, asked.dependencies)
+    seen = held.in_file(given)
     genome = examine.find_genome(asked.dependencies, asked.species, assembly, asked.genome)
     if genome.found != "plain":
         return Given(given, None, genome, seen, None)
     inputs = examine.inputs(asked.dependencies, asked.species, Path(genome.path))
-    names = {location.partition(":")[0] for location in given.places}
-    inputs, rebuilt = examine.prove_index(inputs, names)
+    if asked.fix_names:
+        names = {each.name for each in inputs.sequences}
+        given = held.rename(given, held.meant(given.places.names, names))
+        seen = held.in_file(given)
+    inputs, rebuilt = examine.prove_index(inputs, set(given.places.names))
     with contextlib.closing(Genome(inputs.genome, inputs.sequences)) as reader:
-        held = examine.in_genome(given, reader, asked.context_len)
-    genome = dataclasses.replace(genome, sequences=len(inputs.sequences), names=held.names)
+        in_genome = held.in_genome(given, reader, asked.context_len)
+    genome = dataclasses.replace(genome, sequences=len(inputs.sequences), names=in_genome.names)
     told = tuple(filter(None, [rebuilt]))
-    return Given(given, inputs, genome, dataclasses.replace(seen, in_genome=held), None, told)
+    return Given(given, inputs, genome, dataclasses.replace(seen, in_genome=in_genome), None, told)
 
 
 def with_room(
@@ -336,7 +358,7 @@ def make_job(
     given: Given,
     paths: StorePaths,
     store: observe.Store,
-    missing: tuple[str, ...],
+    missing: Sequence[str],
 ) -> EmbedJob:
     """The job of a run that nothing stands against."""
     facts = report.facts
@@ -357,7 +379,7 @@ def make_job(
         paths=paths,
         seen=seen,
         locations=missing,
-        all_locations=tuple(given.locations.places),
+        all_locations=Ordered(given.locations.places),
         batch_size=asked.batch_size,
         num_workers=asked.num_workers,
         start_method=asked.start_method,
@@ -374,6 +396,7 @@ def make_job(
             device_asked=asked.device,
             device=device,
         )
+        + plan.given_lines(given.locations)
         + plan.store_lines(seen.links, seen.lost, seen.unnamed is not None),
         patient=patient(report),
         intent=dataclasses.asdict(report.call),

@@ -9,7 +9,7 @@ import random
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -87,8 +87,8 @@ class EmbedJob:
     inputs: Inputs
     paths: StorePaths
     seen: StoreFacts
-    locations: tuple[str, ...]
-    all_locations: tuple[str, ...]
+    locations: Sequence[str]
+    all_locations: Sequence[str]
     batch_size: int
     num_workers: int
     start_method: str | None

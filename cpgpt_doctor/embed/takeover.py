@@ -24,7 +24,6 @@ from typing import Any, BinaryIO, Protocol
 import cattrs
 
 from cpgpt_doctor.disk import flush, flush_folder, make_folder, open_regular, sync, write_whole
-from cpgpt_doctor.embed.examine import ENSEMBL
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.genome import fasta
 from cpgpt_doctor.store import lock, metadata, places, record
@@ -185,7 +184,7 @@ def plan(
                     files[place(path, source)] = path
     places_of = (source, given)
     genome = first_file(places_of, f"genomes/{species}.{entry.get('assembly')}.dna.toplevel.fa")
-    beside = [first_file(places_of, f"genomes/{ENSEMBL}"), None if own_genome else genome]
+    beside = [first_file(places_of, f"genomes/{metadata.ENSEMBL}"), None if own_genome else genome]
     for folder in dict.fromkeys(places_of):
         for name in PROBER:
             if not any(each.split("/")[0] == name for each in files):

@@ -331,8 +331,8 @@ class Genome:
         if end <= start:
             return ""
         first = sequence.at(start)
-        data = read_at(self._stream, first, sequence.at(end - 1) + 1 - first)
-        bases = data.translate(None, b"\r\n")
+        data = positioned(self._stream, first, sequence.at(end - 1) + 1 - first)
+        bases = data.replace(b"\n", b"") if b"\r" not in data else data.translate(None, b"\r\n")
         if len(bases) != end - start:
             raise IndexWrong(
                 f"{self.path}: the index of the genome is wrong about sequence {sequence.name!r}:"
@@ -432,6 +432,13 @@ def ends_at(stream: BinaryIO, end: int, length: int) -> bool:
 def read_at(stream: BinaryIO, start: int, length: int) -> bytes:
     stream.seek(start)
     return stream.read(length)
+
+
+def positioned(stream: BinaryIO, start: int, length: int) -> bytes:
+    """The same of a file on disk in half the time, where the system can; its position may stay."""
+    if hasattr(os, "pread"):
+        return os.pread(stream.fileno(), length, start)
+    return read_at(stream, start, length)
 
 
 def sample_digests(genome: Genome, locations: Iterable[str], context_len: int) -> dict[str, str]:

@@ -153,11 +153,7 @@ def of_audit(
 ) -> Mended:
     """Rows that were computed again and found to be others than stored."""
     paths, source = store.paths, store.source
-    given = (
-        None
-        if asked.locations is None
-        else auditing.read_locations(asked.locations, asked.positions)
-    )
+    given = None if asked.locations is None else auditing.read_locations(asked.locations, asked)
     choice = auditing.chosen(asked, given, source.judgeable)
     if not choice.locations:
         raise InputError(auditing.nothing(paths, named, source.index, store.genome, asked))

@@ -41,10 +41,10 @@ OF_THE_ENVIRONMENT = in_order(
 @cache
 def all_rules() -> tuple[Rule, ...]:
     """Every rule, of data too."""
-    from cpgpt_doctor.rules.data import dependencies, genome, locations, stores
+    from cpgpt_doctor.rules.data import dependencies, genome, locations, probes, stores
     from cpgpt_doctor.rules.sources import files
 
-    areas = (genome, locations, stores, dependencies, files)
+    areas = (genome, locations, probes, stores, dependencies, files)
     return in_order(OF_THE_ENVIRONMENT, *(area.RULES for area in areas))
 
 

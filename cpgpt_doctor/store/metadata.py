@@ -27,6 +27,7 @@ from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts.store import Damage, DamageKind
 
 FILE = "ensembl_metadata.db"
+ENSEMBL = "species_metadata_EnsemblVertebrates.json"  # of the genomes: what CpGPT makes it of
 MOST_SPECIES = 10_000  # Ensembl has some hundreds
 LONGEST_NAME = 256
 MOST_CONTAINERS = 1000  # of one species: a dictionary a model and length, and a few more
@@ -385,6 +386,15 @@ def read_species(connection: sqlite3.Connection, species: str, path: Path) -> di
 
     Raises InputError where it is missing, MetadataWrong where it is not plain.
     """
+    value = read_value(connection, species, path)
+    if not isinstance(value, dict):
+        said = f"the entry of {species!r} is not a dictionary"
+        raise MetadataWrong(path, "not-a-dictionary", "", said)
+    return value
+
+
+def read_value(connection: sqlite3.Connection, species: str, path: Path) -> Any:
+    """The value of one species, of any kind. Raises as `read_species` does."""
     entry = f"the entry of {species!r}"
     try:
         check_table(connection, path)
@@ -399,17 +409,13 @@ def read_species(connection: sqlite3.Connection, species: str, path: Path) -> di
     except sqlite3.Error as error:
         raise unreadable(path, error) from error
     try:
-        value = load_plain(row[0])
+        return load_plain(row[0])
     except RefusedPickle as error:
         said = f"{entry} holds {error}, which is no plain data; it was not loaded"
         raise MetadataWrong(path, "not-plain", str(error), said) from error
     except pickle.UnpicklingError as error:
         said = f"{entry} is damaged: {error}"
         raise MetadataWrong(path, "cut", str(error), said) from error
-    if not isinstance(value, dict):
-        said = f"{entry} is not a dictionary"
-        raise MetadataWrong(path, "not-a-dictionary", "", said)
-    return value
 
 
 def write_species(connection: sqlite3.Connection, species: str, value: dict[Any, Any]) -> None:

@@ -166,7 +166,7 @@ def test_an_unknown_species_is_refused_with_a_near_name(world: World, dependenci
         (b"\x00\x01\x02" * 1000, "zero byte"),
         (os.urandom(16).join([b"\xff\xfe", b"\xff"]), "is not UTF-8"),
         (gzip.compress(b"1:5\n", mtime=0), "gzip -dc"),
-        ("probe,gene\ncg1,TP53\n", ":1: has neither"),
+        ("symbol,gene\ncg1,TP53\n", ":1: has neither"),
     ],
     ids=["empty", "zeros", "binary", "gzip", "header"],
 )

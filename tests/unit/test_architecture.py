@@ -12,7 +12,7 @@ import cpgpt_doctor
 from cpgpt_doctor import cli
 
 ROOT = Path(cpgpt_doctor.__file__).parent
-INSPECTED = {"torch", "cpgpt", "pyfaidx", "transformers", "numpy", "huggingface_hub"}
+INSPECTED = {"torch", "cpgpt", "pyfaidx", "transformers", "numpy", "huggingface_hub", "pyarrow"}
 # What each part may import of this package, itself included: commands → (embed, reports, probes,
 # rules) → (store, genome, logs, pages) → (facts, findings, words); patient → nothing else.
 SAID = {"facts", "findings", "intent", "words"}
@@ -21,7 +21,7 @@ ALLOWED = {
     "__main__.py": {"cli"},
     "cli.py": {"commands", "config", "errors", "reports"},
     "commands": {
-        *("commands", "config", "errors", "findings", "intent", "words"),
+        *("commands", "config", "errors", "facts", "findings", "intent", "words"),
         *("catalogue", "redact", "report", "reports", "rules", "embed", "audit", "repair"),
         *("baseline", "bench", "check", "explain", "fix"),
     },

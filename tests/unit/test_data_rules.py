@@ -13,14 +13,14 @@ from cpgpt_doctor import pages
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Severity
 from cpgpt_doctor.intent import Intent
-from cpgpt_doctor.rules.data import genome, locations, stores
+from cpgpt_doctor.rules.data import genome, locations, probes, stores
 from cpgpt_doctor.rules.registry import judge, selected
 from tests import seen
-from tests.findings import errors, found
+from tests.findings import errors, found, said
 from tests.machines import recorded
 
 # Those of what a run is given; tests/unit/test_dependencies.py has those of whole folders.
-DATA = tuple(rule.code for area in (genome, locations, stores) for rule in area.RULES)
+DATA = tuple(rule.code for area in (genome, locations, probes, stores) for rule in area.RULES)
 WRONG = [pytest.param(*each, id=f"{each[0]}-{at}") for at, each in enumerate(seen.WRONG_ONES)]
 
 
@@ -38,7 +38,17 @@ def test_what_is_wrong_is_found_by_its_rule_and_by_no_other(code: str, facts: Fa
 
 
 def test_every_rule_over_data_has_something_wrong_here() -> None:
-    assert {code for code, _ in seen.WRONG_ONES} == set(DATA)
+    # Locations without a row are what run-embed is for.
+    assert {code for code, _ in seen.WRONG_ONES} == {*DATA} - {"CPG526"}
+
+
+def test_locations_without_a_row_are_found_for_a_call_of_cpgpts_and_not_for_run_embed() -> None:
+    (facts,) = (each for each in seen.WELL if each.locations and each.locations.total == 1000)
+    assert not found(locations=facts.locations)
+    (finding,) = found(via="direct", locations=facts.locations)
+    assert (finding.code, finding.severity) == ("CPG526", Severity.warning)
+    assert finding.title.en == "88 of 1000 locations have no row"
+    assert "912 of 1000 locations have one of its 5000 rows" in said(finding)
 
 
 @pytest.mark.parametrize(("code", "facts"), WRONG)
@@ -47,7 +57,7 @@ def test_what_is_found_is_an_error_for_run_embed_but_what_it_treats_or_warns_of(
 ) -> None:
     for each in found(genome=facts.genome, locations=facts.locations, store=facts.store):
         if each.severity is not Severity.error:
-            assert each.code in ("CPG503", "CPG510", "CPG517", "CPG523")
+            assert each.code in ("CPG503", "CPG510", "CPG517", "CPG523", "CPG525")
 
 
 def test_what_the_user_allows_by_name_is_a_note() -> None:
@@ -107,7 +117,8 @@ def test_the_error_of_a_page_is_what_a_finding_is_titled(code: str) -> None:
         f"{finding.code} {finding.title.en}"
         for facts in (*seen.EVERY, recorded.linux_new())
         for allowed in seen.ALLOWED
-        for each in judge(facts, Intent("run-embed", allowed=allowed))
+        for via in ("run-embed", "direct")
+        for each in judge(facts, Intent(via, allowed=allowed))  # type: ignore[arg-type]
         for finding in each.check.findings
     }
     shown = pages.read(code, "en").parts.get("error", "")

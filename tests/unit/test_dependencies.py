@@ -695,7 +695,9 @@ def test_a_download_that_was_cut_is_found(tmp_path: Path, unpacked: bool) -> Non
     assert said(tmp_path) == [("CPG518", "warning" if unpacked else "error")]
 
 
-@pytest.mark.parametrize("content", [b"<html>not found</html>", gzip.compress(b">1\nACGT\n", mtime=0)])
+@pytest.mark.parametrize(
+    "content", [b"<html>not found</html>", gzip.compress(b">1\nACGT\n", mtime=0)]
+)
 def test_what_is_no_genome_is_found(tmp_path: Path, content: bytes) -> None:
     fifty(tmp_path)
     folders.genome(tmp_path).write_bytes(content)

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cpgpt_doctor.embed import examine
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts.locations import BadLine
 from cpgpt_doctor.findings import Location
-from cpgpt_doctor.genome import locations
+from cpgpt_doctor.genome import held, locations
 from tests.findings import errors, said
 
 VCF = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\n"
@@ -128,7 +127,7 @@ def test_position_0_in_a_vcf_is_refused(file) -> None:
     path = file(VCF + "1\t0\t.\tC\tT\n")
     given = locations.read(path)
     assert given.bad_lines == (BadLine(2, "zero", "1:0"),)
-    (finding,) = errors(locations=examine.in_file(given))
+    (finding,) = errors(locations=held.in_file(given))
     assert finding.location == Location(path, 2)
     assert "position 0, where positions count from 1" in said(finding)
 
@@ -228,7 +227,7 @@ def test_a_malformed_line_is_refused_with_its_number(file, content: str, line: i
     path = file(content)
     given = locations.read(path)
     assert given.malformed == 1
-    (finding,) = errors(locations=examine.in_file(given))
+    (finding,) = errors(locations=held.in_file(given))
     assert finding.code == "CPG503"
     assert finding.location == Location(path, line)
     assert len(said(finding)) < 500
@@ -237,7 +236,7 @@ def test_a_malformed_line_is_refused_with_its_number(file, content: str, line: i
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        ("# c\nprobe,gene\ncg1,TP53\n", 2),
+        ("# c\nsymbol,gene\ncg1,TP53\n", 2),
         ("# c\nchrom,pos,start\n1,5,5\n", 2),
         ("1:5," * 50_000, 1),
     ],
@@ -258,7 +257,7 @@ def test_all_lines_that_are_no_locations_are_counted_and_the_first_are_shown(fil
     path = file("1:5\n" + "".join(f"chr{each}\n" for each in range(9)))
     given = locations.read(path)
     assert (given.malformed, [each.number for each in given.bad_lines]) == (9, [2, 3, 4])
-    (finding,) = errors(locations=examine.in_file(given))
+    (finding,) = errors(locations=held.in_file(given))
     assert finding.title.en == "9 lines give no location"
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from cpgpt_doctor.embed import examine
 from cpgpt_doctor.embed.plan import positions
 from cpgpt_doctor.facts.genome import GenomeFacts
 from cpgpt_doctor.facts.locations import InGenome
 from cpgpt_doctor.findings import Finding, Severity
-from cpgpt_doctor.genome import locations
+from cpgpt_doctor.genome import held, locations
 from cpgpt_doctor.genome.fasta import Genome, build_index
+from cpgpt_doctor.genome.places import Places
 from tests.findings import errors, found, said
 
 CONTEXT = 201
@@ -51,8 +51,8 @@ def judged(
     comma = "," if header else ":"
     path.write_text("\n".join([*lines, *(f"1{comma}{each}" for each in at)]) + "\n")
     given = locations.read(str(path), asked)
-    seen = examine.in_genome(given, genome, CONTEXT)
-    facts = dataclasses.replace(examine.in_file(given), in_genome=seen)
+    seen = held.in_genome(given, genome, CONTEXT)
+    facts = dataclasses.replace(held.in_file(given), in_genome=seen)
     findings = found(("non-cpg",) if allowed else (), locations=facts)
     return seen, next((each for each in findings if each.code == "CPG517"), None)
 
@@ -168,7 +168,7 @@ def test_cpgs_at_a_sequences_ends_are_seen(tmp_path: Path) -> None:
         ("1:0", (1, 0, 0)), ("1:1", (0, 1, 0)), ("1:3", (0, 0, 1)), ("1:4", (1, 0, 0)),
         ("1:5", (0, 1, 0)), ("2:0", (0, 0, 0)), ("3:0", (0, 0, 0)),
     ):  # fmt: skip
-        seen = examine.in_genome(locations.Locations("x", {at: 1}), genome, CONTEXT)
+        seen = held.in_genome(locations.Locations("x", Places({at: 1})), genome, CONTEXT)
         assert (seen.cg, seen.left, seen.right) == expected, at
 
 
@@ -179,24 +179,24 @@ def test_windows_with_more_than_nucleotides_are_refused_with_their_locations(
     path = tmp_path / "other.fa"
     path.write_text(">1\n" + "ACGT" * 200 + "AC" + letter + "T" * 400 + "\n", "utf-8")
     genome = Genome(path, build_index(path))
-    given = locations.Locations("x", {f"1:{at}": at for at in (0, 750, 790, 800, 850)})
+    given = locations.Locations("x", Places({f"1:{at}": at for at in (0, 750, 790, 800, 850)}))
     finding = next(each for each in held_errors(given, genome) if each.code == "CPG518")
     assert "the windows of 4 locations hold" in said(finding)
     assert "1:750: line 750; 1:790: line 790; 1:800: line 800" in said(finding)
     assert "1:850" not in said(finding)
-    far = locations.Locations("x", {"1:100": 1, "1:1100": 2})
+    far = locations.Locations("x", Places({"1:100": 1, "1:1100": 2}))
     assert "CPG518" not in [each.code for each in held_errors(far, genome)]
 
 
 def held_errors(given: locations.Locations, genome: Genome) -> list[Finding]:
-    seen = examine.in_genome(given, genome, CONTEXT)
-    facts = dataclasses.replace(examine.in_file(given), in_genome=seen)
+    seen = held.in_genome(given, genome, CONTEXT)
+    facts = dataclasses.replace(held.in_file(given), in_genome=seen)
     return errors(genome=GenomeFacts(str(genome.path)), locations=facts)
 
 
 def test_every_code_of_a_nucleotide_is_let_through(tmp_path: Path) -> None:
     path = tmp_path / "codes.fa"
     path.write_text(">1\n" + "ACGTURYSWKMBDHVNacgturyswkmbdhvn" * 10 + "\n")
-    given = locations.Locations("x", {"1:150": 1})
-    seen = examine.in_genome(given, Genome(path, build_index(path)), CONTEXT)
+    given = locations.Locations("x", Places({"1:150": 1}))
+    seen = held.in_genome(given, Genome(path, build_index(path)), CONTEXT)
     assert (seen.total, seen.foreign.count) == (1, 0)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 from cpgpt_doctor import pages
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.findings import Remedy, Severity, Values
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.words import Words, same
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.facts.locations import LocationFacts
 
 # What a run may be allowed by name.
 ALL_N, NON_CPG, UNNAMED, INTO = "all-n", "non-cpg", "unnamed", "into"
@@ -39,11 +43,29 @@ def values(facts: Facts) -> Values:
         known += [("rows", quoted(name)), ("record", quoted(record))]
     elif facts.genome is not None:
         known.append(("dir", quoted(facts.genome.dependencies)))
-    if facts.locations is not None and facts.locations.source != "standard input":
-        known.append(("file", quoted(facts.locations.source)))
+    elif facts.dependencies:
+        known.append(("dir", quoted(facts.dependencies[0].folder)))
+    if facts.locations is not None:
+        known += of_input(facts.locations)
     if facts.genome is not None:
         known.append(("genome", quoted(facts.genome.path)))
     return tuple(known)
+
+
+def of_input(locations: LocationFacts) -> list[tuple[str, Words]]:
+    """The user's input for the commands of the pages: the file, and the option that names it."""
+    # Where nobody named locations, nothing of them is imported.
+    from cpgpt_doctor.facts.locations import STANDARD_INPUT
+
+    source = locations.source
+    if locations.kind == "processed":
+        at = max(source.rfind(each) for each in "/\\")  # Windows has the other
+        return [("given", same(f"--processed-dir {quoted(source[: max(at, 1)]).en}"))]
+    if locations.kind == "betas":
+        return [("given", same(f"--betas {quoted(source).en}"))]
+    if source == STANDARD_INPUT:
+        return []
+    return [("file", quoted(source)), ("given", same(f"--locations {quoted(source).en}"))]
 
 
 def ways(facts: Facts, code: str, *ids: str, **more: Words) -> tuple[Remedy, ...]:

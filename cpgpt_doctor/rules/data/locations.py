@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from cpgpt_doctor.facts import Facts
-from cpgpt_doctor.facts.locations import BadLine, InGenome, LocationFacts, Problem, Some
+from cpgpt_doctor.facts.locations import (
+    STANDARD_INPUT,
+    BadLine,
+    InGenome,
+    InStore,
+    Kind,
+    LocationFacts,
+    Problem,
+    Some,
+)
 from cpgpt_doctor.findings import Check, Evidence, Finding, Location, Severity, found, ok, skipped
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.data.common import (
@@ -48,14 +59,34 @@ def given(facts: Facts) -> LocationFacts:
     return facts.locations
 
 
+# What gives a location, by the kind of input: one, several, and in Chinese.
+UNITS: dict[Kind, tuple[str, str, str]] = {
+    "locations": ("line", "lines", "行"),
+    "betas": ("column", "columns", "列"),
+    "processed": ("entry", "entries", "条记录"),
+}
+
+
 def place(facts: Facts, number: int | None = None) -> Location | None:
     """A line of the file, or the file; nothing where it came from standard input."""
-    source = given(facts).source
-    return None if source == "standard input" else Location(source, number)
+    locations = given(facts)
+    if locations.source == STANDARD_INPUT:
+        return None
+    return Location(locations.source, number if locations.kind == "locations" else None)
 
 
-def examples(some: Some) -> tuple[tuple[Words, Words], ...]:
-    return tuple((same(each.location), line(each.line)) for each in some.examples)
+def at(facts: Facts, number: int) -> Words:
+    """The line, the column or the entry of this number."""
+    kinds: dict[Kind, Words] = {
+        "locations": line(number),
+        "betas": Words(f"column {number}", f"第 {number} 列"),
+        "processed": Words(f"entry {number}", f"第 {number} 条记录"),
+    }
+    return kinds[given(facts).kind]
+
+
+def examples(facts: Facts, some: Some) -> tuple[tuple[Words, Words], ...]:
+    return tuple((same(each.location), at(facts, each.line)) for each in some.examples)
 
 
 def not_held(facts: Facts, subject: Words) -> Check:
@@ -74,10 +105,12 @@ def names_fit(facts: Facts, call: Call) -> Check:
     if held is None:
         return not_held(facts, NAMES)
     if not held.unknown.count:
+        first = ", ".join(f"{theirs} → {its}" for theirs, its in locations.renamed[:3])
+        renamed = f" ({first})" if first else ""
         return ok(
             Words(
-                f"every location's sequence is in {held.genome}",
-                f"所有位点的序列名都在 {held.genome} 中",
+                f"every location's sequence is in {held.genome}{renamed}",
+                f"所有位点的序列名都在 {held.genome} 中{renamed}",
             )
         )
     meant = tuple(
@@ -86,7 +119,7 @@ def names_fit(facts: Facts, call: Call) -> Check:
     )
     names = ", ".join(held.names)
     has = Words("the genome's names", "基因组中的序列名")
-    evidence = (*examples(held.unknown), *(meant or ((has, same(f"{names}, …")),)))
+    evidence = (*examples(facts, held.unknown), *(meant or ((has, same(f"{names}, …")),)))
     causes = [
         Words(
             "CpGPT embeds a window of nothing but N for such a location, and only a line of its log"
@@ -103,7 +136,8 @@ def names_fit(facts: Facts, call: Call) -> Check:
             ),
         )
     edit = "s/^chr//; s/^M\\b/MT/" if adds_no_chr(held) else "s/^MT\\b/M/; s/^/chr/"
-    remedies = ("rename", "other-genome") if meant else ("other-genome", "leave-out")
+    by_name = ("fix-names", "rename", "other-genome")
+    remedies = by_name if meant else ("other-genome", "leave-out")
     return found(
         Finding(
             "CPG502",
@@ -148,16 +182,22 @@ def lines_are_locations(facts: Facts, call: Call) -> Check:
     )
 
 
+def correct_lines(locations: LocationFacts) -> tuple[str, ...]:
+    """The remedy for a file with lines; a matrix has none, and CpGPT's own data neither."""
+    return ("correct-lines",) if locations.kind == "locations" else ()
+
+
 def malformed(facts: Facts) -> Finding:
     locations = given(facts)
+    one, more, chinese = UNITS[locations.kind]
     return Finding(
         "CPG503",
         Severity.error,
         counted(
             locations.malformed,
-            "line gives no location",
-            "lines give no location",
-            f"有 {locations.malformed} 行不是位点",
+            f"{one} gives no location",
+            f"{more} give no location",
+            f"有 {locations.malformed} {chinese}不是位点",
         ),
         (
             Words(
@@ -166,16 +206,18 @@ def malformed(facts: Facts) -> Finding:
                 "其中一些会被 CpGPT 当成别的位点，另一些会变成全是 N 的窗口。",
             ),
         ),
-        ways(facts, "CPG503", "correct-lines"),
-        Evidence(seen=tuple(shown(each) for each in locations.bad_lines)),
+        ways(facts, "CPG503", *correct_lines(locations)),
+        Evidence(seen=tuple(shown(facts, each) for each in locations.bad_lines)),
         place(facts, locations.bad_lines[0].number) if locations.bad_lines else None,
         values=verified(facts, "CPG503"),
     )
 
 
-def shown(bad: BadLine) -> tuple[Words, Words]:
+def shown(facts: Facts, bad: BadLine) -> tuple[Words, Words]:
     problem = PROBLEMS[bad.problem]
-    return line(bad.number), Words(f"{bad.text!r}: {problem.en}", f"{bad.text!r}：{problem.zh}")
+    return at(facts, bad.number), Words(
+        f"{bad.text!r}: {problem.en}", f"{bad.text!r}：{problem.zh}"
+    )
 
 
 def out_of_range(facts: Facts, held: InGenome) -> Finding:
@@ -197,8 +239,8 @@ def out_of_range(facts: Facts, held: InGenome) -> Finding:
                 "CpGPT 会为空窗口也存下一行嵌入。",
             ),
         ),
-        ways(facts, "CPG503", "right-genome", "correct-lines"),
-        Evidence(seen=examples(held.outside)),
+        ways(facts, "CPG503", "right-genome", *correct_lines(given(facts))),
+        Evidence(seen=examples(facts, held.outside)),
         place(facts, held.outside.examples[0].line),
         values=verified(facts, "CPG503"),
     )
@@ -206,14 +248,15 @@ def out_of_range(facts: Facts, held: InGenome) -> Finding:
 
 def repeated(facts: Facts, call: Call) -> Finding:
     locations = given(facts)
+    one, more, chinese = UNITS[locations.kind]
     return Finding(
         "CPG503",
         Severity.note if call.treated else Severity.warning,
         counted(
             locations.duplicates,
-            "line repeats a location",
-            "lines repeat a location",
-            f"有 {locations.duplicates} 行与前面的位点重复",
+            f"{one} repeats a location",
+            f"{more} repeat a location",
+            f"有 {locations.duplicates} {chinese}与前面的位点重复",
         ),
         (
             Words(
@@ -229,12 +272,14 @@ def repeated(facts: Facts, call: Call) -> Finding:
 
 
 def are_cpgs(facts: Facts, call: Call) -> Check:
-    """CPG517: at a CpG's 0-based start the genome says CG."""
+    """CPG517: at a CpG's 0-based start the genome says CG, and a store has its name."""
     locations = given(facts)
     held = locations.in_genome
+    store = nearest(locations)
     if held is None or not held.total:
-        return not_held(facts, CPGS)
-    cg, left, right = share(held.cg, held.total), share(held.left, held.total), held.right
+        shifted = store is not None and by_names(locations, store) is not None
+        return found(names_tell(facts, call, store)) if shifted and store else not_held(facts, CPGS)
+    cg = share(held.cg, held.total)
     if held.cg >= HALF * held.total:
         return ok(
             Words(f"the genome says CG at {cg} of the locations", f"{cg} 的位点处，基因组上是 CG")
@@ -248,18 +293,12 @@ def are_cpgs(facts: Facts, call: Call) -> Check:
         level = Severity.note
     else:
         level = unless_allowed(call, NON_CPG)
-    cause, remedies = why_not_cpgs(locations, held, often)
+    cause, remedies = why_not_cpgs(locations, held, store, often)
     title = Words(
         f"the genome says CG at {cg} of the {held.total} locations",
         f"{held.total} 个位点中只有 {cg} 处基因组上是 CG",
     )
-    causes: tuple[Words, ...] = (
-        cause,
-        Words(
-            "CpGPT embeds the windows around them without an error.",
-            "CpGPT 会照常计算它们周围的窗口，不会报错。",
-        ),
-    )
+    causes: tuple[Words, ...] = (cause, OTHER_WINDOWS)
     if level is Severity.note:
         reason = (
             Words("Allowed with --allow-non-cpg.", "已用 --allow-non-cpg 允许。")
@@ -270,6 +309,14 @@ def are_cpgs(facts: Facts, call: Call) -> Check:
             )
         )
         causes = (reason, *causes)
+    bases = (
+        (Words("CG at the position", "位置处为 CG"), same(cg)),
+        (Words("CG one base to the left", "左移一个碱基为 CG"), same(share(held.left, held.total))),
+        (
+            Words("CG one base to the right", "右移一个碱基为 CG"),
+            same(share(held.right, held.total)),
+        ),
+    )
     return found(
         Finding(
             "CPG517",
@@ -277,24 +324,80 @@ def are_cpgs(facts: Facts, call: Call) -> Check:
             title,
             causes,
             ways(facts, "CPG517", *remedies),
-            Evidence(
-                seen=(
-                    (Words("CG at the position", "位置处为 CG"), same(cg)),
-                    (Words("CG one base to the left", "左移一个碱基为 CG"), same(left)),
-                    (
-                        Words("CG one base to the right", "右移一个碱基为 CG"),
-                        same(share(right, held.total)),
-                    ),
-                )
-            ),
+            Evidence(seen=(*bases, *names_in(locations, store))),
             place(facts),
             values=verified(facts, "CPG517"),
         )
     )
 
 
+def nearest(locations: LocationFacts) -> InStore | None:
+    """The store that has the most of the names, as they are given or one base beside."""
+    return max(
+        locations.stores, key=lambda each: max(each.here, each.left, each.right), default=None
+    )
+
+
+def names_in(locations: LocationFacts, store: InStore | None) -> tuple[tuple[Words, Words], ...]:
+    """How many of the names a store has, as they are given and shifted by one."""
+    if store is None or not store.named:
+        return ()
+
+    def of(count: int) -> Words:
+        return Words(f"{count} of {locations.total}", f"{locations.total} 个中的 {count} 个")
+
+    return (
+        (Words("names that the store has", "嵌入文件中已有的名字"), of(store.here)),
+        (Words("with one subtracted", "减一之后"), of(store.left)),
+        (Words("with one added", "加一之后"), of(store.right)),
+    )
+
+
+def by_names(locations: LocationFacts, store: InStore) -> Literal["left", "right"] | None:
+    """To which side a store has at least half of the names, where it has few as they are given."""
+    half = HALF * locations.total
+    if locations.total < FEW or store.here >= half:
+        return None
+    if store.left >= half:
+        return "left"
+    return "right" if store.right >= half else None
+
+
+def names_tell(facts: Facts, call: Call, store: InStore) -> Finding:
+    """CPG517 without a genome: the names of a store tell."""
+    locations = given(facts)
+    left = by_names(locations, store) == "left"
+    cause, remedy = (FROM_1, "one-based") if left else (TOO_SMALL, "add-one")
+    return Finding(
+        "CPG517",
+        Severity.warning if call.via == "direct" else unless_allowed(call, NON_CPG),
+        Words(
+            f"the store has {store.here} of the {locations.total} locations, and"
+            f" {store.left if left else store.right} one base beside",
+            f"{locations.total} 个位点中，嵌入文件里有 {store.here} 个；相差一个碱基的却有"
+            f" {store.left if left else store.right} 个",
+        ),
+        (cause, OTHER_WINDOWS),
+        ways(facts, "CPG517", remedy, "as-they-are"),
+        Evidence(seen=names_in(locations, store)),
+        place(facts),
+        values=verified(facts, "CPG517"),
+    )
+
+
+OTHER_WINDOWS = Words(
+    "CpGPT embeds the windows around them without an error.",
+    "CpGPT 会照常计算它们周围的窗口，不会报错。",
+)
+FROM_1 = Words(
+    "They count from 1, and CpGPT from 0, as the manifests' CpG_beg does.",
+    "它们从 1 开始计，而 CpGPT 从 0 开始计，与芯片注释文件的 CpG_beg 相同。",
+)
+TOO_SMALL = Words("They are too small by 1: add 1 to each.", "它们都小了 1：请给每个位置加 1。")
+
+
 def why_not_cpgs(
-    locations: LocationFacts, held: InGenome, often: bool
+    locations: LocationFacts, held: InGenome, store: InStore | None, often: bool
 ) -> tuple[Words, tuple[str, ...]]:
     """What the shares one base to either side tell, and the remedies that follow."""
     half = HALF * held.total
@@ -308,14 +411,9 @@ def why_not_cpgs(
             ),
             ("one-based", "zero-based"),
         )
-    if held.left >= half and not locations.converted:
-        return (
-            Words(
-                "They count from 1, and CpGPT from 0, as the manifests' CpG_beg does.",
-                "它们从 1 开始计，而 CpGPT 从 0 开始计，与芯片注释文件的 CpG_beg 相同。",
-            ),
-            ("one-based", "as-they-are"),
-        )
+    named = by_names(locations, store) if store is not None else None
+    if (held.left >= half or named == "left") and not locations.converted:
+        return FROM_1, ("one-based", "as-they-are")
     if held.right >= half and locations.converted:
         return (
             Words(
@@ -325,10 +423,7 @@ def why_not_cpgs(
             ("zero-based", "as-they-are"),
         )
     if held.right >= half:
-        return (
-            Words("They are too small by 1: add 1 to each.", "它们都小了 1：请给每个位置加 1。"),
-            ("add-one", "as-they-are"),
-        )
+        return TOO_SMALL, ("add-one", "as-they-are")
     return (
         Words(
             "They are of another assembly than the genome, or are no CpG sites.",
