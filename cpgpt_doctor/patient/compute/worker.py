@@ -61,6 +61,7 @@ class Session:
         self.tokenizer: Any = None
         self.table: Table | None = None
         self.frames: dict[int, Frame | None] = {}
+        self.other_frames: dict[int, dict[int, Frame | None]] = {}  # by another padding
 
     def embedder(self, folder: str) -> Any:
         """A CpGPT embedder over an empty folder of its own."""
@@ -115,7 +116,9 @@ class Session:
             tokens: Callable[[list[Any]], list[dict[str, Any]]]
             tokens = Tokens(collate_fn, self.table, self.frames)
             if padding is not None:
-                tokens = Tokens(padded_to(padding, collate_fn, self.tokenizer), None)
+                padded = padded_to(padding, collate_fn, self.tokenizer)
+                frames = self.other_frames.setdefault(padding, {})
+                tokens = Tokens(padded, self.table, frames)
             if letters is not None:
                 tokens = with_letters(letters, request["context_len"], tokens)
             return Loader(
