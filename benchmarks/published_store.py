@@ -105,9 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--real", type=int, default=2000)
-    parser.add_argument(
-        "--folder", type=Path, help="on a disk with room (default: a temporary one)"
-    )
+    parser.add_argument("--folder", type=Path, help="where 4 KB a row have room")
     arguments = parser.parse_args()
     print("| | seconds | most memory (MB) | said |")
     print("|---|---|---|---|", flush=True)

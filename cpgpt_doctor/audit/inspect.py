@@ -25,6 +25,7 @@ from cpgpt_doctor.patient.compute.rounding import ROUNDING, relative_difference
 
 PADDINGS = (1, 128)  # of the two kinds of rows: up to CpGPT 0.0.7, and from 0.0.8 on
 CHUNK = 64  # rows computed at a time
+FIRST = 8  # rows computed at first: as two kinds, where they are not of the installed release's
 MOST_TRIED = 300  # rows that differ, of which it is found out what they are
 SCOUTS = 24  # rows that an explanation is tried on first; where it explains none, it is dropped
 PICTURED = 300  # rows that are right, of which the facts keep how far they are from others
@@ -199,8 +200,8 @@ class Inspection:
         """Hold each stored row against its own, as the kind first that most were of so far."""
         expected, done = self.rows.padding, 0
         self.progress.expect(len(locations))
-        for start in range(0, len(locations), CHUNK):
-            chunk = locations[start : start + CHUNK]
+        while done < len(locations):
+            chunk = locations[done : done + (CHUNK if done else FIRST)]
             matched, rest = self.held(chunk, expected)
             other = next(each for each in PADDINGS if each != expected)
             as_other = 0

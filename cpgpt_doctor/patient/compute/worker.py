@@ -64,6 +64,7 @@ class Session:
         self.table: Table | None = None
         self.frames: dict[int, Frame | None] = {}
         self.release_padding = self.padding = 1  # known once the model is loaded
+        self.other_frames: dict[int, dict[int, Frame | None]] = {}  # by another padding
 
     def embedder(self, folder: str) -> Any:
         """A CpGPT embedder over an empty folder of its own."""
@@ -136,10 +137,12 @@ class Session:
         def make_loader(dataset: Any, *, collate_fn: Any, **settings: Any) -> Loader:
             tokens: Callable[[list[Any]], list[dict[str, Any]]]
             if padding in (None, self.padding):
+                frames = self.frames
                 collate = self.padded(self.padding, collate_fn)
-                tokens = Tokens(collate, self.table, self.frames)
             else:
-                tokens = Tokens(self.padded(padding, collate_fn), None)
+                frames = self.other_frames.setdefault(padding, {})
+                collate = self.padded(padding, collate_fn)
+            tokens = Tokens(collate, self.table, frames)
             if letters is not None:
                 tokens = with_letters(letters, request["context_len"], tokens)
             return Loader(
