@@ -215,6 +215,7 @@ def of_folder(
     outcome = outcomes(setting, platform)[0]
     site = outcome.site
     folder = folder_text(outcome) or setting.text
+    named = (("path", places.quoted(file.path)),)
     return Finding(
         "CPG609",
         Severity.error,
@@ -239,7 +240,7 @@ def of_folder(
             ),
         ),
         location=places.at(site, call) if site else places.location(call.place, call.text),
-        values=(("path", places.quoted(file.path)),),
+        values=named,
         edits=with_species(setting, outcome, species, yaml=places.is_yaml(file)),
     )
 
