@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.text import Text
 
-from cpgpt_doctor import catalogue, logs, pages
+from cpgpt_doctor import at_hand, catalogue, logs, pages
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.redact import redact
 from cpgpt_doctor.reports import markdown, terminal, view
@@ -96,6 +96,8 @@ def log_markdown(read: LogRead, language: Language, *, keep: bool = False) -> st
     blocks = [f"# {markdown.text(headline(read, language))}"]
     for found in findings(read, language):
         blocks += [f"## {markdown.heading(found)}", markdown.body(found, labels, shown)]
+    for found in of_your_files(read, language):
+        blocks += [f"## {markdown.heading(found)}", markdown.body(found, labels, shown)]
     if read.explained.unknown:
         blocks.append("## " + Words("Not known", "未能识别").say(language))
         items = [
@@ -110,7 +112,8 @@ def log_markdown(read: LogRead, language: Language, *, keep: bool = False) -> st
 def show_log(read: LogRead, console: Console, language: Language) -> None:
     """The answer on a terminal; the last line says what to do next."""
     console.print(Text(headline(read, language), "bold"))
-    terminal.show_findings(findings(read, language), console, Labels(language))
+    own = of_your_files(read, language)
+    terminal.show_findings([*findings(read, language), *own], console, Labels(language))
     for each in read.explained.unknown:
         console.print()
         mark = Words("not known: ", "未能识别：").say(language)
@@ -132,6 +135,11 @@ def show_log(read: LogRead, console: Console, language: Language) -> None:
 
 def findings(read: LogRead, language: Language) -> list[view.Finding]:
     return [view.finding(each, language) for each in read.explained.findings]
+
+
+def of_your_files(read: LogRead, language: Language) -> list[view.Finding]:
+    """What is wrong at the lines that the log names, where their files are at hand."""
+    return [view.finding(each, language) for each in at_hand.findings(read.explained.findings)]
 
 
 def headline(read: LogRead, language: Language) -> str:

@@ -7,6 +7,7 @@ file that names CpGPT.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,9 @@ def read(path: str, raw: bytes) -> Config:
 
     yaml = YAML(typ="safe", pure=True)
     try:
-        roots = tuple(each for each in yaml.compose_all(text) if each is not None)
+        with warnings.catch_warnings():  # an anchor that is there twice is the user's
+            warnings.simplefilter("ignore")
+            roots = tuple(each for each in yaml.compose_all(text) if each is not None)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = (mark.line + 1, mark.column + 1) if mark is not None else (None, None)

@@ -182,14 +182,15 @@ def language_of(data: dict[str, Any]) -> str:
 
 def lines(found: list[Piece], starts: list[int]) -> tuple[int, ...]:
     """The file's line of each line of a cell."""
-    placed: list[int] = []
-    open_line = False
+    placed = [1]
+    begins = True  # whether the next string begins a line
     for each in found:
         of_file = bisect_right(starts, each.start) + 1
-        parts = LINE_END.split(each.text)
-        placed += [of_file] * (len(parts) - open_line)
-        open_line = True
-    return tuple(placed) or (1,)
+        if begins:
+            placed[-1] = of_file
+        placed += [of_file] * (len(LINE_END.split(each.text)) - 1)
+        begins = each.text.endswith(("\n", "\r"))
+    return tuple(placed)
 
 
 def code(text: str) -> str:

@@ -326,7 +326,8 @@ def test_the_hook_manifest_is_valid_for_pre_commit(tmp_path: Path) -> None:
     ],
 )
 def test_the_hook_watches_files_that_say_what_is_installed(path: str, watched: bool) -> None:
-    (hook,) = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
+    hook = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))[-1]
+    assert hook["id"] == "cpgpt-doctor"
     assert bool(re.search(hook["files"], path)) == watched
 
 

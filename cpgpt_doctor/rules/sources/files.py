@@ -41,10 +41,10 @@ def unreadable(facts: Facts, call: Call) -> Check:
                     "其中的内容没有检查。",
                 ),
             ),
-            (Remedy("mend-it", values=(("path", same(file.path)),)),),
+            (Remedy("mend-it", values=(("path", places.quoted(file.path)),)),),
             Evidence(error=file.problem),
             places.location(file.place or Place(file.path)),
-            values=(("path", same(file.path)),),
+            values=(("path", places.quoted(file.path)),),
         )
         for file in sources(facts).files
         if file.problem

@@ -26,7 +26,7 @@ from cpgpt_doctor.rules.sources.circumstances import (
     outcomes,
 )
 from cpgpt_doctor.rules.sources.workers import asked, loader_without_prefetch
-from cpgpt_doctor.words import Words, same
+from cpgpt_doctor.words import Words
 
 PERSISTENT_ERROR = "ValueError: persistent_workers option needs num_workers > 0"
 NO_LOADER = Words("no DataLoader", "没有 DataLoader")
@@ -103,7 +103,7 @@ def of_cpgpt(around: Circumstances, file: SourceFile, call: SourceCall) -> Findi
         tuple(Remedy(each, "CPG203") for each in ("without-prefetch", "run-embed", "newer-cpgpt")),
         Evidence(error=PREFETCH_ERROR),
         places.location(call.place, call.text),
-        values=(("path", same(file.path)),),
+        values=(("path", places.quoted(file.path)),),
         edits=loader_without_prefetch(call),
     )
 
@@ -125,10 +125,10 @@ def of_own(file: SourceFile, call: SourceCall, setting: Setting, outcome: Outcom
                 "不启用工作进程时，PyTorch 不接受 prefetch_factor。",
             ),
         ),
-        (Remedy("none-without-workers", values=(("path", same(file.path)),)),),
+        (Remedy("none-without-workers", values=(("path", places.quoted(file.path)),)),),
         Evidence(error=PREFETCH_ERROR),
         places.at(site, call) if site else places.location(call.place, call.text),
-        values=(("path", same(file.path)),),
+        values=(("path", places.quoted(file.path)),),
         edits=places.written(site, "prefetch_factor", value) if site else (),
     )
 
@@ -179,10 +179,10 @@ def of_persistent(file: SourceFile, call: SourceCall, outcome: Outcome) -> Findi
                 "只有启用了工作进程，PyTorch 才能在各轮（epoch）之间保留它们。",
             ),
         ),
-        (Remedy("not-persistent", values=(("path", same(file.path)),)),),
+        (Remedy("not-persistent", values=(("path", places.quoted(file.path)),)),),
         Evidence(error=PERSISTENT_ERROR),
         places.at(site, call) if site else places.location(call.place, call.text),
-        values=(("path", same(file.path)),),
+        values=(("path", places.quoted(file.path)),),
         edits=places.written(site, "persistent_workers", value) if site else (),
     )
 
@@ -243,8 +243,8 @@ def of_pinned(file: SourceFile, call: SourceCall, outcome: Outcome) -> Finding:
                 "锁页内存只能加快向 CUDA 设备的拷贝，而这里没有 CUDA 设备。",
             ),
         ),
-        (Remedy("do-not-pin", values=(("path", same(file.path)),)),),
+        (Remedy("do-not-pin", values=(("path", places.quoted(file.path)),)),),
         location=places.at(site, call) if site else places.location(call.place, call.text),
-        values=(("path", same(file.path)),),
+        values=(("path", places.quoted(file.path)),),
         edits=edits,
     )

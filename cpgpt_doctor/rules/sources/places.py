@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from cpgpt_doctor.facts.sources import Change, Place, Site, SourceCall, SourceFile
 from cpgpt_doctor.findings import Edit, Location
 from cpgpt_doctor.words import Words, same
@@ -75,6 +77,11 @@ def at_line(place: Place) -> Words:
             f"{place.path} 第 {cell} 个单元格第 {place.line} 行",
         )
     return same(f"{place.path}:{place.line}")
+
+
+def quoted(path: str) -> Words:
+    """A path as a shell takes it."""
+    return same(shlex.quote(path))
 
 
 def is_yaml(file: SourceFile) -> bool:

@@ -89,9 +89,9 @@ def of_fork(file: SourceFile, call: SourceCall, severity: Severity, case: str) -
         severity,
         Words("the start method fork is set", "代码设置了启动方式 fork"),
         own if case == "windows" else (shared, *own),
-        (Remedy("leave-out", values=(("path", same(file.path)),)),),
+        (Remedy("leave-out", values=(("path", places.quoted(file.path)),)),),
         location=places.location(call.place, call.text),
-        values=(("path", same(file.path)),),
+        values=(("path", places.quoted(file.path)),),
         edits=tuple(places.edit(each, "", safe=False) for each in call.removal),
     )
 
@@ -150,7 +150,7 @@ def of_guard(file: SourceFile, call: SourceCall, outcome: Outcome, method: str) 
             " current process has finished its bootstrapping phase."
         ),
         places.location(call.place, call.text),
-        values=(("path", same(file.path)),),
+        values=(("path", places.quoted(file.path)),),
         edits=tuple(Edit(each.place, each.text, safe=False) for each in edits),
     )
 
@@ -215,6 +215,7 @@ def of_folder(
     outcome = outcomes(setting, platform)[0]
     site = outcome.site
     folder = folder_text(outcome) or setting.text
+    named = (("path", places.quoted(file.path)),)
     return Finding(
         "CPG609",
         Severity.error,
@@ -232,9 +233,14 @@ def of_folder(
                 "读取时用的就不是它们自己的索引（CPG519）。",
             ),
         ),
-        (Remedy("species-folder", values=(("species", same(species)), ("path", same(file.path)))),),
+        (
+            Remedy(
+                "species-folder",
+                values=(("species", same(species)), ("path", places.quoted(file.path))),
+            ),
+        ),
         location=places.at(site, call) if site else places.location(call.place, call.text),
-        values=(("path", same(file.path)),),
+        values=named,
         edits=with_species(setting, outcome, species, yaml=places.is_yaml(file)),
     )
 
@@ -284,9 +290,9 @@ def of_link(file: SourceFile, call: SourceCall) -> Finding:
                 "没有它，CpGPT 会新建索引，读到的是其他位点的嵌入（CPG519）。",
             ),
         ),
-        (Remedy("species-folder", values=(("path", same(file.path)),)),),
+        (Remedy("species-folder", values=(("path", places.quoted(file.path)),)),),
         location=places.location(call.place, call.text),
-        values=(("path", same(file.path)),),
+        values=(("path", places.quoted(file.path)),),
     )
 
 
@@ -359,5 +365,5 @@ def of_repeated(file: SourceFile, call: SourceCall, case: str) -> Finding:
         (causes[case],),
         (Remedy("run-embed"), Remedy("one-call")),
         location=places.location(call.place, call.text),
-        values=(("path", same(file.path)),),
+        values=(("path", places.quoted(file.path)),),
     )

@@ -175,7 +175,7 @@ def of_workers(code: str, facts: Facts, call: Call, around: Circumstances, each:
         (no_workers(facts, each, around), Remedy("run-embed", "CPG601")),
         Evidence(seen=elsewhere_as_well(facts, call, each)),
         places.at(each.site, each.call),
-        values=(("path", same(each.file.path)),),
+        values=(("path", places.quoted(each.file.path)),),
         edits=without_workers(facts, each, around),
     )
 
@@ -299,7 +299,7 @@ def right_here_only(
         (no_workers(facts, each, around),),
         Evidence(seen=elsewhere_as_well(facts, call, each)),
         places.at(each.site, each.call),
-        values=(("path", same(each.file.path)),),
+        values=(("path", places.quoted(each.file.path)),),
         edits=without_workers(facts, each, around),
     )
 
@@ -314,7 +314,7 @@ def no_workers(facts: Facts, each: Asked, around: Circumstances) -> Remedy:
     page, name = ("CPG601", "no-workers")
     if each.by_platform:
         page, name = ("CPG608", "no-workers-anywhere")
-    return Remedy(name, page, values=(*values, ("path", same(each.file.path))))
+    return Remedy(name, page, values=(*values, ("path", places.quoted(each.file.path))))
 
 
 def without_workers(facts: Facts, each: Asked, around: Circumstances) -> tuple[Edit, ...]:
@@ -373,9 +373,9 @@ def not_known(each: tuple[SourceFile, SourceCall], outcome: Outcome) -> Finding:
             "这里无法得知 num_workers 的值；除 0 以外都不安全",
         ),
         (Words(f"It comes from {why.en}.", f"它来自{why.zh}。"),),
-        (Remedy("no-workers", values=(("path", same(file.path)),)),),
+        (Remedy("no-workers", values=(("path", places.quoted(file.path)),)),),
         location=places.at(site, call) if site else places.location(call.place, call.text),
-        values=(("path", same(file.path)),),
+        values=(("path", places.quoted(file.path)),),
     )
 
 
@@ -467,8 +467,8 @@ def of_loader(
         Severity.error,
         title,
         (*(() if each.setting.text else left_out), causes[holds]),
-        (Remedy("no-workers", values=(*values, ("path", same(each.file.path)))), *own),
+        (Remedy("no-workers", values=(*values, ("path", places.quoted(each.file.path)))), *own),
         location=places.at(each.site, each.call),
-        values=(("path", same(each.file.path)),),
+        values=(("path", places.quoted(each.file.path)),),
         edits=places.written(each.site, "num_workers", "0", yaml=yaml),
     )
