@@ -368,6 +368,7 @@ UNREAD = {
     "Facts.schema": "says what kind of file it is",
     "ProbeFailure.probe": "read by Facts.failure",
     "Sampled.either": "read by Sampled.kinds",
+    "Sampled.other_padding": "read by Sampled.kinds",
 }
 
 
