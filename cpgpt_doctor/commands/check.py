@@ -204,7 +204,8 @@ def with_settings(
 def import_the_rest(form: str, of_data: bool) -> None:
     """Import what judges and shows; of_data: rules of data, too.
 
-    Nearly all that is made here stays, so that collecting garbage meanwhile is in vain.
+    Nearly all that is made here stays, so that to collect garbage meanwhile is in vain, and to look
+    through it again at every later collection and at the end, too.
     """
     gc.disable()
     for name in ("rules.registry", "reports.view", "reports.console"):
@@ -212,6 +213,7 @@ def import_the_rest(form: str, of_data: bool) -> None:
     importlib.import_module(f"cpgpt_doctor.reports.{FORMS[form]}")
     if of_data:
         importlib.import_module("cpgpt_doctor.rules.registry").all_rules()
+    gc.freeze()
     gc.enable()
 
 

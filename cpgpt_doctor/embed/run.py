@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import cattrs
 import psutil
 
 from cpgpt_doctor.disk import free_name
@@ -23,6 +22,7 @@ from cpgpt_doctor.embed.examine import Inputs
 from cpgpt_doctor.embed.kinds import RowsAsked
 from cpgpt_doctor.embed.supervisor import Worker, WorkerFailed, WorkerLost
 from cpgpt_doctor.errors import DoctorError, InputError
+from cpgpt_doctor.facts import form
 from cpgpt_doctor.facts.store import StoreFacts
 from cpgpt_doctor.findings import Finding, Severity
 from cpgpt_doctor.genome.fasta import Genome, check_index, check_kept, identity, keep_index
@@ -317,13 +317,16 @@ class Run:
         """Rows of the store that no record of ours covers."""
         return self.earlier.uncovered(len(layout.named_rows(self.job.paths)))
 
+    def loaded_model(self) -> Model:
+        return form.read(self.loaded["model"], Model, "model")[0]
+
     def settle(self, worker: Worker) -> None:
         """Find which kind of rows the store holds, and whether this run fits it.
 
         Raises Refused where it does not fit. Nothing is written.
         """
         job, bound = self.job, self.earlier.bound
-        model = cattrs.structure(self.loaded["model"], Model)
+        model = self.loaded_model()
         self.check_genome()
         with contextlib.closing(Genome(job.inputs.genome, job.inputs.sequences)) as genome:
 
@@ -357,8 +360,7 @@ class Run:
         """
         job = self.job
         assert self.padding is not None
-        own = cattrs.structure(self.loaded["model"], Model)
-        model = dataclasses.replace(own, padding=self.padding)
+        model = dataclasses.replace(self.loaded_model(), padding=self.padding)
         self.record.found += self.found
         if job.locations:
             self.prove(worker, model)

@@ -21,10 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-import cattrs
-
 from cpgpt_doctor.disk import flush, flush_folder, make_folder, open_regular, sync, write_whole
 from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.facts import form
 from cpgpt_doctor.genome import fasta
 from cpgpt_doctor.store import lock, metadata, places, record
 from cpgpt_doctor.store.layout import WORK, StorePaths
@@ -114,8 +113,8 @@ def read_note(folder: Path) -> Note | None:
     try:
         with open_regular(folder / WORK / NOTE, follow=False) as stream:
             data = json.loads(stream.read(LARGEST_NOTE))
-        return cattrs.structure(data, Note) if data["schema"] == SCHEMA else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, cattrs.BaseValidationError):
+        return form.read(data, Note, "note")[0] if data["schema"] == SCHEMA else None
+    except (OSError, InputError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
