@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from cpgpt_doctor import logs, pages
 from cpgpt_doctor.findings import Evidence, Finding, Location, Remedy, Severity, Values
-from cpgpt_doctor.logs import Failure, Log, Noted, Raised
+from cpgpt_doctor.logs import Failure, Log, Noted, Raised, Watch
 from cpgpt_doctor.rules.failures.frames import CPGPT, through, users_line
-from cpgpt_doctor.rules.failures.signs import FAILURES, IN_WORKER, WATCH, Chain, Sign
+from cpgpt_doctor.rules.failures.signs import FAILURES, IN_WORKER, WATCHED, Chain, Line, Sign
 from cpgpt_doctor.words import Words, same
 
 
@@ -59,6 +59,9 @@ OTHER_END = re.compile(r"EOFError|BrokenPipeError|UnpicklingError: pickle data w
 
 MODEL = re.compile(r"dna_llm|DNA LLM|DNA language model|nucleotide-|NTv3|DNABERT|hyenadna")
 
+# Lines that one message may be broken into.
+BROKEN_INTO = 3
+
 # What the named groups of a sign tell.
 LABELS: dict[str, Words] = {
     "object": Words("object", "对象"),
@@ -84,11 +87,12 @@ LABELS: dict[str, Words] = {
     "capability": Words("capability", "计算能力"),
     "sequence": Words("names", "序列名"),
     "reason": Words("reason", "原因"),
+    "index": Words("indices", "下标"),
 }
 
 
 def matched(sign: Sign, raised: Raised, chain: Chain) -> re.Match[str] | None:
-    found = sign.text.search(raised.error)
+    found = sign.text.search(raised.error) or broken(sign, raised)
     if found is None:
         return None
     if not (sign.shown(raised, chain) if raised.frames else sign.alone):
@@ -96,6 +100,23 @@ def matched(sign: Sign, raised: Raised, chain: Chain) -> re.Match[str] | None:
     if sign.then is not None:
         return sign.then.search("\n".join((*raised.after, "")))
     return found
+
+
+def broken(sign: Sign, raised: Raised) -> re.Match[str] | None:
+    """The wording in an error's line and the next ones, which a terminal or a log has broken.
+
+    Where the first has no message, it is the next line's.
+    """
+    if not sign.alone or sign.then is not None or not raised.after:
+        return None
+    below = [each.strip() for each in raised.after[:BROKEN_INTO]]
+    for text in (" ".join((raised.error, *below)), raised.error + "".join(below)):
+        found = sign.text.search(text)
+        if found is not None and found.start() < len(raised.error):
+            return found
+    if not raised.message and below[0]:
+        return sign.text.search(f"{raised.kind}: {below[0]}")
+    return None
 
 
 def error_text(sign: Sign, raised: Raised, found: re.Match[str]) -> str:
@@ -139,7 +160,7 @@ def sightings(failure: Failure) -> Iterator[Sighting]:
                         error_text(sign, raised, found),
                         raised.at_line,
                         failure.times,
-                        place(raised, failure.chain),
+                        None if failure.mixed else place(raised, failure.chain),
                         groups(found),
                         any(through(each.frames, CPGPT) for each in failure.chain),
                         sign.weak,
@@ -149,10 +170,18 @@ def sightings(failure: Failure) -> Iterator[Sighting]:
             yield best
 
 
+def told(line: Line, noted: Noted) -> re.Match[str] | None:
+    """Where the line tells of the failure; it may cite its words, too."""
+    for found in line.text.finditer(noted.text):
+        if not logs.cited(noted.text, *found.span()) and line.shown(noted, found):
+            return found
+    return None
+
+
 def noted_sightings(noted: Noted) -> Iterator[Sighting]:
     for rule in FAILURES:
-        for line in rule.lines:
-            found = line.search(noted.text)
+        for line in rule.told():
+            found = told(line, noted)
             if found is not None:
                 error = found.group().strip() if len(noted.text) > 300 else noted.text.strip()
                 yield Sighting(rule.code, error, noted.at_line, noted.times, None, groups(found))
@@ -336,6 +365,15 @@ def some(values: tuple[str, ...]) -> Words:
     few = ", ".join(values[:8])
     more = len(values) - 8
     return Words(f"{few} and {more} more", f"{few} 等，另有 {more} 个") if more > 0 else same(few)
+
+
+def known(shown: Failure | Noted) -> bool:
+    found = sightings(shown) if isinstance(shown, Failure) else noted_sightings(shown)
+    return next(found, None) is not None
+
+
+# For logs.read.
+WATCH = Watch(WATCHED, known)
 
 
 def recognise(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Logs that are scored: known failures and look-alikes, gathered before the rules were tuned on them.
+"""Logs that are scored: known failures and look-alikes, gathered before rules were tuned on them.
 
 `tune.txt` is to learn from; `score.txt` is for the score alone (benchmarks/logs.md): nobody reads
 its logs to mend a rule. They were split at random, seed 20261126, each origin by itself; a log and
