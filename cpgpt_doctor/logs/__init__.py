@@ -5,7 +5,7 @@
 
 from cpgpt_doctor.logs.cited import cited
 from cpgpt_doctor.logs.lines import NoText
-from cpgpt_doctor.logs.reader import read
+from cpgpt_doctor.logs.reader import alike, read
 from cpgpt_doctor.logs.values import Failure, Frame, Log, Noted, Raised, Watch, Watched
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Raised",
     "Watch",
     "Watched",
+    "alike",
     "cited",
     "read",
 ]

@@ -24,7 +24,7 @@ TOLD = re.compile(
 RAISED = re.compile(r"\braise\s+[\w.]+\(\s*[rfbu]{0,2}$")
 REPR = re.compile(r"\b[A-Z]\w*(?:Error|Exception)\($")
 RAISES = re.compile(r"\b[Rr]aises?:?\s+(?:[\w.]+:\s*)?$")
-SENTENCE = re.compile(r"[a-z]{2,}[,:]?\s+$|[-–—(]\s*$")
+SENTENCE = re.compile(r"[a-z]{2,},?\s+$|[-–—(]\s*$")
 BOLD = re.compile(r"\*\*(?:\s+[a-z(]|:)")
 QUOTES = "\"'`"
 # So many signs before and after the words are looked at.
@@ -43,7 +43,7 @@ def cited(text: str, start: int, end: int) -> bool:
     if COMMENT.match(told) or CELL.fullmatch(told):
         return True
     before, after = text[max(at, start - FAR) : start], text[end : end + FAR]
-    if LATER_COMMENT.search(before) is not None and "Error" not in before:
+    if LATER_COMMENT.search(before) is not None:
         return True
     if RAISES.search(before) is not None:
         return True

@@ -26,6 +26,8 @@ NEAR = 3
 NEAR_LENGTH = 200
 # A line shorter than this is not one that was broken at the width of a terminal.
 NARROWEST = 20
+# No traceback is indented further.
+WIDEST = 80
 # Of the end of a broken line, and of the beginning of the next, so much is put together.
 JOINED = 1000
 
@@ -249,7 +251,9 @@ class Reader:
         if opened is None:
             return False
         chain = self.continued(chain_prefix, group=opened.group)
-        chain.indented = chain_prefix is not None and chain_prefix.match("  ") is not None
+        chain.indented = chain_prefix is not None and any(
+            chain_prefix.match(blank * WIDEST) for blank in " \t"
+        )
         for other in self.chains:
             if other is not chain and other.opened is not None and same(other, chain_prefix):
                 other.mixed = chain.mixed = True

@@ -62,6 +62,12 @@ MODEL = re.compile(r"dna_llm|DNA LLM|DNA language model|nucleotide-|NTv3|DNABERT
 # Lines that one message may be broken into.
 BROKEN_INTO = 3
 
+# A longer line, and a logger's record as it lies in memory, are not shown whole.
+LONGEST_LINE = 300
+RECORD = re.compile(r"^\s*\{|Record was: \{|'(?:message|msg|record)': ")
+# So much is shown of an error that no rule knows.
+LONGEST_UNKNOWN = 300
+
 # What the named groups of a sign tell.
 LABELS: dict[str, Words] = {
     "object": Words("object", "对象"),
@@ -93,7 +99,7 @@ LABELS: dict[str, Words] = {
 
 def matched(sign: Sign, raised: Raised, chain: Chain) -> re.Match[str] | None:
     found = sign.text.search(raised.error) or broken(sign, raised)
-    if found is None:
+    if found is None or (sign.unless is not None and sign.unless.search(raised.error)):
         return None
     if not (sign.shown(raised, chain) if raised.frames else sign.alone):
         return None
@@ -172,6 +178,8 @@ def sightings(failure: Failure) -> Iterator[Sighting]:
 
 def told(line: Line, noted: Noted) -> re.Match[str] | None:
     """Where the line tells of the failure; it may cite its words, too."""
+    if line.unless is not None and line.unless.search(noted.text):
+        return None
     for found in line.text.finditer(noted.text):
         if not logs.cited(noted.text, *found.span()) and line.shown(noted, found):
             return found
@@ -183,7 +191,8 @@ def noted_sightings(noted: Noted) -> Iterator[Sighting]:
         for line in rule.told():
             found = told(line, noted)
             if found is not None:
-                error = found.group().strip() if len(noted.text) > 300 else noted.text.strip()
+                whole = len(noted.text) <= LONGEST_LINE and not RECORD.search(noted.text)
+                error = (noted.text if whole else found.group()).strip()
                 yield Sighting(rule.code, error, noted.at_line, noted.times, None, groups(found))
                 break
 
@@ -211,7 +220,22 @@ def judge(log: Log) -> Explained:
             for failure in others
             if not failure.chain[-1].kind
         ]
-    return Explained(findings(seen), tuple(sorted(unknown, key=lambda each: each.at_line)))
+    return Explained(findings(seen), merged(unknown))
+
+
+def merged(unknown: list[Unknown]) -> tuple[Unknown, ...]:
+    """Each unknown failure once, with a text that a screen can hold."""
+    together: dict[tuple[str, Location | None], Unknown] = {}
+    for each in sorted(unknown, key=lambda each: each.at_line):
+        key = (logs.alike(each.error), each.location)
+        before = together.get(key)
+        if before is not None:
+            together[key] = replace(before, times=before.times + each.times)
+        elif len(each.error) > LONGEST_UNKNOWN:
+            together[key] = replace(each, error=each.error[:LONGEST_UNKNOWN].rstrip() + " …")
+        else:
+            together[key] = each
+    return tuple(together.values())
 
 
 def with_reasons(seen: list[Sighting]) -> Iterator[Sighting]:

@@ -27,7 +27,8 @@ class Sign:
     text: searched in the error's line, "Kind: message"; its named groups are shown as evidence.
     then: must follow in the lines below, too. shown: what the frames have to show; `alone` says
     whether the wording is enough in a log that shows no frames. weak: it says that something
-    failed, and not what: where another rule says what, this sign counts for nothing.
+    failed, and not what: where another rule says what, this sign counts for nothing. unless: what
+    must not be in the line, since it would be another failure that tells of this one's words.
     """
 
     text: re.Pattern[str]
@@ -35,6 +36,7 @@ class Sign:
     shown: Callable[[Raised, Chain], bool] = always
     alone: bool = True
     weak: bool = False
+    unless: re.Pattern[str] | None = None
 
 
 def anywhere(noted: Noted, found: re.Match[str]) -> bool:
@@ -47,6 +49,7 @@ class Line:
 
     text: re.Pattern[str]
     shown: Callable[[Noted, re.Match[str]], bool] = anywhere
+    unless: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class FailureRule:
     def told(self) -> tuple[Line, ...]:
         """All lines that tell of it."""
         whole = (sign for sign in self.signs if sign.alone and not sign.weak and sign.then is None)
-        return (*self.lines, *(Line(sign.text) for sign in whole))
+        return (*self.lines, *(Line(sign.text, unless=sign.unless) for sign in whole))
 
 
 # What frames show.
@@ -211,6 +214,7 @@ FAILURES: tuple[FailureRule, ...] = (
                     r"|Can't pickle (?P<named><function Fasta\.<lambda>.*>)"
                 ),
                 shown=sent_to_worker,
+                unless=pattern("MaybeEncodingError"),  # a pool's result
             ),
             Sign(
                 pattern(
