@@ -24,6 +24,8 @@ TOLD = re.compile(
 RAISED = re.compile(r"\braise\s+[\w.]+\(\s*[rfbu]{0,2}$")
 REPR = re.compile(r"\b[A-Z]\w*(?:Error|Exception)\($")
 RAISES = re.compile(r"\b[Rr]aises?:?\s+(?:[\w.]+:\s*)?$")
+# A hint: "If you encounter ..., try".
+HINT = re.compile(r"\b(?:[Ii]f|[Ww]hen|[Ii]n case) (?:you|we|it|there|of)\b[^.]{0,80}$")
 SENTENCE = re.compile(r"[a-z]{2,},?\s+$|[-–—(]\s*$")
 BOLD = re.compile(r"\*\*(?:\s+[a-z(]|:)")
 QUOTES = "\"'`"
@@ -45,7 +47,7 @@ def cited(text: str, start: int, end: int) -> bool:
     before, after = text[max(at, start - FAR) : start], text[end : end + FAR]
     if LATER_COMMENT.search(before) is not None:
         return True
-    if RAISES.search(before) is not None:
+    if RAISES.search(before) is not None or HINT.search(before) is not None:
         return True
     bold = before.lstrip("-• ").startswith("**") or before.endswith("**")
     if bold and BOLD.search(after) is not None:

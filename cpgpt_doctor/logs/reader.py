@@ -165,7 +165,8 @@ class Reader:
         self.kept = 0  # that are known
         self.others = 0
         self.last = ""  # the line before, which may be broken: the rest of it is this one
-        self.unsure = False  # it had a word and told nothing
+        self.unsure = False  # it had a word that is watched for, and told nothing
+        self.worded = False  # so has this line
         self.recent: deque[str] = deque(maxlen=NEAR)
         self.wanting: list[tuple[str, int]] = []  # keys of noted lines, lines that they still want
 
@@ -220,6 +221,7 @@ class Reader:
     def watched(self, text: str) -> re.Match[str] | None:
         for word, pattern in self.watch:
             if word in text:
+                self.worded = True
                 found = pattern.search(text)
                 if found is not None:
                     return found
@@ -350,7 +352,9 @@ class Reader:
         behind = FRAME_BEHIND.match(text) if 'File "' in text else None
         if behind is not None and self.headless(number, text, behind):
             return
+        self.worded = False
         watched = self.watched(text)
+        worded = self.worded
         error = self.lone_error(text, watched)
         if error:
             chain = self.continued(None)
@@ -359,8 +363,8 @@ class Reader:
             return
         died = has(text, DEATHS) and DIED.match(text) is not None
         logged = has(text, LEVELS) and LOGGED.match(text) is not None
-        joined = None if watched or died else self.broken(text)
-        self.unsure = not watched and not died and joined is None
+        joined = None if watched or died or not (worded or self.unsure) else self.broken(text)
+        self.unsure = worded and not watched and not died and joined is None
         if joined is not None:
             self.note(Noted(joined, number, near=self.before()))
         elif watched or died:

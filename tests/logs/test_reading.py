@@ -9,7 +9,6 @@ import json
 import lzma
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -190,13 +189,14 @@ def test_utf_16_without_a_mark_is_read(encoding: str) -> None:
     assert seen(("嵌入 1\r\n" * 50 + TRACEBACK).encode(encoding)) == [("CPG709", 12)]
 
 
-def test_a_failure_at_the_end_of_a_very_long_line_is_found() -> None:
-    """A dumped array, and then the error without a line's end between; 200 MB take some seconds."""
+@pytest.mark.parametrize("megabytes", [20, pytest.param(200, marks=pytest.mark.full)])
+def test_a_failure_at_the_end_of_a_very_long_line_is_found(megabytes: int) -> None:
+    """A dumped array, and then the error without a line's end between."""
 
     class Long(io.RawIOBase):
-        """200 MB of numbers and the error, never in memory at once."""
+        """So many megabytes of numbers and the error, never in memory at once."""
 
-        left = 200 << 20
+        left = megabytes << 20
 
         def readable(self) -> bool:
             return True
@@ -210,11 +210,9 @@ def test_a_failure_at_the_end_of_a_very_long_line_is_found() -> None:
                 return b"]" + ERROR.encode()
             return b""
 
-    begin = time.process_time()
     log = logs.read(Long(), WATCH)  # type: ignore[arg-type]
     assert [each.code for each in failures.judge(log).findings] == ["CPG709"]
     assert log.lines == 1
-    assert time.process_time() - begin < 200
 
 
 # What is kept.
@@ -295,6 +293,7 @@ CITED = [
     f"## {ERROR}",
     '    - contains: "Out of memory: Killed process 12 (python)"',
     '  {"match": "DefaultCPUAllocator: not enough memory", "advice": "less"}',
+    "If you encounter CUDA out of memory, try a smaller tile.",
     "    Raises RuntimeError: CUDA out of memory. where the batch is too large",
     '-    raise ValueError("persistent_workers option needs num_workers > 0")',
 ]
