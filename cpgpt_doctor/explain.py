@@ -85,6 +85,8 @@ def read_log(name: str) -> LogRead:
                 log = logs.read(stream, failures.WATCH)
     except OSError as error:
         raise InputError(f"--log {name}: cannot be read: {error.strerror}") from error
+    except logs.NoText as error:
+        raise InputError(f"--log {name}: {error}") from error
     source = "stdin" if name == "-" else name
     return LogRead(source, log.lines, failures.judge(log), log.left_out)
 

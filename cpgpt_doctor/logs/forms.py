@@ -15,6 +15,7 @@ from cpgpt_doctor.logs.values import Frame
 HEADER = "Traceback (most recent call last)"
 # Of a deeper stack, frames in the middle are left out.
 MOST_FRAMES = 200
+LONGEST_FRAME = 1000
 
 # What a line is to an open traceback: its own, something else's, or its end: kind and message.
 Step = Literal["own", "foreign"] | tuple[str, str]
@@ -30,7 +31,7 @@ class Open:
     foreign: int = 0  # lines of something else since it began
     expected: str | None = None  # IPython names the exception first
     boxed: bool = True  # rich: its box is open
-    held: list[str] = field(default_factory=list)  # rich: lines of a place that may be wrapped
+    held: list[str] = field(default_factory=list)  # lines of a place that may be wrapped
 
     def add(self, frame: Frame) -> None:
         self.frames.append(frame)
@@ -46,8 +47,11 @@ class Open:
 
 # Python's own, and loguru's, which marks a frame with ">" and draws values below the source.
 CLASSIC_FRAME = re.compile(
-    r'\s*(?:> ?)?File "(?P<path>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>.*))?$'
+    r'\s*(?:> ?)?File "(?P<path>[^"]+)", line (?P<line>\d+)(?:, in(?: (?P<function>.*))?)?$'
 )
+# Broken by a terminal or a mail program, within the path or behind it, or within the number.
+BROKEN_FRAME = re.compile(r'\s*(?:> ?)?File "(?:[^"]*|[^"]+",?(?: l?i?n?e?)?)$')
+REST_OF_FRAME = re.compile(r"(?P<digits>\d{0,6})(?:,? ?in | ?, in )(?P<function>[\w<>.]+)$")
 NO_SOURCE = re.compile(r"[\s~^│└.|-]*$|[\s│]*└ |\s*\.\.\.<\d+ lines>|\s*\[Previous line repeated")
 ERROR_LINE = re.compile(
     r"(?P<kind>(?:[A-Za-z_][\w<>]*\.)*[A-Za-z_]\w*)(?P<colon>:\s?(?P<message>.*))?$"
@@ -64,11 +68,18 @@ def classic(opened: Open, text: str) -> Step:
         if rail is None:
             return "foreign"
         text = text[rail.end() :]
+    if opened.held:
+        text = joined(opened.held.pop(), text)
     frame = CLASSIC_FRAME.match(text)
     if frame:
         opened.add(Frame(frame["path"], int(frame["line"]), frame["function"]))
         return "own"
     if not text:
+        return "own"
+    if len(text) < LONGEST_FRAME and BROKEN_FRAME.match(text):
+        opened.held.append(text)
+        return "own"
+    if opened.frames and broken_after(opened, text):
         return "own"
     if text[0].isspace():
         if opened.frames and not NO_SOURCE.match(text):
@@ -82,6 +93,23 @@ def classic(opened: Open, text: str) -> Step:
         opened.say(text)
         return "own"
     return "foreign"
+
+
+def joined(begin: str, rest: str) -> str:
+    """Two parts of a frame: broken at a blank, which is gone, or within a word."""
+    spaced = f"{begin} {rest.lstrip()}"
+    return spaced if CLASSIC_FRAME.match(spaced) else begin + rest
+
+
+def broken_after(opened: Open, text: str) -> bool:
+    """The rest of a frame that was broken in its number, or before the function."""
+    last = opened.frames[-1]
+    rest = REST_OF_FRAME.match(text)
+    if rest is None or last.function or last.text is not None or last.line is None:
+        return False
+    line = int(f"{last.line}{rest['digits']}")
+    opened.frames[-1] = Frame(last.path, line, rest["function"])
+    return True
 
 
 def error_line(text: str) -> tuple[str, str] | None:

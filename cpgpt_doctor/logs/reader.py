@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import BinaryIO
 
-from cpgpt_doctor.logs import forms
+from cpgpt_doctor.logs import forms, structured
+from cpgpt_doctor.logs.cited import cited
 from cpgpt_doctor.logs.forms import HEADER, Open
 from cpgpt_doctor.logs.lines import has, lines
-from cpgpt_doctor.logs.values import Failure, Frame, Log, Noted, Raised, Watched
+from cpgpt_doctor.logs.values import Failure, Frame, Log, Noted, Raised, Watch
 
 # Lines kept after an error's line.
 AFTER = 12
 # A traceback whose error has not come within so many lines of something else is given up.
 PATIENCE = 50
-# Different failures and lines kept: those watched for, and others.
-MOST_WATCHED = 2000
+# Different failures and lines kept: those that are known, and others.
+MOST_KNOWN = 2000
 MOST_OTHERS = 500
+# Lines kept before and after one that is noted, and how much of each.
+NEAR = 3
+NEAR_LENGTH = 200
+# A line shorter than this is not one that was broken at the width of a terminal.
+NARROWEST = 20
+# No traceback is indented further.
+WIDEST = 80
+# Of the end of a broken line, and of the beginning of the next, so much is put together.
+JOINED = 1000
 
 TIMESTAMP = r"(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 LINKS = re.compile(
@@ -30,8 +41,12 @@ IGNORED = re.compile(r"Exception ignored (?:in|while)\b")
 # An error's line outside of a traceback, alone or behind what a logger or launcher puts first.
 BEFORE_ERROR = (
     rf"(?:\[[^\]]{{1,80}}\]:?\s*|\([^)]{{1,80}}\)\s*|{TIMESTAMP}\s*"
-    r"|[\w.:-]{1,60} ?\|\s*|[|-]\s*)*"
+    r"|[\w.:-]{1,60} ?\|\s*|[|>*`\"'-]\s*|\s+|(?:[^\s:]{1,200}:)?\d{1,9}[:\t] ?)*"
 )
+# The number of a line, as `cat -n`, `nl` and `grep -n` put it before each.
+NUMBERED = re.compile(r"(?P<name>(?:[^\s:]{1,200}:)?)\s*\d+(?P<end>[:\t])$")
+# The place in a traceback pasted without its first line, behind what stands before each line.
+FRAME_BEHIND = re.compile(r'(?P<before>[^"]{0,120}?)(?P<indent> {0,2})File "[^"]+", line \d')
 # With bounds, so that no line takes long.
 QUALIFIED = r"(?:[A-Za-z_]\w{0,80}\.){0,12}\w{0,80}"
 LONE = re.compile(
@@ -63,7 +78,7 @@ DEATHS = (
     *("Segmentation fault", "Bus error", "Aborted", "Illegal instruction"),
     *("Floating point exception", "段错误", "总线错误", "已放弃"),
 )
-WORDS = ("Traceback", 'File "', "Error", "Exception", *LEVELS, *DEATHS)
+WORDS = ("Traceback", 'File "', "File “", "Error", "Exception", *LEVELS, *DEATHS)
 
 
 @dataclass
@@ -82,6 +97,7 @@ class Chain:
     """Exceptions that belong together, until it is clear that no more follow."""
 
     prefix: re.Pattern[str] | None
+    indented: bool = False  # the prefix is nothing but blanks
     drafts: list[Draft] = field(default_factory=list)
     opened: Open | None = None
     opened_at: int = 0
@@ -91,6 +107,7 @@ class Chain:
     headless: bool = False  # pasted without its first line
     left: int = AFTER  # lines to wait for such a line
     ignored: bool = False
+    mixed: bool = False  # another one was open beside it, and nothing tells their lines apart
 
     def own(self, text: str) -> str | None:
         """The text without the prefix of this traceback's lines, None where it has not got it."""
@@ -103,14 +120,21 @@ class Chain:
         if not self.settled and (not text or forms.BEGINS.match(text)):
             self.prefix = None  # what stood before the header was something else: a progress bar
             return text
+        if self.opened is not None and self.indented and forms.error_line(text):
+            return text  # only the places were indented
         return None
 
 
 def prefix(before: str) -> re.Pattern[str] | None:
     """What the lines of a traceback begin with, from what stands before its header."""
+    if not before:
+        return None
     shown = before.rstrip()
     if not shown:
-        return None
+        return re.compile(rf"{re.escape(before)}|$")
+    numbered = NUMBERED.match(before)
+    if numbered:
+        return re.compile(rf"{re.escape(numbered['name'])}\s*\d+(?:{numbered['end']}|$)")
     pieces = re.split(f"({TIMESTAMP})", shown)
     pattern = "".join(
         TIMESTAMP if position % 2 else re.escape(piece) for position, piece in enumerate(pieces)
@@ -127,8 +151,9 @@ def alike(text: str) -> str:
 class Reader:
     """The state of reading; `line` takes the next line."""
 
-    def __init__(self, watch: tuple[Watched, ...]) -> None:
-        self.watch = [(word, each.pattern) for each in watch for word in each.words]
+    def __init__(self, watch: Watch) -> None:
+        self.watch = [(word, each.pattern) for each in watch.patterns for word in each.words]
+        self.known = watch.known
         self.chains: list[Chain] = []  # not finished
         self.record: Noted | None = None  # of level ERROR: a traceback may follow
         self.record_left = 0
@@ -137,15 +162,37 @@ class Reader:
         self.times: dict[object, int] = {}  # how often each was seen
         self.noted: dict[str, Noted] = {}
         self.left_out = 0
+        self.kept = 0  # that are known
         self.others = 0
+        self.last = ""  # the line before, which may be broken: the rest of it is this one
+        self.unsure = False  # it had a word that is watched for, and told nothing
+        self.worded = False  # so has this line
+        self.recent: deque[str] = deque(maxlen=NEAR)
+        self.wanting: list[tuple[str, int]] = []  # keys of noted lines, lines that they still want
 
     def line(self, number: int, text: str, *, has_word: bool = True) -> None:
         """Take a line; has_word: it may have one of the words."""
-        if not has_word and not self.chains and self.record is None:
+        idle = not self.chains and self.record is None
+        if not has_word and idle and not self.unsure and not self.wanting:
+            self.last = text
+            self.recent.append(text)
             return
-        if ESCAPED in text:  # a structured log holds a traceback in one line
+        self.take(number, text, has_word=has_word)
+        if self.wanting:
+            self.give(text)
+        self.last = text
+        self.recent.append(text)
+
+    def take(self, number: int, text: str, *, has_word: bool) -> None:
+        told = structured.texts(text) if has_word or self.chains else None
+        if told is not None:  # a structured log: a record, with a traceback in one field, is a line
+            for each in told:
+                for part in each.split("\n"):
+                    self.take(number, part.rstrip(), has_word=True)
+            return
+        if ESCAPED in text:  # another one holds a traceback in one line
             for part in text.replace(r"\"", '"').split(r"\n"):
-                self.line(number, part)
+                self.take(number, part, has_word=True)
             return
         if HEADER in text and self.header(number, text):
             return
@@ -161,9 +208,20 @@ class Reader:
         if not taken:
             self.scan(number, text, has_word=has_word)
 
+    def give(self, text: str) -> None:
+        """The line to those noted before that want what follows them."""
+        wanting = []
+        for key, left in self.wanting:
+            noted = self.noted[key]
+            self.noted[key] = replace(noted, near=(*noted.near, text[:NEAR_LENGTH]))
+            if left > 1:
+                wanting.append((key, left - 1))
+        self.wanting = wanting
+
     def watched(self, text: str) -> re.Match[str] | None:
         for word, pattern in self.watch:
             if word in text:
+                self.worded = True
                 found = pattern.search(text)
                 if found is not None:
                     return found
@@ -195,6 +253,12 @@ class Reader:
         if opened is None:
             return False
         chain = self.continued(chain_prefix, group=opened.group)
+        chain.indented = chain_prefix is not None and any(
+            chain_prefix.match(blank * WIDEST) for blank in " \t"
+        )
+        for other in self.chains:
+            if other is not chain and other.opened is not None and same(other, chain_prefix):
+                other.mixed = chain.mixed = True
         chain.ignored = chain.ignored or number - self.ignored_at <= 2
         chain.opened, chain.opened_at = opened, number
         self.record = None  # what was logged is this traceback
@@ -234,6 +298,7 @@ class Reader:
         kind, message = step
         if forms.CLASSIC_FRAME.match(message):  # another process's line in this one's
             message = ""
+            chain.mixed = True
         chain.drafts.append(Draft(kind, message, tuple(opened.frames), number))
         chain.opened, chain.left = None, AFTER
         chain.grouped = opened.group
@@ -276,16 +341,20 @@ class Reader:
                 self.note(self.record)
                 self.record = None
         if not has_word:
+            joined = self.broken(text) if self.unsure else None
+            self.unsure = False
+            if joined is not None:
+                self.note(Noted(joined, number, near=self.before()))
             return
         if IGNORED.match(text):
             self.ignored_at = number
             return
-        if forms.CLASSIC_FRAME.match(text):  # a traceback pasted without its first line
-            chain = Chain(None, opened=Open(forms.classic), opened_at=number, headless=True)
-            self.chains.append(chain)
-            self.opened(chain, number, text)
+        behind = FRAME_BEHIND.match(text) if 'File "' in text else None
+        if behind is not None and self.headless(number, text, behind):
             return
+        self.worded = False
         watched = self.watched(text)
+        worded = self.worded
         error = self.lone_error(text, watched)
         if error:
             chain = self.continued(None)
@@ -294,38 +363,72 @@ class Reader:
             return
         died = has(text, DEATHS) and DIED.match(text) is not None
         logged = has(text, LEVELS) and LOGGED.match(text) is not None
-        if watched or died:
-            self.note(Noted(text, number, logged=died or logged))
+        joined = None if watched or died or not (worded or self.unsure) else self.broken(text)
+        self.unsure = worded and not watched and not died and joined is None
+        if joined is not None:
+            self.note(Noted(joined, number, near=self.before()))
+        elif watched or died:
+            self.note(Noted(text, number, logged=died or logged, near=self.before()))
         elif logged:
             if self.record is not None:
                 self.note(self.record)
-            self.record, self.record_left = Noted(text, number, logged=True), 3
+            self.record = Noted(text, number, logged=True, near=self.before())
+            self.record_left = 3
+
+    def before(self) -> tuple[str, ...]:
+        return tuple(text[:NEAR_LENGTH] for text in self.recent)
+
+    def headless(self, number: int, text: str, behind: re.Match[str]) -> bool:
+        """A traceback pasted without its first line begins with this one."""
+        of = prefix(behind["before"])
+        chain = Chain(of, opened=Open(forms.classic), opened_at=number, headless=True)
+        chain.indented = not behind["before"].strip()
+        own = chain.own(text)
+        if own is None or forms.CLASSIC_FRAME.match(own) is None:
+            return False
+        self.chains.append(chain)
+        self.opened(chain, number, own)
+        return True
+
+    def broken(self, text: str) -> str | None:
+        """The line before and this one as one, where only both together tell of something."""
+        begin, rest = self.last[-JOINED:], text[:JOINED].lstrip("| ")
+        if len(begin) < NARROWEST or not rest:
+            return None
+        for joined in (f"{begin} {rest}", begin + rest):
+            found = self.watched(joined)
+            if found is not None and found.start() < len(begin) < found.end():
+                return joined
+        return None
 
     def lone_error(self, text: str, watched: re.Match[str] | None) -> tuple[str, str] | None:
         """Kind and message of an error's line; of a watched one, anywhere in the line."""
         if ENDS.search(text) is None:
             return None
         error = LONE.match(text)
-        if error:
+        if error and not cited(text, error.start("kind"), error.end("kind")):
             return error["kind"], error["message"] or ""
         if watched:
             for error in KIND.finditer(text):
-                if error.end() <= watched.end():
-                    return error["kind"], text[error.end() :]
+                if error.end() > watched.end() or cited(text, error.start(), watched.end()):
+                    continue
+                return error["kind"], text[error.end() :]
         return None
 
     def note(self, noted: Noted) -> None:
         key = alike(noted.text)
         before = self.noted.get(key)
         if before is not None:
-            self.noted[key] = Noted(before.text, before.at_line, before.times + 1, before.logged)
-        elif self.room(not noted.logged, len(self.noted)):
+            self.noted[key] = replace(before, times=before.times + 1)
+        elif self.room(self.known(noted)):
             self.noted[key] = noted
+            self.wanting.append((key, NEAR + 1))  # the first one given is the line itself
 
-    def room(self, watched: bool, kept: int) -> bool:
+    def room(self, known: bool) -> bool:
         """Whether one more may be kept: much that is unknown must not hide what is known."""
-        if watched:
-            fits = kept < MOST_WATCHED + MOST_OTHERS
+        if known:
+            fits = self.kept < MOST_KNOWN
+            self.kept += fits
         else:
             fits = self.others < MOST_OTHERS
             self.others += fits
@@ -352,11 +455,9 @@ class Reader:
                 Raised(d.kind, d.message, d.frames, tuple(d.after), d.at_line) for d in chain.drafts
             ),
             ignored=chain.ignored,
+            mixed=chain.mixed,
         )
-        watched = any(
-            self.watched("\n".join((raised.error, *raised.after))) for raised in failure.chain
-        )
-        if self.room(watched, len(self.failures)):
+        if self.room(self.known(failure)):
             self.failures[key] = failure
             self.times[key] = 1
 
@@ -384,13 +485,11 @@ def same(chain: Chain, other: re.Pattern[str] | None) -> bool:
     return chain.prefix.pattern == other.pattern
 
 
-def read(stream: BinaryIO, watch: tuple[Watched, ...]) -> Log:
-    """Read a log from its beginning to its end.
-
-    watch: the wordings of errors that have to be kept, and of lines that are to be noted.
-    """
+def read(stream: BinaryIO, watch: Watch) -> Log:
+    """Read a log from its beginning to its end; NoText for what has to be unpacked first."""
     reader = Reader(watch)
-    words = tuple(dict.fromkeys((*WORDS, *(word for each in watch for word in each.words))))
+    watched = (word for each in watch.patterns for word in each.words)
+    words = tuple(dict.fromkeys((*WORDS, *watched)))
     number = 0
     for number, text, has_word in lines(stream, words):
         reader.line(number, text, has_word=has_word)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -53,12 +54,14 @@ class Failure:
     """A chain of exceptions in the order printed, so that the last is what ended the program.
 
     times: how often it was printed with the same frames. ignored: Python printed it and went on
-    ("Exception ignored in").
+    ("Exception ignored in"). mixed: the lines of another traceback lay between its own and nothing
+    told them apart, so that its frames may be another's.
     """
 
     chain: tuple[Raised, ...]
     times: int = 1
     ignored: bool = False
+    mixed: bool = False
 
     @property
     def at_line(self) -> int:
@@ -70,13 +73,27 @@ class Noted:
     """A line that shows no exception: one that was watched for, or (`logged`) one of level ERROR,
     or one that tells of the end of a process.
 
-    times: how often lines alike but for their numbers were printed.
+    times: how often lines alike but for their numbers were printed. near: a few lines before and
+    after the first of them, as far as they are kept.
     """
 
     text: str
     at_line: int
     times: int = 1
     logged: bool = False
+    near: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a log is read for.
+
+    patterns: the lines that are to be noted. known: whether a failure or a line is one that is
+    looked for, by all that was seen of it: what is known is kept whatever else the log is full of.
+    """
+
+    patterns: tuple[Watched, ...]
+    known: Callable[[Failure | Noted], bool]
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def test_every_line_that_a_rule_fits_has_a_word_that_is_watched_for() -> None:
     lines = {logs_text(line) for text in told for line in re.split(r"[\r\n]+", text)}
     fitted = 0
     for rule in FAILURES:
-        patterns = (*(sign.text for sign in rule.signs if sign.alone), *rule.lines)
+        patterns = (*(s.text for s in rule.signs if s.alone), *(line.text for line in rule.lines))
         for line in lines:
             if any(each.search(line) for each in patterns):
                 fitted += 1

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from cpgpt_doctor import logs, pages
 from cpgpt_doctor.findings import Evidence, Finding, Location, Remedy, Severity, Values
-from cpgpt_doctor.logs import Failure, Log, Noted, Raised
+from cpgpt_doctor.logs import Failure, Log, Noted, Raised, Watch
 from cpgpt_doctor.rules.failures.frames import CPGPT, through, users_line
-from cpgpt_doctor.rules.failures.signs import FAILURES, IN_WORKER, WATCH, Chain, Sign
+from cpgpt_doctor.rules.failures.signs import FAILURES, IN_WORKER, WATCHED, Chain, Line, Sign
 from cpgpt_doctor.words import Words, same
 
 
@@ -59,6 +59,15 @@ OTHER_END = re.compile(r"EOFError|BrokenPipeError|UnpicklingError: pickle data w
 
 MODEL = re.compile(r"dna_llm|DNA LLM|DNA language model|nucleotide-|NTv3|DNABERT|hyenadna")
 
+# Lines that one message may be broken into.
+BROKEN_INTO = 3
+
+# A longer line, and a logger's record as it lies in memory, are not shown whole.
+LONGEST_LINE = 300
+RECORD = re.compile(r"^\s*\{|Record was: \{|'(?:message|msg|record)': ")
+# So much is shown of an error that no rule knows.
+LONGEST_UNKNOWN = 300
+
 # What the named groups of a sign tell.
 LABELS: dict[str, Words] = {
     "object": Words("object", "对象"),
@@ -84,18 +93,36 @@ LABELS: dict[str, Words] = {
     "capability": Words("capability", "计算能力"),
     "sequence": Words("names", "序列名"),
     "reason": Words("reason", "原因"),
+    "index": Words("indices", "下标"),
 }
 
 
 def matched(sign: Sign, raised: Raised, chain: Chain) -> re.Match[str] | None:
-    found = sign.text.search(raised.error)
-    if found is None:
+    found = sign.text.search(raised.error) or broken(sign, raised)
+    if found is None or (sign.unless is not None and sign.unless.search(raised.error)):
         return None
     if not (sign.shown(raised, chain) if raised.frames else sign.alone):
         return None
     if sign.then is not None:
         return sign.then.search("\n".join((*raised.after, "")))
     return found
+
+
+def broken(sign: Sign, raised: Raised) -> re.Match[str] | None:
+    """The wording in an error's line and the next ones, which a terminal or a log has broken.
+
+    Where the first has no message, it is the next line's.
+    """
+    if not sign.alone or sign.then is not None or not raised.after:
+        return None
+    below = [each.strip() for each in raised.after[:BROKEN_INTO]]
+    for text in (" ".join((raised.error, *below)), raised.error + "".join(below)):
+        found = sign.text.search(text)
+        if found is not None and found.start() < len(raised.error):
+            return found
+    if not raised.message and below[0]:
+        return sign.text.search(f"{raised.kind}: {below[0]}")
+    return None
 
 
 def error_text(sign: Sign, raised: Raised, found: re.Match[str]) -> str:
@@ -139,7 +166,7 @@ def sightings(failure: Failure) -> Iterator[Sighting]:
                         error_text(sign, raised, found),
                         raised.at_line,
                         failure.times,
-                        place(raised, failure.chain),
+                        None if failure.mixed else place(raised, failure.chain),
                         groups(found),
                         any(through(each.frames, CPGPT) for each in failure.chain),
                         sign.weak,
@@ -149,12 +176,23 @@ def sightings(failure: Failure) -> Iterator[Sighting]:
             yield best
 
 
+def told(line: Line, noted: Noted) -> re.Match[str] | None:
+    """Where the line tells of the failure; it may cite its words, too."""
+    if line.unless is not None and line.unless.search(noted.text):
+        return None
+    for found in line.text.finditer(noted.text):
+        if not logs.cited(noted.text, *found.span()) and line.shown(noted, found):
+            return found
+    return None
+
+
 def noted_sightings(noted: Noted) -> Iterator[Sighting]:
     for rule in FAILURES:
-        for line in rule.lines:
-            found = line.search(noted.text)
+        for line in rule.told():
+            found = told(line, noted)
             if found is not None:
-                error = found.group().strip() if len(noted.text) > 300 else noted.text.strip()
+                whole = len(noted.text) <= LONGEST_LINE and not RECORD.search(noted.text)
+                error = (noted.text if whole else found.group()).strip()
                 yield Sighting(rule.code, error, noted.at_line, noted.times, None, groups(found))
                 break
 
@@ -182,7 +220,22 @@ def judge(log: Log) -> Explained:
             for failure in others
             if not failure.chain[-1].kind
         ]
-    return Explained(findings(seen), tuple(sorted(unknown, key=lambda each: each.at_line)))
+    return Explained(findings(seen), merged(unknown))
+
+
+def merged(unknown: list[Unknown]) -> tuple[Unknown, ...]:
+    """Each unknown failure once, with a text that a screen can hold."""
+    together: dict[tuple[str, Location | None], Unknown] = {}
+    for each in sorted(unknown, key=lambda each: each.at_line):
+        key = (logs.alike(each.error), each.location)
+        before = together.get(key)
+        if before is not None:
+            together[key] = replace(before, times=before.times + each.times)
+        elif len(each.error) > LONGEST_UNKNOWN:
+            together[key] = replace(each, error=each.error[:LONGEST_UNKNOWN].rstrip() + " …")
+        else:
+            together[key] = each
+    return tuple(together.values())
 
 
 def with_reasons(seen: list[Sighting]) -> Iterator[Sighting]:
@@ -336,6 +389,15 @@ def some(values: tuple[str, ...]) -> Words:
     few = ", ".join(values[:8])
     more = len(values) - 8
     return Words(f"{few} and {more} more", f"{few} 等，另有 {more} 个") if more > 0 else same(few)
+
+
+def known(shown: Failure | Noted) -> bool:
+    found = sightings(shown) if isinstance(shown, Failure) else noted_sightings(shown)
+    return next(found, None) is not None
+
+
+# For logs.read.
+WATCH = Watch(WATCHED, known)
 
 
 def recognise(text: str) -> str | None:

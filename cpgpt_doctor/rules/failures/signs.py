@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cpgpt_doctor.logs import Frame, Raised, Watched
+from cpgpt_doctor.logs import Frame, Noted, Raised, Watched
 from cpgpt_doctor.rules.failures.frames import CPGPT, path, through
 
 Chain = tuple[Raised, ...]
@@ -27,7 +27,8 @@ class Sign:
     text: searched in the error's line, "Kind: message"; its named groups are shown as evidence.
     then: must follow in the lines below, too. shown: what the frames have to show; `alone` says
     whether the wording is enough in a log that shows no frames. weak: it says that something
-    failed, and not what: where another rule says what, this sign counts for nothing.
+    failed, and not what: where another rule says what, this sign counts for nothing. unless: what
+    must not be in the line, since it would be another failure that tells of this one's words.
     """
 
     text: re.Pattern[str]
@@ -35,31 +36,68 @@ class Sign:
     shown: Callable[[Raised, Chain], bool] = always
     alone: bool = True
     weak: bool = False
+    unless: re.Pattern[str] | None = None
+
+
+def anywhere(noted: Noted, found: re.Match[str]) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that is no exception. shown: what it and the lines near it have to show."""
+
+    text: re.Pattern[str]
+    shown: Callable[[Noted, re.Match[str]], bool] = anywhere
+    unless: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True)
 class FailureRule:
     """A failure, by its signs in exceptions and by lines that are no exceptions.
 
-    words: what a log shows without frames has one of them.
+    words: what a log shows without frames has one of them. A sign that is enough without frames
+    is looked for in lines too: not every program prints an exception's type.
     """
 
     code: str
     words: tuple[str, ...]
     signs: tuple[Sign, ...]
-    lines: tuple[re.Pattern[str], ...] = ()
+    lines: tuple[Line, ...] = ()
+
+    def told(self) -> tuple[Line, ...]:
+        """All lines that tell of it."""
+        whole = (sign for sign in self.signs if sign.alone and not sign.weak and sign.then is None)
+        return (*self.lines, *(Line(sign.text, unless=sign.unless) for sign in whole))
 
 
 # What frames show.
 
+PROCESS = re.compile(r"(?:^|/)multiprocessing/process\.py$")
+STARTER = re.compile(r"(?:^|/)multiprocessing/popen_(?:spawn|forkserver)\w*\.py$")
 REDUCTION = re.compile(r"(?:^|/)multiprocessing/reduction\.py$")
 CHILD = re.compile(r"(?:^|/)multiprocessing/(?:spawn|forkserver)\.py$")
+TASKS = re.compile(r"(?:^|/)(?:multiprocessing/pool|concurrent/futures/\w+)\.py$")
+POOL = re.compile(r"(?:^|/)(?:multiprocessing/(?:pool|queues)|concurrent/futures/\w+)\.py$")
 SHARER = re.compile(r"(?:^|/)multiprocessing/(?:connection|resource_sharer)\.py$")
 SEMAPHORES = re.compile(r"(?:^|/)multiprocessing/(?:synchronize|heap|shared_memory)\.py$")
 DATALOADER = re.compile(r"(?:^|/)torch/utils/data/")
 HUB = re.compile(r"(?:^|/)huggingface_hub/")
 REMOTE_CODE = re.compile(r"(?:^|/)transformers_modules/")
 TRANSFORMERS = re.compile(r"(?:^|/)transformers/")
+FOREIGN = re.compile(r"(?:java|javax|org|com|io|net|scala|kotlin|System|Microsoft)\.[\w.]*[A-Z]")
+PYTHON_COMMAND = re.compile(
+    r"python|\.py\b|\bpytest|\btorchrun|\bcpgpt|\bipython|\bjupyter|\baccelerate\b|\bcelery\b"
+    r"|\bgunicorn|\buvicorn|\bpapermill|\bdeepspeed\b|\blightning\b"
+)
+# A command typed at a shell's prompt.
+PROMPT = re.compile(
+    r"(?:\S{0,60}[@:][^$#%]{0,120}|\([\w.-]+\) .{0,80}|\s*)[$#%]\s+(?P<command>\S.*)"
+)
+OTHER_PROGRAM = re.compile(
+    r"\bnpm (?:ERR!|error)|\byarn\b|\bwebpack\b|\bgulp\b|\bcc1plus\b|\bg?cc\b|\bcargo\b|\bmvn\b"
+    r"|\bRscript\b|\bsamtools\b|\bbwa\b|\bjava\b|\bnode\b"
+)
 GENOME = re.compile(r"(?:^|/)pyfaidx/")
 IN_WORKER = re.compile(r"in DataLoader worker process \d+")
 
@@ -67,6 +105,26 @@ IN_WORKER = re.compile(r"in DataLoader worker process \d+")
 def by(pattern: re.Pattern[str]) -> Callable[[Raised, Chain], bool]:
     """The exception came through such a file."""
     return lambda raised, chain: through(raised.frames, pattern)
+
+
+def starts_process(raised: Raised, chain: Chain) -> bool:
+    """A new process was being started with what cannot be pickled.
+
+    Tasks, results and items of queues are pickled by `dumps`, and are no dataset. A traceback that
+    was shortened to CpGPT's own frame shows the loop over its DataLoader.
+    """
+    last = raised.frames[-1]
+    return (
+        through(raised.frames, STARTER)
+        or any(REDUCTION.search(path(each)) and each.function == "dump" for each in raised.frames)
+        or (through(raised.frames, DATALOADER) and not POOL.search(path(last)))
+        or CPGPT.search(path(last)) is not None
+    )
+
+
+def sent_to_worker(raised: Raised, chain: Chain) -> bool:
+    """It was being pickled for another process, and was no pool's task or result."""
+    return through(raised.frames, REDUCTION) and not through(raised.frames, TASKS)
 
 
 def lost_connection(raised: Raised, chain: Chain) -> bool:
@@ -93,6 +151,29 @@ def of_the_genome(raised: Raised, chain: Chain) -> bool:
     return any(through(each.frames, GENOME) and through(each.frames, CPGPT) for each in chain)
 
 
+def of_python(raised: Raised, chain: Chain) -> bool:
+    """Not an exception of Java's, Scala's or .NET's."""
+    return FOREIGN.match(raised.kind) is None
+
+
+def of_a_python_command(raised: Raised, chain: Chain) -> bool:
+    """The command that was killed is Python's, where the error shows one."""
+    found = re.search(r"Command (.+) died with", raised.message)
+    return found is None or PYTHON_COMMAND.search(found[1]) is not None
+
+
+def python_command(noted: Noted, found: re.Match[str]) -> bool:
+    return PYTHON_COMMAND.search(found["command"]) is not None
+
+
+def of_python_here(noted: Noted, found: re.Match[str]) -> bool:
+    """Nothing near the line shows that it was another program which was killed."""
+    commands = [shown for text in noted.near if (shown := PROMPT.match(text))]
+    return not any(OTHER_PROGRAM.search(text) for text in noted.near) and all(
+        PYTHON_COMMAND.search(shown["command"]) for shown in commands[-1:]
+    )
+
+
 def pattern(text: str) -> re.Pattern[str]:
     return re.compile(text)
 
@@ -104,7 +185,7 @@ PYTHON_PROCESS = r"\((?:python[\d.]*|pt_\w+|ipython\d*|jupyter[\w-]*|cpgpt[\w-]*
 FAILURES: tuple[FailureRule, ...] = (
     FailureRule(
         "CPG701",
-        ("pickle",),
+        ("pickle", "Can't get attribute"),
         (
             Sign(
                 pattern(
@@ -118,7 +199,7 @@ FAILURES: tuple[FailureRule, ...] = (
                     r"|no default __reduce__ due to non-trivial __cinit__"
                     r"|ctypes objects containing pointers cannot be pickled"
                 ),
-                shown=by(REDUCTION),
+                shown=starts_process,
                 alone=False,
             ),
             # From 3.14 Python adds where in the object it was.
@@ -132,7 +213,8 @@ FAILURES: tuple[FailureRule, ...] = (
                     r"cannot pickle '(?P<object>(?:_io\.)?BufferedReader)' (?:object|instances)"
                     r"|Can't pickle (?P<named><function Fasta\.<lambda>.*>)"
                 ),
-                shown=by(REDUCTION),
+                shown=sent_to_worker,
+                unless=pattern("MaybeEncodingError"),  # a pool's result
             ),
             Sign(
                 pattern(
@@ -140,6 +222,14 @@ FAILURES: tuple[FailureRule, ...] = (
                 ),
                 shown=by(CHILD),
                 alone=False,
+            ),
+            # Only a process that did not run the script has such modules.
+            Sign(
+                pattern(
+                    r"Can't get attribute '(?P<object>\w+)' on <module"
+                    r" '(?:__main__' \((?:built-in|<class)|__mp_main__')"
+                ),
+                shown=by(CHILD),
             ),
         ),
     ),
@@ -178,9 +268,11 @@ FAILURES: tuple[FailureRule, ...] = (
             ),
         ),
         (
-            pattern(
-                r"ERROR: Unexpected (?:segmentation fault|floating-point exception)"
-                r" encountered in worker"
+            Line(
+                pattern(
+                    r"ERROR: Unexpected (?:segmentation fault|floating-point exception)"
+                    r" encountered in worker"
+                )
             ),
         ),
     ),
@@ -191,14 +283,16 @@ FAILURES: tuple[FailureRule, ...] = (
             "encountered in worker",
             "torch_",
             "shared memory",
+            "unable to mmap",
         ),
         (
             Sign(pattern(r"DataLoader worker \(pid .{1,40}\) is killed by signal: Bus error")),
             Sign(
                 pattern(
                     r"unable to (?:write to|resize|mmap \d+ bytes from) file </?torch_"
+                    r"|unable to mmap \d+ bytes from file <filename not specified>"
                     r"|unable to allocate shared memory\(shm\) for file <"
-                    r"|unable to open shared memory object <[^>]*>[^:]*:(?!.*\(24\))"
+                    r"|unable to open shared memory object <[^>]*>(?!.*\(24\))"
                 )
             ),
             Sign(
@@ -207,7 +301,7 @@ FAILURES: tuple[FailureRule, ...] = (
                 alone=False,
             ),
         ),
-        (pattern(r"ERROR: Unexpected bus error encountered in worker"),),
+        (Line(pattern(r"Unexpected bus (?:error|ERROR) encountered in worker")),),
     ),
     FailureRule(
         "CPG706",
@@ -217,10 +311,16 @@ FAILURES: tuple[FailureRule, ...] = (
             "items of ancdata",
         ),
         (
-            Sign(pattern(r"\[Errno 24\]|Too many open files")),
+            # Python's own: Java, .NET and others have limits of their own, and other remedies.
+            Sign(
+                pattern(
+                    r"^(?:\w+\.)*\w*(?:Error|error): .*(?:\[Errno 24\]|Too many open files)(?!\w)"
+                ),
+                shown=of_python,
+            ),
             Sign(pattern(r"received \d+ items of ancdata")),
         ),
-        (pattern(r"\[Errno 24\] Too many open files"),),
+        (Line(pattern(r"\[Errno 24\] Too many open files(?! *\w)")),),
     ),
     FailureRule(
         "CPG707",
@@ -236,6 +336,12 @@ FAILURES: tuple[FailureRule, ...] = (
             "bad_alloc",
             "illed",
             "已杀死",
+            "DefaultCPUAllocator",
+            "posix_memalign",
+            "Unable to allocate",
+            "IGKILL",
+            "137",
+            "exitcode",
         ),
         (
             Sign(
@@ -244,30 +350,54 @@ FAILURES: tuple[FailureRule, ...] = (
                     r"(?:: you tried to allocate (?P<asked>\d+ bytes))?"
                 )
             ),
-            Sign(pattern(r"MemoryError: Unable to allocate (?P<asked>[\d.]+ \w+) for an array")),
+            Sign(pattern(r"CPUAllocator\.cpp:\d+\] posix_memalign\(")),
+            # Before 2020 NumPy did not say how much it asked for.
+            Sign(
+                pattern(
+                    r"MemoryError: Unable to allocate"
+                    r" (?:(?P<asked>[\d.]+ \w+) for an )?array with shape"
+                )
+            ),
             Sign(
                 pattern(r"(?:^|\.)MemoryError(?:: (?:std::bad_alloc|bad allocation))?$"),
                 shown=not_raised_by_hand,
             ),
             Sign(pattern(r"\bArrowMemoryError: malloc of size (?P<asked>\d+) failed")),
             Sign(pattern(r"\[Errno 12\] Cannot allocate memory|\[WinError 1455\]")),
+            # A process that the kernel ended, as those who waited for it tell.
+            Sign(pattern(r"process \d+ terminated with signal SIGKILL")),
+            Sign(
+                pattern(r"(?:Command (?P<command>.{1,2000}) )?died with <Signals\.SIGKILL: 9>"),
+                shown=of_a_python_command,
+            ),
             Sign(pattern(r"shared file mapping: <[^>]*>, error code: <1455>")),
         ),
         (
-            pattern(rf"[Oo]ut of memory: Killed process \d+ {PYTHON_PROCESS}"),
-            pattern(rf"(?:^|\] |kernel: )Killed process \d+ {PYTHON_PROCESS}"),
-            pattern(r"oom-kill:.*\btask=(?:python[\d.]*|pt_\w+),"),
-            pattern(r"slurmstepd: error: Detected \d+ oom[-_]kill event"),
-            pattern(r"slurmstepd: error: .*[Ee]xceeded .*memory limit"),
-            pattern(r"^srun: error: \S+: tasks? [\d,-]+: Out Of Memory"),
-            pattern(r"\bOOMKilled\b"),
-            pattern(r"TERM_MEMLIMIT: job killed|PBS: job killed: v?mem "),
-            pattern(r"terminate called after throwing an instance of 'std::bad_alloc'"),
+            Line(pattern(rf"[Oo]ut of memory: Killed process \d+ {PYTHON_PROCESS}")),
+            Line(pattern(rf"(?:^|\] |kernel: )Killed process \d+ {PYTHON_PROCESS}")),
+            Line(pattern(rf"[Oo]ut of memory: Kill process \d+ {PYTHON_PROCESS}")),
+            Line(pattern(r"oom-kill:.*\btask=(?:python[\d.]*|pt_\w+),")),
+            Line(pattern(r"slurmstepd(?:-\S+)?: error: Detected \d+ oom[-_]kill event")),
+            Line(pattern(r"slurmstepd(?:-\S+)?: error: .*[Ee]xceeded .*memory limit")),
+            Line(pattern(r"(?:^|\s)srun: error: \S+: tasks? [\d,-]+: Out Of Memory")),
+            Line(pattern(r"\bOOMKilled\b(?!\w)")),
+            Line(pattern(r"TERM_MEMLIMIT: job killed|PBS: job killed: v?mem ")),
+            Line(pattern(r"terminate called after throwing an instance of 'std::bad_alloc'")),
+            # torchrun, in a table and in a line; -9 is SIGKILL.
+            Line(
+                pattern(r"^\W*exitcode *: -9\b|\(exitcode: -9\)|Signal 9 \(SIGKILL\) received by")
+            ),
+            Line(pattern(r"Process finished with exit code 137\b")),
             # The shell's own report, in a terminal and of a script, in English and in Chinese.
-            pattern(r"^(?:Killed|已杀死)$"),
-            pattern(r": line \d+: +\d+ Killed +(?P<command>\S.*)"),
-            pattern(r"^zsh: killed +(?P<command>\S.*)"),
-            pattern(r"^\[\d+\]\s*[+-]?\s+(?:\d+ )?[Kk]illed +(?P<command>\S.*)"),
+            Line(
+                pattern(r"^(?:.{0,400}(?:it/s|s/it|/\d+)\]? ?)?(?:Killed|已杀死)$"), of_python_here
+            ),
+            Line(pattern(r": line \d+: +\d+ (?:Killed|已杀死) +(?P<command>\S.*)"), python_command),
+            Line(pattern(r"^zsh: killed +(?P<command>\S.*)"), python_command),
+            Line(
+                pattern(r"^\[\d+\]\s*[+-]?\s+(?:\d+ )?[Kk]illed +(?P<command>\S.*)"), python_command
+            ),
+            Line(pattern(r"^make(?:\[\d+\])?: \*\*\* \[.*\] (?:Killed|已杀死)$"), of_python_here),
         ),
     ),
     FailureRule(
@@ -281,12 +411,7 @@ FAILURES: tuple[FailureRule, ...] = (
             Sign(pattern(r"MPS backend out of memory(?:.*max allowed: (?P<limit>[\d.]+ \w+))?")),
             Sign(pattern(r"RuntimeError: Invalid buffer size: (?P<asked>[\d.]+ ?\w+)")),
         ),
-        (
-            pattern(
-                r"MPS backend out of memory \(MPS allocated: .*max allowed: (?P<limit>[\d.]+ \w+)"
-            ),
-            pattern(r"\(0*8:kIOGPUCommandBufferCallbackErrorOutOfMemory\)"),
-        ),
+        (Line(pattern(r"\(0*8:kIOGPUCommandBufferCallbackErrorOutOfMemory\)")),),
     ),
     FailureRule(
         "CPG709",
@@ -294,6 +419,7 @@ FAILURES: tuple[FailureRule, ...] = (
             "out of memory",
             "ALLOC_FAILED",
             "cudaErrorMemory",
+            "Tried to allocate",
         ),
         (
             Sign(
@@ -306,21 +432,38 @@ FAILURES: tuple[FailureRule, ...] = (
             Sign(pattern(r"(?:CUDA|HIP) error: out of memory|cudaErrorMemoryAllocation")),
             Sign(pattern(r"(?:CUBLAS|CUDNN|CUSOLVER|CUSPARSE|HIPBLAS)_STATUS_ALLOC_FAILED")),
         ),
-        (pattern(r"(?:CUDA|HIP) out of memory\. Tried to allocate (?P<asked>[\d.]+ \w+)"),),
+        # The first line of the message was left out.
+        (
+            Line(
+                pattern(
+                    r"Tried to allocate (?P<asked>[\d.]+ \w+) \(GPU \d+;"
+                    r" (?P<older_card>[\d.]+ \w+) total capacity"
+                )
+            ),
+        ),
     ),
     FailureRule(
         "CPG710",
-        ("re-initialize CUDA",),
+        ("re-initialize CUDA", "initialization error"),
         (
             Sign(pattern(r"Cannot re-initialize CUDA in forked subprocess")),
             Sign(pattern(r"CUDA error: initialization error"), shown=in_worker, alone=False),
+            # Of releases before 1.1.
+            Sign(
+                pattern(r"cuda runtime error \(3\) : initialization error"),
+                shown=by(PROCESS),
+                alone=False,
+            ),
         ),
+        (Line(pattern(r"THCudaCheck FAIL .*error=3 : initialization error")),),
     ),
     FailureRule(
         "CPG711",
         (
             "attempt has been made to start",
             "RuntimeError",
+            "not using fork to start",
+            "proper idiom",
         ),
         (
             Sign(
@@ -339,6 +482,11 @@ FAILURES: tuple[FailureRule, ...] = (
                 alone=False,
             ),
         ),
+        # Its first line was left out.
+        (
+            Line(pattern(r"This probably means that you are not using fork to start your$")),
+            Line(pattern(r"child processes and you have forgotten to use the proper idiom$")),
+        ),
     ),
     FailureRule(
         "CPG712",
@@ -352,13 +500,17 @@ FAILURES: tuple[FailureRule, ...] = (
             "RevisionNotFound",
             "OfflineModeIsEnabled",
             "gated repo",
+            "Access to model",
             "valid model identifier",
+            "cached snapshot",
+            "appropriate snapshot",
+            "on the Hub",
             "CpGPT ",
         ),
         (
             Sign(
                 pattern(
-                    rf"couldn't connect to 'https://{HOSTS}'"
+                    rf"couldn't connect to '\[?https://{HOSTS}"
                     r"(?:.*looks like (?P<repository>\S{1,200}) is not the path)?"
                 )
             ),
@@ -379,7 +531,24 @@ FAILURES: tuple[FailureRule, ...] = (
                     r"|RevisionNotFoundError|OfflineModeIsEnabled)\b"
                 )
             ),
-            Sign(pattern(rf"Can't load \w[\w ]* for '(?P<repository>[^']+)'.*'https://{HOSTS}")),
+            Sign(
+                pattern(
+                    rf"Can't load \w[\w ]* for '(?P<repository>[^']+)'.*\(?'?(?:\[[^\]]*\]\()?https://{HOSTS}"
+                )
+            ),
+            Sign(
+                pattern(
+                    rf"Cannot (?:access gated repo for url|reach) https://{HOSTS}/"
+                    r"(?:api/models/)?(?P<repository>[\w.-]+/[\w.-]+)?"
+                )
+            ),
+            Sign(pattern(r"Access to model (?P<repository>\S+) is restricted")),
+            Sign(
+                pattern(
+                    r"Cannot find an appropriate cached snapshot folder"
+                    r"|An error happened while trying to locate the files? on the Hub"
+                )
+            ),
             Sign(pattern(rf"HTTPSConnectionPool\(host=\\?'{HOSTS}\\?'")),
             Sign(pattern(rf"\b[45]\d\d (?:Client|Server) Error.* for url: https://{HOSTS}/")),
             Sign(
@@ -449,7 +618,7 @@ FAILURES: tuple[FailureRule, ...] = (
             Sign(
                 pattern(
                     r"cannot import name '(?P<name>find_pruneable_heads_and_indices)'"
-                    r" from 'transformers"
+                    r"(?: from 'transformers|$)"
                 )
             ),
             Sign(
@@ -462,12 +631,6 @@ FAILURES: tuple[FailureRule, ...] = (
                 shown=by(TRANSFORMERS),
             ),
         ),
-        (
-            pattern(
-                r"cannot import name '(?P<name>find_pruneable_heads_and_indices)'"
-                r" from 'transformers"
-            ),
-        ),
     ),
     FailureRule(
         "CPG716",
@@ -477,18 +640,21 @@ FAILURES: tuple[FailureRule, ...] = (
             "ARCH_MISMATCH",
             "CUDA capability",
             "kernels for this GPU",
+            "no longer supports this GPU",
         ),
         (
             Sign(pattern(r"no kernel image is available for execution on the device")),
             Sign(pattern(r"CUBLAS_STATUS_ARCH_MISMATCH|cudaErrorNoKernelImageForDevice")),
         ),
         (
-            pattern(
-                r"(?P<gpu>\S[\w ().-]{0,60}) with CUDA capability (?P<capability>sm_\w+)"
-                r" is not compatible with the current PyTorch installation"
+            Line(
+                pattern(
+                    r"(?P<gpu>\S[\w ().-]{0,60}) with CUDA capability (?P<capability>sm_\w+)"
+                    r" is not compatible with the current PyTorch installation"
+                )
             ),
-            pattern(r"does not include kernels for this GPU"),
-            pattern(r"CUDA error: no kernel image is available for execution on the device"),
+            Line(pattern(r"does not include kernels for this GPU")),
+            Line(pattern(r"PyTorch no longer supports this GPU because it is too old")),
         ),
     ),
     FailureRule(
@@ -502,12 +668,26 @@ FAILURES: tuple[FailureRule, ...] = (
                 weak=True,
             ),
         ),
+        # As pyfaidx says it, or marked by CpGPT's logger: other programs have the words too.
         (
-            pattern(
-                r"Error processing sequence at index \d+: [\"'\\]{0,4}(?P<sequence>\S{1,80}) not in"
-                r" [^\"']{0,400}"
+            Line(
+                pattern(
+                    r"Error processing sequence at index (?P<index>\d+):"
+                    r" [\"'\\]{0,4}(?P<sequence>\S{1,80}) not in [^\"']{0,400}"
+                )
             ),
-            pattern(r"Error processing sequence at index \d+: (?P<reason>[^\"}]{1,120})"),
+            Line(
+                pattern(
+                    r"Error processing sequence at index (?P<index>\d+):"
+                    r" (?P<reason>(?:not enough|too many) values to unpack|invalid literal for int)"
+                )
+            ),
+            Line(
+                pattern(
+                    r"(?:cpgpt|DNALLMEmbedder|DNADataset).{0,200}?"
+                    r"Error processing sequence at index (?P<index>\d+): (?P<reason>[^\"}]{1,120})"
+                )
+            ),
         ),
     ),
     FailureRule(
@@ -528,10 +708,10 @@ FAILURES: tuple[FailureRule, ...] = (
 
 def watched(rule: FailureRule) -> Watched:
     """What a log can show of the failure without frames."""
-    patterns = [*(sign.text for sign in rule.signs if sign.alone), *rule.lines]
+    lines = (line.text for line in rule.lines)
+    patterns = [*(sign.text for sign in rule.signs if sign.alone), *lines]
     without_names = [re.sub(r"\?P<\w+>", "?:", each.pattern) for each in patterns]
     return Watched(rule.words, re.compile("|".join(f"(?:{each})" for each in without_names)))
 
 
-# For logs.read.
-WATCH = tuple(watched(rule) for rule in FAILURES)
+WATCHED = tuple(watched(rule) for rule in FAILURES)
