@@ -17,7 +17,7 @@ from cpgpt_doctor.commands.options import (
     folder,
     positive,
 )
-from cpgpt_doctor.commands.output import complain
+from cpgpt_doctor.commands.output import SHARED, complain, show_report, write
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.reports import files, stream
 
@@ -215,13 +215,15 @@ def show(
     if args.quiet and not code:
         return code
     if args.format == "terminal":
-        from cpgpt_doctor.commands.output import write
         from cpgpt_doctor.reports import repair_terminal
 
         text = repair_terminal.render(looked, str(asked.dependencies), language, applied=applied)
         write(text, args.output)
         return code
-    from cpgpt_doctor.commands.run_embed import show_findings
+    from cpgpt_doctor.findings import Severity
 
-    show_findings(looked.report, args, language)
+    report = looked.report
+    if args.format in SHARED and not args.no_redact:
+        report = looked.public()
+    show_report(report, args, language, Severity.error)
     return code

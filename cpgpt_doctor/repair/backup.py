@@ -67,6 +67,7 @@ class Backup:
 
     def apply(self) -> Backup:
         """Do all steps, or those that a killed repair has not done. Raises Changed, OSError."""
+        self.check_whole()
         self.check_counts(f"finished; to begin anew, move {self.folder} away")
         for number in range(self.noted(DONE) or 0, len(self.steps)):
             self.steps[number].do(self.place)
@@ -75,6 +76,7 @@ class Backup:
 
     def undo(self) -> Backup:
         """Put every byte back. Raises Changed where another program wrote since."""
+        self.check_whole()
         self.check_counts("undone")
         undoing = self.now("undoing")
         left = self.noted(STANDING)
@@ -96,6 +98,16 @@ class Backup:
 
     def note(self, name: str, steps: int) -> None:
         write_whole(self.folder / name, str(steps))
+
+    def check_whole(self) -> None:
+        """Raise InputError where a file of the backup is gone or cut short."""
+        for name, size in [each for step in self.steps for each in step.needs()]:
+            path = self.folder / name
+            if not path.is_file() or size not in (None, path.stat().st_size):
+                raise InputError(
+                    f"{path}: is not there in full, and a repair needs it; put it back, then start"
+                    " again"
+                )
 
     def check_counts(self, what: str, *, after: bool = False) -> None:
         """Raise Changed where rows were added to a store, or taken out, by another program.
@@ -217,15 +229,15 @@ class Draft:
             return digest_of(stream)
 
     def rename(self, path: Path, target: Path) -> None:
-        self.steps.append(Move(self.relative(path), self.relative(target), kept=False))
+        self.steps.append(Move(self.relative(path), self.relative(target), into_backup=False))
 
     def move_away(self, path: Path) -> None:
         """Let a file go into the backup, or where that is on another disk, beside its place."""
         if path.lstat().st_dev == self.folder.stat().st_dev:
-            step = Move(self.relative(path), self.name(path.name), kept=True)
+            step = Move(self.relative(path), self.name(path.name), into_backup=True)
         else:
             aside = free_name(path.with_name(f"{path.name}.set-aside"))
-            step = Move(self.relative(path), self.relative(aside), kept=False)
+            step = Move(self.relative(path), self.relative(aside), into_backup=False)
         self.steps.append(step)
 
     def relative(self, path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,14 @@ from cpgpt_doctor.store.layout import StorePaths
 from cpgpt_doctor.words import Words
 
 CHUNK_ROWS = 256
+EITHER = Words(
+    "nothing in the files says which index is right: verify does; then name it with --index",
+    "从文件看不出哪个索引是对的：请先用 verify 判断，再用 --index 指定",
+)
+LOST = Words(
+    "what the index said is lost: put a copy of it back, or embed into a new folder",
+    "索引里的内容已经丢失：请放回它的备份，或者在新目录里重新计算",
+)
 WIDTH = Words("how wide this model's rows are is not known", "不知道这个模型的一行有多少个数")
 
 
@@ -81,6 +89,21 @@ class Plan:
     left: tuple[Left, ...] = ()
 
 
+def public(planned: Plan, redact: Callable[[str], str]) -> Plan:
+    """The plan as it is shown, without personal data."""
+
+    def clean(words: Words) -> Words:
+        return Words(redact(words.en), redact(words.zh))
+
+    return Plan(
+        tuple(
+            replace(each, path=redact(each.path), what=clean(each.what), keeps=clean(each.keeps))
+            for each in planned.actions
+        ),
+        tuple(replace(each, path=redact(each.path), why=clean(each.why)) for each in planned.left),
+    )
+
+
 def paths_of(store: StoreFacts) -> StorePaths:
     return StorePaths(
         Path(store.dependencies), store.species, store.dna_llm, store.context_len, store.width
@@ -105,6 +128,7 @@ def of_files(
     left: list[Left] = []
     for seen in stores:
         if seen.store.damage is not None:
+            left.append(Left("CPG509", seen.store.database, LOST))
             continue
         for each in of_a_store(seen, index):
             if isinstance(each, Action):
@@ -127,6 +151,10 @@ def of_a_store(seen: StoreSeen, index: Path | None) -> Iterator[Action | Left]:
     fitting = adopted_index(seen, index)
     if fitting is not None:
         yield fitting
+    elif any(
+        dependencies.whose(seen, each) == "either" for each in dependencies.contradicting(seen)
+    ):
+        yield Left("CPG519", store.rows, EITHER)
     elif store.unnamed is not None:
         yield unnamed(seen)
     elif store.unfinished is None:

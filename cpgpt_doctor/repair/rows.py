@@ -28,6 +28,7 @@ from cpgpt_doctor.repair.backup import Draft
 from cpgpt_doctor.repair.changes import Table
 from cpgpt_doctor.repair.compute import Computed
 from cpgpt_doctor.repair.plan import Action, Left, Plan
+from cpgpt_doctor.repair.steps import Changed
 from cpgpt_doctor.store import layout
 from cpgpt_doctor.store.layout import StorePaths
 from cpgpt_doctor.words import Words
@@ -75,11 +76,20 @@ def plan_rows(
     """
     paths = plan.paths_of(seen.store)
     named = layout.named_rows(paths)
+    watched = auditing.Watched()
+    watched.watch(paths.rows, paths.database)
     try:
-        with auditing.opened(asked, paths, named, progress, auditing.Watched()) as store:
+        with auditing.opened(asked, paths, named, progress, watched) as store:
             if audited:
-                return of_audit(asked, store, named, spool, progress)
-            return of_suspects(store, named, spool, progress, now)
+                mended = of_audit(asked, store, named, spool, progress)
+            else:
+                mended = of_suspects(store, named, spool, progress, now)
+        changed = watched.changed()
+        if changed is not None:
+            raise Changed(str(changed))
+        return mended
+    except Changed:
+        raise
     except NotCached as missing:
         why = Words(
             f"the model {missing.model.dna_llm} is not in the cache of {asked.python} (CPG405)",

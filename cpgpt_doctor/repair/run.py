@@ -15,6 +15,7 @@ import psutil
 from cpgpt_doctor import __version__
 from cpgpt_doctor.audit import run as auditing
 from cpgpt_doctor.audit.inspect import Progress
+from cpgpt_doctor.embed import examine
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.audit import AuditFacts
@@ -23,6 +24,7 @@ from cpgpt_doctor.facts.store import StoreFacts
 from cpgpt_doctor.findings import Check, Finding, Judged, Severity
 from cpgpt_doctor.intent import Intent, resolve
 from cpgpt_doctor.probes.dependencies import is_dependencies, observe_folders
+from cpgpt_doctor.redact import redact, redacted
 from cpgpt_doctor.repair import backup, plan, rows
 from cpgpt_doctor.repair.backup import Backup
 from cpgpt_doctor.repair.plan import Action, Chosen, Left, Plan
@@ -63,10 +65,24 @@ class Asked:
 
 @dataclass(frozen=True)
 class Looked:
-    """What was seen of a folder, and what can be done about it."""
+    """What was seen of a folder, and what can be done about it.
+
+    index: the one that the user named, and how many locations it names.
+    """
 
     report: Report
     plan: Plan
+    index: tuple[str, int] | None = None
+
+    def public(self) -> Report:
+        """The report without personal data."""
+        facts = redacted(self.report.facts)
+        (folder,) = facts.dependencies
+        judged = judged_folder(folder, facts.audit)
+        if self.index is not None:
+            judged = with_index(judged, folder, redact(self.index[0]), self.index[1])
+        clean = report(folder, facts.audit, judged, plan.public(self.plan, redact))
+        return dataclasses.replace(clean, exit_code=self.report.exit_code)
 
 
 def look(asked: Asked, progress: Progress, spool: BinaryIO, *, now: bool = False) -> Looked:
@@ -94,9 +110,13 @@ def look(asked: Asked, progress: Progress, spool: BinaryIO, *, now: bool = False
             planned = Plan((*before, *more.plan.actions), (*planned.left, *more.plan.left))
             audit = more.facts
     judged = judged_folder(folder, audit)
+    index = None
     if asked.index is not None:
-        judged = with_index(judged, folder, asked.index, planned)
-    return Looked(report(folder, audit, judged, planned), planned)
+        (seen,) = folder.stores
+        table = plan.checked_index(asked.index, plan.paths_of(seen.store))
+        index = str(asked.index), len(table)
+        judged = with_index(judged, folder, *index)
+    return Looked(report(folder, audit, judged, planned), planned, index)
 
 
 def is_of_all_rows(action: Action, seen: StoreSeen) -> bool:
@@ -141,12 +161,11 @@ def judged_folder(folder: DependenciesFacts, audit: AuditFacts | None) -> tuple[
 
 
 def with_index(
-    judged: tuple[Judged, ...], folder: DependenciesFacts, index: Path, planned: Plan
+    judged: tuple[Judged, ...], folder: DependenciesFacts, index: str, named: int
 ) -> tuple[Judged, ...]:
     """The finding that the user makes, where he names the index, beside those of the rules."""
     (seen,) = folder.stores
-    named = len(plan.checked_index(index, plan.paths_of(seen.store)))
-    own = rules.foreign(seen, OtherIndex(path=str(index), named=named, whole=True))
+    own = rules.foreign(seen, OtherIndex(path=index, named=named, whole=True))
     return tuple(
         Judged(each.code, Check("finding", own.title, (own,))) if each.code == own.code else each
         for each in judged
@@ -229,8 +248,8 @@ class Done:
 
 
 def check_folder(dependencies: Path) -> None:
-    if not dependencies.is_dir():
-        raise InputError(f"{dependencies}: no such folder")
+    """Raise InputError where it is none of CpGPT's, or cannot be written to."""
+    examine.check_folder(dependencies)
     if not is_dependencies(dependencies):
         raise InputError(f"{dependencies}: holds none of CpGPT's dependencies")
 
@@ -271,7 +290,7 @@ def with_unseen(looked: Looked, unseen: tuple[Left, ...]) -> Looked:
     if not unseen:
         return looked
     planned = dataclasses.replace(looked.plan, left=(*looked.plan.left, *unseen))
-    return Looked(dataclasses.replace(looked.report, exit_code=1), planned)
+    return Looked(dataclasses.replace(looked.report, exit_code=1), planned, looked.index)
 
 
 def check_room(dependencies: Path, actions: Sequence[Action]) -> None:
@@ -346,6 +365,8 @@ def undo(dependencies: Path, tell: Tell) -> tuple[Path, ...]:
         last = [each for each in there if each.run == there[-1].run]
         if all(each.state == "done" for each in last):
             backup.check_undone(last)
+        for each in last:
+            each.check_whole()
         for each in reversed(last):
             each.undo()
             tell(f"undone: {each.code} ({each.folder})")

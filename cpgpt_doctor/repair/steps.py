@@ -58,6 +58,10 @@ class Swap:
     after_digest: str | None
     database: bool
 
+    def needs(self) -> list[tuple[str, int | None]]:
+        """Files of the backup that it needs, with their size where that is known."""
+        return [(name, None) for name in (self.before, self.after) if name is not None]
+
     def do(self, place: Place) -> None:
         self.exchange(place, self.after, self.after_digest, self.before_digest)
 
@@ -134,6 +138,10 @@ class Write:
     before: str
     after: str
 
+    def needs(self) -> list[tuple[str, int | None]]:
+        size = sum(length for _, length in self.runs)
+        return [(self.before, size), (self.after, size)]
+
     def do(self, place: Place) -> None:
         self.put(place, self.after)
 
@@ -176,6 +184,9 @@ class Tail:
     before: str
     after: str
 
+    def needs(self) -> list[tuple[str, int | None]]:
+        return [(self.before, None), (self.after, None)]
+
     def do(self, place: Place) -> None:
         self.put(place, self.after)
 
@@ -216,13 +227,16 @@ class Tail:
 class Move:
     """A file or folder gets another place; links are moved as links.
 
-    kept: whether `target` is a name in the backup, else one in the dependencies folder.
+    into_backup: whether `target` is a name in the backup, else one in the dependencies folder.
     """
 
     kind: ClassVar[str] = "move"
     path: str
     target: str
-    kept: bool
+    into_backup: bool
+
+    def needs(self) -> list[tuple[str, int | None]]:
+        return []
 
     def do(self, place: Place) -> None:
         self.rename(place, place.folder / self.path, self.there(place))
@@ -234,7 +248,7 @@ class Move:
         return os.path.lexists(self.there(place)) and not os.path.lexists(place.folder / self.path)
 
     def there(self, place: Place) -> Path:
-        return (place.backup if self.kept else place.folder) / self.target
+        return (place.backup if self.into_backup else place.folder) / self.target
 
     def rename(self, place: Place, source: Path, target: Path) -> None:
         here, there = os.path.lexists(source), os.path.lexists(target)

@@ -53,7 +53,7 @@ ALLOWED = {
     },
     "repair": {
         *("repair", "audit", "disk", "embed", "errors", "facts", "findings", "genome", "intent"),
-        *("patient", "probes", "report", "rules", "store", "words"),
+        *("patient", "probes", "redact", "report", "rules", "store", "words"),
     },
     # embed, bench, repair and facts: what these commands' work is shown from.
     "reports": {

@@ -494,6 +494,37 @@ def test_a_backup_whose_manifest_is_none_is_said_in_one_line(tmp_path: Path) -> 
         undo(tmp_path)
 
 
+def test_a_backup_that_lost_a_file_is_not_undone_in_part(tmp_path: Path) -> None:
+    two_faults(tmp_path)
+    first, *_ = apply(tmp_path).backups
+    after = files(tmp_path)
+    (first / "1.rows").unlink()
+    with pytest.raises(InputError, match="is not there in full"):
+        undo(tmp_path)
+    assert files(tmp_path) == after
+
+
+def test_two_indexes_that_fit_alike_are_left_for_verify(tmp_path: Path) -> None:
+    store(tmp_path / "one", SHUFFLED)
+    store(tmp_path / "two", sorted(SHUFFLED))
+    paths = StorePaths(tmp_path / "two", SPECIES, LLM, 201, WIDTH)
+    shutil.copyfile(StorePaths(tmp_path / "one", SPECIES, LLM, 201).rows, paths.rows)
+    looked = look(tmp_path / "two")
+    assert looked.plan.actions == ()
+    assert "--index" in looked.plan.left[0].why.en
+
+
+def test_a_shared_report_has_the_actions_without_personal_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    copied_without_its_index(tmp_path)
+    (found,) = (each for each in look(tmp_path).public().findings if each.code == "CPG519")
+    told = " ".join(value.en for _, value in found.evidence.seen)
+    assert "adopt ~/human/ensembl_metadata.db" in told
+    assert str(tmp_path) not in told
+
+
 # Killed
 
 
