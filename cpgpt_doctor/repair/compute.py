@@ -113,12 +113,19 @@ def of_choice(
 
 
 def of_suspects(
-    source: Source, suspects: Sequence[str], rows: Rows, spool: BinaryIO, progress: Progress
+    source: Source,
+    suspects: Sequence[str],
+    rows: Rows,
+    spool: BinaryIO,
+    progress: Progress,
+    now: bool,
 ) -> Computed:
-    """Compute these rows, as the kind that some of the others are of."""
+    """Compute these rows, as the kind that some of the others are of; or those others alone."""
     doubted = set(suspects)
     others = [each for each in source.judgeable if each not in doubted]
     facts = scouted(source, others, rows, progress)
+    if not now:
+        return Computed(facts)
     recorder = Recorder(rows, source, frozenset(suspects), spool, rows.padding)
     progress.phase("computing rows again, each alone")
     progress.expect(len(suspects))

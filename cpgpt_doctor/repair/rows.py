@@ -123,9 +123,7 @@ def of_suspects(
     planned = Plan()
     if suspects:
         started = time.monotonic()
-        computed = compute.of_suspects(
-            source, suspects if now else (), store.patient, spool, progress
-        )
+        computed = compute.of_suspects(source, suspects, store.patient, spool, progress, now)
         per_row = (time.monotonic() - started) / max(1, computed.facts.judged + len(suspects) * now)
         if computed.of_another_world or computed.law:
             other = of_another(computed.facts)

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import sqlitedict
 
+from cpgpt_doctor import cli
 from cpgpt_doctor.audit import run as auditing
 from cpgpt_doctor.audit.inspect import Source
 from cpgpt_doctor.audit.patient import rows_in
@@ -1004,3 +1005,71 @@ def test_killed_while_rows_are_written_each_row_is_as_before_or_as_after(
         assert files(killed) == after, line
         undo(killed)
         assert files(killed) == before, line
+
+
+# The command
+
+
+def called(capfd: pytest.CaptureFixture[str], folder: Path, *options: str) -> tuple[int, str, str]:
+    code = cli.main(["repair", "--dependencies-dir", str(folder), *options])
+    out, err = capfd.readouterr()
+    return code, out, err
+
+
+def test_the_command_shows_does_and_undoes(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    own = copied_without_its_index(tmp_path)
+    code, out, _ = called(capfd, tmp_path, "--lang", "en")
+    assert code == 1
+    assert "1. CPG519  adopt " in out
+    assert "no row is computed" in out
+    assert f"repair --dependencies-dir {tmp_path} --apply" in out
+    assert "采用" in called(capfd, tmp_path, "--lang", "zh")[1]
+    code, out, err = called(capfd, tmp_path, "--apply", "--lang", "en")
+    assert code == 0
+    assert "nothing to repair" in out
+    assert "backup: " in err
+    assert right(tmp_path, own)
+    assert called(capfd, tmp_path, "--undo")[0] == 0
+    code, _, err = called(capfd, tmp_path, "--undo", "--all")
+    assert code == 2
+    assert "--all has no effect" in err
+
+
+@pytest.mark.parametrize("form", ["markdown", "html", "json", "sarif", "github", "junit"])
+def test_every_form_of_report_says_what_repair_would_do(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], form: str
+) -> None:
+    copied_without_its_index(tmp_path)
+    code, out, _ = called(capfd, tmp_path, "--format", form, "--lang", "en")
+    assert code == 1
+    assert form == "github" or "no row is read or written" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--seed", "1"), "--seed: draws the same --sample again"),
+        (("--positions", "0-based"), "--positions: says what --locations counts from"),
+        (("--context-len", "7"), "has no such store"),
+        (("--index", "nowhere.db"), "no such file"),
+    ],
+)
+def test_options_without_effect_are_refused_in_a_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], options: tuple[str, ...], why: str
+) -> None:
+    store(tmp_path, PLACES)
+    code, out, err = called(capfd, tmp_path, *options)
+    assert (code, out) == (2, "")
+    assert why in err.splitlines()[-1]
+
+
+def test_a_folder_that_is_none_of_cpgpts_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for option in ((), ("--apply",), ("--undo",)):
+        code, _, err = called(capfd, tmp_path, *option)
+        assert code == 2
+        assert "holds none of CpGPT's dependencies" in err
+    assert list(tmp_path.iterdir()) == []
