@@ -28,7 +28,6 @@ from cpgpt_doctor.repair.backup import Draft
 from cpgpt_doctor.repair.changes import Table
 from cpgpt_doctor.repair.compute import Computed
 from cpgpt_doctor.repair.plan import Action, Left, Plan
-from cpgpt_doctor.repair.steps import Changed
 from cpgpt_doctor.store import layout
 from cpgpt_doctor.store.layout import StorePaths
 from cpgpt_doctor.words import Words
@@ -38,6 +37,7 @@ NOT_LOOKED_AT = Words(
     "the other rows were not looked at, and nothing is known of them; to look at all: repair --all",
     "其他行没有检查，无法判断；要检查全部，请加 --all",
 )
+NONE_LIES = "所有位点都不在这个基因组里，无法重新计算；请用 --genome 指定正确的基因组"
 NOWHERE = Words("the genome does not have their places", "基因组里没有这些位置")
 
 
@@ -49,16 +49,28 @@ class Mended:
     facts: AuditFacts | None = None
 
 
-def impossible(paths: StorePaths, names: Sequence[str], genome: Genome | None) -> list[str]:
-    """Locations whose rows cannot be embeddings of theirs: zeros, no numbers, or, where a genome
-    can be asked, the row of another window. All rows are read."""
+@dataclass(frozen=True)
+class Impossible:
+    """Locations whose rows cannot be theirs. never: zeros, or what is no number. equal: of pairs of
+    equal rows whose windows are not; at least one of each pair is wrong."""
+
+    never: tuple[str, ...]
+    equal: tuple[str, ...]
+
+
+def impossible(paths: StorePaths, names: Sequence[str], genome: Genome | None) -> Impossible:
+    """Read all rows. Equal ones are told where a genome can be asked for both windows."""
     seen = scanning.scan(paths.rows, paths.row_bytes, len(names), True, len(names))
-    found = {*seen.zero, *seen.not_finite}
+    never = {*seen.zero, *seen.not_finite}
+    equal: set[int] = set()
     for pair in seen.equal if genome is not None else ():
-        windows = [window(names[row], genome, paths.context_len) for row in pair]
-        if windows[0] is None or windows[0] != windows[1]:
-            found.update(pair)
-    return [names[row] for row in sorted(found)]
+        one, other = (window(names[row], genome, paths.context_len) for row in pair)
+        if one != other:
+            equal.update(pair)
+    return Impossible(
+        tuple(names[row] for row in sorted(never)),
+        tuple(names[row] for row in sorted(equal - never)),
+    )
 
 
 def plan_rows(
@@ -78,48 +90,58 @@ def plan_rows(
     named = layout.named_rows(paths)
     watched = auditing.Watched()
     watched.watch(paths.rows, paths.database)
-    try:
-        with auditing.opened(asked, paths, named, progress, watched) as store:
-            if audited:
-                mended = of_audit(asked, store, named, spool, progress)
-            else:
-                mended = of_suspects(store, named, spool, progress, now)
-        changed = watched.changed()
-        if changed is not None:
-            raise Changed(str(changed))
-        return mended
-    except Changed:
-        raise
-    except NotCached as missing:
-        why = Words(
-            f"the model {missing.model.dna_llm} is not in the cache of {asked.python} (CPG405)",
-            f"{asked.python} 的缓存里没有模型 {missing.model.dna_llm}（CPG405）",
-        )
-    except InputError as error:
+    with contextlib.ExitStack() as stack:
+        try:
+            opening = auditing.opened(asked, paths, named, progress, watched)
+            store = stack.enter_context(opening)
+        except NotCached as missing:
+            return without_a_model(paths, named, not_cached(asked, missing), audited)
+        except InputError as error:
+            return without_a_model(paths, named, Words(str(error), str(error)), audited)
         if audited:
-            raise
-        why = Words(str(error), str(error))
+            mended = of_audit(asked, store, named, spool, progress)
+        else:
+            mended = of_suspects(asked, store, named, spool, progress, now)
+    changed = watched.changed()
+    if changed is not None:
+        raise changed
+    return mended
+
+
+def not_cached(asked: auditing.Asked, missing: NotCached) -> Words:
+    return Words(
+        f"the model {missing.model.dna_llm} is not in the cache of {asked.python} (CPG405)",
+        f"{asked.python} 的缓存里没有模型 {missing.model.dna_llm}（CPG405）",
+    )
+
+
+def without_a_model(paths: StorePaths, named: Table, why: Words, audited: bool) -> Mended:
+    """What is done about rows where none can be computed. Raises InputError for an audit."""
     if audited:
         raise InputError(f"--all, --sample, --locations: {why.en}")
-    with contextlib.suppress(IndexError):
-        names = by_row(named)
-        out = impossible(paths, names, None)
-        if out:
-            return Mended(with_one(Plan(), taken_out(paths, named, out, why)))
-    return Mended()
+    out = impossible(paths, by_row(named), None).never
+    return Mended(with_one(Plan(), taken_out(paths, named, out, why)) if out else Plan())
 
 
 def of_suspects(
-    store: Opened, named: Table, spool: BinaryIO, progress: Progress, now: bool
+    asked: auditing.Asked,
+    store: Opened,
+    named: Table,
+    spool: BinaryIO,
+    progress: Progress,
+    now: bool,
 ) -> Mended:
     """Rows that the file itself shows to be wrong."""
     paths, source = store.paths, store.source
     progress.phase("reading all rows")
-    doubted = impossible(paths, by_row(named), store.reader)
+    wrong = impossible(paths, by_row(named), store.reader)
     able = set(source.judgeable)
-    out = [each for each in doubted if each not in able]
-    out += [each for each in of_nothing(store) if each not in doubted]
-    suspects = [each for each in doubted if each in able]
+    if not able:
+        other = Words(auditing.nothing(paths, named, source.index, store.genome, asked), NONE_LIES)
+        return Mended(Plan((), (Left("CPG507", str(paths.rows), other),)))
+    out = [each for each in wrong.never if each not in able]
+    out += [each for each in of_nothing(store) if each not in wrong.never]
+    suspects = [each for each in (*wrong.never, *wrong.equal) if each in able]
     planned = Plan()
     if suspects:
         started = time.monotonic()

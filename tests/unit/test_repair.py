@@ -950,6 +950,24 @@ def test_rows_of_names_that_the_genome_lacks_leave_the_index(
     assert right(tmp_path, [*PLACES, "X:5"])
 
 
+def test_a_genome_that_names_none_of_the_locations_takes_none_out(
+    tmp_path: Path, patient: list[Patient]
+) -> None:
+    """`chr1` for `1`: the genome is the wrong one, or the names are."""
+    places = names(40, "chr1")
+    paths = store(tmp_path, places)
+    folders.genome(tmp_path)
+    rows = values(places)
+    rows[3] = 0
+    rows[7] = rows[8]
+    folders.set_rows(paths, rows)
+    before = files(tmp_path)
+    done = apply(tmp_path)
+    assert (done.actions, done.left.report.exit_code) == ((), 1)
+    assert "name the right one with --genome" in done.left.plan.left[0].why.en
+    assert files(tmp_path) == before
+
+
 def test_an_order_of_rows_that_were_recorded_leaves_no_record_that_lies(
     tmp_path: Path, patient: list[Patient]
 ) -> None:
