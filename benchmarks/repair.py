@@ -85,7 +85,9 @@ def main() -> None:
         folder.mkdir()
         computed = make(folder, genomes.plain, arguments.rows, arguments.real)
         given = Path(name, "computed.txt")
-        given.write_text("\n".join(random.Random(2).sample(computed, 300)) + "\n")
+        given.write_text(
+            "\n".join(random.Random(2).sample(computed, min(300, len(computed)))) + "\n"
+        )
         before = digest(folder / "ensembl_metadata.db")
         repair = ("repair", "--dependencies-dir", folder)
         audit = ("--device", "cpu", "--locations", given, "--dependencies-dir", folder)
@@ -93,7 +95,7 @@ def main() -> None:
             ("check --quick", ("check", "--quick", "--dependencies-dir", folder)),
             ("repair", repair),
             ("repair --apply", (*repair, "--apply")),
-            ("verify 300 of them", ("verify", *audit)),
+            ("verify some of them", ("verify", *audit)),
             ("repair --undo", (*repair, "--undo")),
         ):
             report, seconds, most, read = ran(*call)
