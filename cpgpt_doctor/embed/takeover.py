@@ -51,14 +51,13 @@ class Progress(Protocol):
 class TakeOver:
     """What is to be taken over.
 
-    given: the folder that the user named; source: the one with the store and its index, the same
-    or one below. files: each file to copy, by its place in the new folder. kept: models and context
-    lengths of the species whose rows are among them. genome: the one that is copied, None for none.
+    source: the folder with the store and its index. files: each file to copy, by its place in the
+    new folder. kept: models and context lengths of the species whose rows are among them. genome:
+    the one that is copied, None for none.
     shared: the device whose files the new folder can share blocks with, that of the rows; None
     where it cannot.
     """
 
-    given: Path
     source: Path
     into: Path
     species: str
@@ -191,7 +190,6 @@ def plan(
     files |= {f"genomes/{path.name}": path for path in beside if path is not None}
     rows = StorePaths(source, species, dna_llm, context_len).rows
     return TakeOver(
-        given,
         source,
         into,
         species,
