@@ -25,6 +25,7 @@ from cpgpt_doctor.store.layout import StorePaths
 from cpgpt_doctor.store.record import Found, Part, locations_digest, now
 
 SAMPLED = 32  # rows of each stretch that nothing covers
+LAST = 4  # of these, the last ones: what another program added is there
 BISECTED = 32  # rows computed to find where the kinds change: enough for any store
 # Computes locations, each alone, as rows of the kind with this padding.
 Stage = Callable[[list[str], int], StorePaths]
@@ -167,8 +168,14 @@ def usable(location: str, genome: Genome) -> bool:
 
 def some(rows: Iterable[int], names: dict[int, str], genome: Genome) -> list[str]:
     """A sample of locations that can be computed again; empty where there is none."""
-    locations = [names[row] for row in rows if usable(names[row], genome)]
-    return random.sample(locations, min(SAMPLED, len(locations)))
+    return drawn([names[row] for row in rows if usable(names[row], genome)])
+
+
+def drawn(each: list[Any]) -> list[Any]:
+    """The last ones, and a sample of the others, in their order."""
+    rest = len(each) - min(LAST, len(each))
+    chosen = sorted(random.sample(range(rest), min(SAMPLED - LAST, rest)))
+    return [each[at] for at in (*chosen, *range(rest, len(each)))]
 
 
 @dataclass(frozen=True)
@@ -229,9 +236,9 @@ def change(compare: Comparing, names: dict[int, str]) -> Change | None:
     rows, and then by halves between the last of the one kind and the first of the other.
     """
     rows = sorted(names)
-    some = sorted(random.sample(rows, min(SAMPLED, len(rows))))
-    kinds = compare.kinds([names[row] for row in some])
-    told = [(row, kind) for row, kind in zip(some, kinds, strict=True) if kind is not None]
+    looked_at = drawn(rows)
+    kinds = compare.kinds([names[row] for row in looked_at])
+    told = [(row, kind) for row, kind in zip(looked_at, kinds, strict=True) if kind is not None]
     turns = [(a, b) for a, b in itertools.pairwise(told) if a[1] != b[1]]
     if len(turns) != 1:
         return None

@@ -165,7 +165,11 @@ def prepared(
     before: Preflight | None = None,
 ) -> Preflight:
     """As `prepare`. before: what is known of the same run over the folder that was taken over."""
-    given = look(asked, before.locations if before else None)
+    given = look(
+        asked,
+        before.locations if before else None,
+        taking.prober if taking else asked.dependencies,
+    )
     facts = Facts(
         doctor_version=__version__, genome=given.genome, locations=given.seen, store=given.store
     )
@@ -228,9 +232,9 @@ def with_indexes_near_by(report: Report, paths: StorePaths) -> Report:
     return dataclasses.replace(report, judged=results, exit_code=refused(results))
 
 
-def look(asked: EmbedRequest, known: locations.Locations | None = None) -> Given:
+def look(asked: EmbedRequest, known: locations.Locations | None, prober: Path) -> Given:
     """Look at the locations, if they are not known yet, and the genome. Raises InputError; writes
-    nothing."""
+    nothing. prober: the folder with what CpGPT's prober keeps."""
     given = known or read(asked.source)
     if asked.into is None:
         examine.check_folder(asked.dependencies)
@@ -242,7 +246,7 @@ def look(asked: EmbedRequest, known: locations.Locations | None = None) -> Given
         seen = held.in_file(given)
         return Given(given, None, None, seen, observe.damaged(paths, wrong.damage))
     if known is None:
-        given = resolved(given, asked.source, asked.dependencies)
+        given = resolved(given, asked.source, prober)
     seen = held.in_file(given)
     genome = examine.find_genome(asked.dependencies, asked.species, assembly, asked.genome)
     if genome.found != "plain":

@@ -51,19 +51,19 @@ class Progress(Protocol):
 class TakeOver:
     """What is to be taken over.
 
-    given: the folder that the user named; source: the one with the store and its index, the same
-    or one below. files: each file to copy, by its place in the new folder. kept: models and context
-    lengths of the species whose rows are among them. genome: the one that is copied, None for none.
+    source: the folder with the store and its index. files: each file to copy, by its place in the
+    new folder. kept: models and context lengths of the species whose rows are among them. genome:
+    the one that is copied, None for none. prober: the folder with what CpGPT's prober keeps.
     shared: the device whose files the new folder can share blocks with, that of the rows; None
     where it cannot.
     """
 
-    given: Path
     source: Path
     into: Path
     species: str
     files: dict[str, Path]
     kept: tuple[tuple[str, int], ...]
+    prober: Path
     genome: Path | None = None
     shared: int | None = None
 
@@ -184,19 +184,19 @@ def plan(
     places_of = (source, given)
     genome = first_file(places_of, f"genomes/{species}.{entry.get('assembly')}.dna.toplevel.fa")
     beside = [first_file(places_of, f"genomes/{metadata.ENSEMBL}"), None if own_genome else genome]
-    for folder in dict.fromkeys(places_of):
-        for name in PROBER:
-            if not any(each.split("/")[0] == name for each in files):
-                files |= {place(path, folder): path for path in below(folder / name)}
+    with_prober = (each for each in places_of if any((each / name).exists() for name in PROBER))
+    prober = next(with_prober, source)
+    for name in PROBER:
+        files |= {place(path, prober): path for path in below(prober / name)}
     files |= {f"genomes/{path.name}": path for path in beside if path is not None}
     rows = StorePaths(source, species, dna_llm, context_len).rows
     return TakeOver(
-        given,
         source,
         into,
         species,
         files,
         tuple(kept),
+        prober,
         None if own_genome else genome,
         rows.stat().st_dev if shares_blocks(rows, parent) else None,
     )

@@ -234,6 +234,19 @@ def test_rows_of_both_kinds_are_told_with_the_share_of_each_and_where_they_chang
     assert "repair" in [each.id for each in finding.remedies]
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_a_few_rows_of_the_other_kind_that_were_added_last_are_always_found(
+    tmp_path: Path, genome: Genome, seed: int
+) -> None:
+    locations = [f"1:{at}" for at in range(100, 2100)]
+    world = World(tmp_path, rows_of(locations), locations)
+    of_kinds(world, range(1998, 2000))
+    random.seed(seed)
+    finding = world.refused(genome)
+    assert finding.code == "CPG524"
+    assert "up to row 1997, not padded (CpGPT up to 0.0.7) from row 1998 on" in said(finding)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_kinds_that_change_more_than_once_are_given_no_place(
     world: World, genome: Genome, seed: int

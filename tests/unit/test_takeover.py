@@ -243,7 +243,7 @@ def test_a_source_that_changes_meanwhile_is_not_taken_over(
         takeover.take(taking, Quiet(change))
     assert not into.exists()
     again = Quiet()
-    takeover.take(takeover.plan(taking.given, into, *NAMES, own_genome=False), again)
+    takeover.take(takeover.plan(snapshot, into, *NAMES, own_genome=False), again)
     assert is_whole(into)
     assert any(ROWS.rpartition("/")[2] in each for each in again.said) == (which == ROWS)
 
@@ -313,7 +313,7 @@ def test_killed_at_any_moment_there_is_no_folder_or_a_whole_one(
         if not into.exists():
             takeover.take(taking, Quiet())
         assert is_whole(into)
-        assert takeover.already(into, taking.given)
+        assert takeover.already(into, taking.source)
         assert not taking.staging.exists()
         shutil.rmtree(into)
 

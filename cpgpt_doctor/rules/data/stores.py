@@ -37,7 +37,7 @@ KINDS = {
         "padded to 128 tokens (CpGPT from 0.0.8 on)", "填充到 128 个 token（CpGPT 0.0.8 及以后）"
     ),
 }
-# The releases that compute each kind of rows: what `pip install` is told.
+# The releases that compute each kind of rows.
 RELEASES = {1: "CpGPT<0.0.8", 128: "CpGPT>=0.0.8"}
 LATER = Words("looked at once the model is loaded", "加载模型之后才检查")
 
