@@ -1,6 +1,6 @@
 """How long a file of locations takes to read and check, and how much memory is then held.
 
-    python benchmarks/locations.py [--millions 2 5] [--rounds 3]
+    python benchmarks/locations.py [--millions 2 5] [--rounds 3] [--form pipe]
 
 Makes files of that many locations, each of another form, and reads each in a process of its own: by
 name, and in the last form from a pipe. Then it has a million probes resolved by manifests of the
@@ -142,16 +142,32 @@ def manifests(folder: Path) -> Path:
     return path
 
 
+def of_probes(rounds: int) -> None:
+    """A million probes, resolved by manifests of the size of the real ones."""
+    with tempfile.TemporaryDirectory() as name:
+        path = manifests(Path(name))
+        seen = [run(RESOLVE, name, str(path)) for _ in range(rounds)]
+        seconds = statistics.median(each["seconds"] for each in seen)
+        peak = max(each["peak"] for each in seen)
+        print(
+            f"\nA million probes by five manifests: {seconds:.1f} s of CPU, {peak:.0f} MiB;"
+            f" {seen[0]['count']:.0f} have a location."
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--millions", type=float, nargs="+", default=[2, 5])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--form", default="", help="only forms whose name contains this")
     asked = parser.parse_args()
     print("| locations | form | seconds | of CPU | peak memory (MiB) | bytes a location |")
     print("|---|---|---|---|---|---|")
     for millions in asked.millions:
         count = int(millions * MILLION)
         for form, lines in FORMS.items():
+            if asked.form not in form:
+                continue
             with tempfile.NamedTemporaryFile("w", suffix=".txt") as out:
                 out.writelines(lines(count))
                 out.flush()
@@ -169,16 +185,8 @@ def main() -> None:
             cpu = statistics.median(each["cpu"] for each in seen)
             row = (f"{millions:g} million", form, f"{seconds:.1f}", f"{cpu:.1f}", f"{peak:.0f}")
             print("|", " | ".join((*row, f"{held:.0f}")), "|", flush=True)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        path = manifests(folder)
-        seen = [run(RESOLVE, name, str(path)) for _ in range(asked.rounds)]
-        seconds = statistics.median(each["seconds"] for each in seen)
-        peak = max(each["peak"] for each in seen)
-        print(
-            f"\nA million probes by five manifests: {seconds:.1f} s of CPU, {peak:.0f} MiB;"
-            f" {seen[0]['count']:.0f} have a location."
-        )
+    if not asked.form:
+        of_probes(asked.rounds)
     print(
         f"\nMedians of {asked.rounds} rounds, the highest peak. {os.cpu_count()} CPU cores,"
         f" {platform.system()}, Python {platform.python_version()}. Load average at the end:"
