@@ -7,6 +7,7 @@ import dataclasses
 from cpgpt_doctor import __version__
 from cpgpt_doctor.audit import run
 from cpgpt_doctor.audit.inspect import Progress
+from cpgpt_doctor.audit.patient import rows_in
 from cpgpt_doctor.audit.run import Asked
 from cpgpt_doctor.facts import Facts, Python
 from cpgpt_doctor.facts.embedder import Embedder, EmbedderExamined, RemoteCode
@@ -15,7 +16,7 @@ from cpgpt_doctor.intent import DNA_LLM, Intent, resolve
 from cpgpt_doctor.report import Report, exit_code
 from cpgpt_doctor.rules.registry import is_of_data, judge
 from cpgpt_doctor.store import metadata, observe
-from cpgpt_doctor.store.layout import WIDTHS, StorePaths
+from cpgpt_doctor.store.layout import StorePaths
 
 CACHE = "CPG405"
 
@@ -27,9 +28,9 @@ def report(asked: Asked, progress: Progress) -> Report:
     """
     try:
         paths = run.find_store(asked.dependencies, asked.species, asked.dna_llm, asked.context_len)
-        if not paths.rows.exists():  # the rules say more than that no row can be judged
-            width = WIDTHS.get(paths.dna_llm)
-            seen = observe.look(dataclasses.replace(paths, width=width))
+        if not paths.rows.exists() or (paths.width is not None and not rows_in(paths)):
+            # The rules say more than that no row can be judged.
+            seen = observe.look(paths)
             told = judged(Facts(store=seen.facts))
             if told.exit_code:
                 return told

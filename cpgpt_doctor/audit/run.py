@@ -26,7 +26,7 @@ from cpgpt_doctor.facts.genome import GenomeFacts
 from cpgpt_doctor.genome import locations
 from cpgpt_doctor.genome.fasta import Genome, keep_index
 from cpgpt_doctor.intent import DNA_LLM
-from cpgpt_doctor.store import layout, metadata, probes
+from cpgpt_doctor.store import layout, metadata, places, probes
 from cpgpt_doctor.store.layout import WIDTHS, StorePaths
 
 CONTEXT_LEN = 2001  # CpGPT's own default
@@ -79,7 +79,7 @@ def find_store(
 ) -> StorePaths:
     """Which store of a folder is meant: the only one that fits, else the one of CpGPT's defaults.
 
-    Raises InputError that names those that are there.
+    Raises InputError that names those that are there, and where its files are none.
     """
     if not dependencies.is_dir():
         raise InputError(f"{dependencies}: no such folder")
@@ -106,7 +106,9 @@ def find_store(
             if names
             else f"{database}: has no rows of {species}"
         )
-    return StorePaths(dependencies, species, *fitting[0])
+    paths = StorePaths(dependencies, species, *fitting[0], WIDTHS.get(fitting[0][0]))
+    places.check_files(paths)
+    return paths
 
 
 def stores(species: Mapping[Any, Any]) -> Iterator[tuple[str, int]]:
@@ -406,10 +408,8 @@ def against(
     other = find_store(folder, asked.species, paths.dna_llm, paths.context_len)
     watched.watch(other.rows, other.database)
     there = layout.named_rows(other)
-    if paths.dna_llm not in WIDTHS:
+    if paths.width is None:
         raise InputError(f"--dna-llm {paths.dna_llm}: how wide its rows are is not known")
-    width = WIDTHS[paths.dna_llm]
-    paths, other = (dataclasses.replace(each, width=width) for each in (paths, other))
     here, there = rows_in_file(paths, named), rows_in_file(other, there)
     if here.keys().isdisjoint(there):
         raise InputError(f"--against {folder}: has none of the locations of {asked.dependencies}")

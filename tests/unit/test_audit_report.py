@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sqlite3
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -160,3 +162,40 @@ def test_an_option_without_effect_is_refused_in_one_line(
     assert cli.main(["verify", "--dependencies-dir", str(tmp_path), *options]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"cpgpt-doctor: {without_effect} ")
+
+
+def a_loop(rows: Path) -> None:
+    rows.symlink_to(rows.name)
+
+
+def a_dangling_link(rows: Path) -> None:
+    rows.symlink_to(rows.with_name("gone"))
+
+
+def a_pipe(rows: Path) -> None:
+    os.mkfifo(rows)
+
+
+@pytest.mark.parametrize("make", [a_loop, a_dangling_link, a_pipe, Path.mkdir])
+def test_what_is_no_file_of_rows_is_refused_in_one_line_at_once(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    folder(tmp_path, {"assembly": "x", DNA_LLM: {201: {"1:5": 0}}})
+    rows = run.StorePaths(tmp_path, "homo_sapiens", DNA_LLM, 201).rows
+    rows.parent.mkdir(parents=True)
+    make(rows)
+    with pytest.raises(InputError, match=str(rows)):
+        report.report(asked(tmp_path), Silent())
+
+
+@pytest.mark.parametrize("size", [0, 4095])
+def test_a_file_without_a_whole_row_is_a_finding_before_a_model_is_loaded(
+    tmp_path: Path, size: int
+) -> None:
+    folder(tmp_path, {"assembly": "x", DNA_LLM: {201: {"1:5": 0}}})
+    rows = run.StorePaths(tmp_path, "homo_sapiens", DNA_LLM, 201).rows
+    rows.parent.mkdir(parents=True)
+    rows.write_bytes(b"x" * size)
+    told = report.report(asked(tmp_path), Silent())
+    assert "CPG506" in [each.code for each in told.findings]
+    assert told.exit_code == 1
