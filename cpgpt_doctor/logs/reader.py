@@ -60,6 +60,8 @@ LOGGED = re.compile(
     r"|\[[^\]]*\b(?:ERROR|CRITICAL|FATAL)\b"
     rf"|[\[(]?{TIMESTAMP}.{{0,80}}?[\s|\[:-](?:ERROR|CRITICAL|FATAL)(?=[\s|\]:,-])"
 )
+# A record of a logger's is not the rest of a broken line.
+RECORD = re.compile(rf"[\[(]?{TIMESTAMP}")
 # The end of a process, as the interpreter, the C++ library, the shell and Slurm tell it.
 DIED = re.compile(
     r"Fatal Python error: |terminate called after throwing an instance of "
@@ -363,7 +365,8 @@ class Reader:
             return
         died = has(text, DEATHS) and DIED.match(text) is not None
         logged = has(text, LEVELS) and LOGGED.match(text) is not None
-        joined = None if watched or died or not (worded or self.unsure) else self.broken(text)
+        whole = watched or died or logged or RECORD.match(text) is not None
+        joined = None if whole or not (worded or self.unsure) else self.broken(text)
         self.unsure = worded and not watched and not died and joined is None
         if joined is not None:
             self.note(Noted(joined, number, near=self.before()))

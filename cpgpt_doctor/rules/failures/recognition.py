@@ -27,6 +27,7 @@ class Sighting:
     groups: tuple[tuple[str, str], ...] = ()
     through_cpgpt: bool = False
     weak: bool = False
+    training: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,12 @@ LONGEST_LINE = 300
 RECORD = re.compile(r"^\s*\{|Record was: \{|'(?:message|msg|record)': ")
 # So much is shown of an error that no rule knows.
 LONGEST_UNKNOWN = 300
+
+OTHER_PROCESS = re.compile(r"\bProcess \d+ has ([\d.]+) ([KMGT])iB memory in use")
+THIS_PROCESS = re.compile(r"this process has ([\d.]+) ([KMGT])iB memory in use")
+TRAINER = re.compile(
+    r"(?:^|/)(?:lightning|pytorch_lightning)/|(?:^|/)cpgpt/(?:train\.py$|trainer/)"
+)
 
 # What the named groups of a sign tell.
 LABELS: dict[str, Words] = {
@@ -170,6 +177,7 @@ def sightings(failure: Failure) -> Iterator[Sighting]:
                         groups(found),
                         any(through(each.frames, CPGPT) for each in failure.chain),
                         sign.weak,
+                        any(through(each.frames, TRAINER) for each in failure.chain),
                     )
                 break
         if best is not None:
@@ -341,10 +349,18 @@ def remedies(shown: Sighting) -> tuple[Remedy, ...]:
 def fits_best(shown: Sighting) -> str | None:
     """The remedy for this error, where it is not the one that the page has first."""
     match shown.code:
-        case "CPG701" if not shown.through_cpgpt:
-            return "named-in-module"  # a DataLoader of the user's own
+        case "CPG701" if not shown.through_cpgpt and dict(shown.groups).keys() & {"local", "named"}:
+            return "named-in-module"  # a function or class, in a DataLoader of the user's own
+        case "CPG701" if not shown.through_cpgpt and "Can't get attribute" in shown.error:
+            return "named-in-module"
         case "CPG702" if not shown.through_cpgpt:
             return "only-with-workers"
+        case "CPG707" if re.search(r"\bslurmstepd|\bsrun: |OOMKilled|MEMLIMIT|PBS: ", shown.error):
+            return "more-memory"  # a limit of the job's or the container's
+        case "CPG707" | "CPG709" if shown.training:
+            return "training-batch"
+        case "CPG709" if held_by_others(shown.error):
+            return "other-card"
         case "CPG712" if re.search(r"gated|\b40[13]\b", shown.error):
             return "log-in"
         case "CPG714" if MODEL.search(shown.error):
@@ -352,6 +368,17 @@ def fits_best(shown: Sighting) -> str | None:
         case "CPG718" if re.search(r"[\\/](?:human|mammalian)[\\/]dna_embeddings", shown.error):
             return "download"  # the embedder has the right folder, and nothing is in it
     return None
+
+
+def held_by_others(error: str) -> bool:
+    """Whether other processes hold more of the card than this one, as PyTorch's message says."""
+    others = [gigabytes(each) for each in OTHER_PROCESS.finditer(error)]
+    this = THIS_PROCESS.search(error)
+    return this is not None and sum(others) > gigabytes(this)
+
+
+def gigabytes(found: re.Match[str]) -> float:
+    return float(found[1]) * {"K": 2**-20, "M": 2**-10, "G": 1.0, "T": 2**10}[found[2]]
 
 
 def seen_values(shown: Sighting) -> Values:
@@ -369,6 +396,10 @@ def seen_values(shown: Sighting) -> Values:
         repository = groups.get("repository", "")
         if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", repository, re.ASCII):
             values["model"] = repository
+    elif shown.code == "CPG716":
+        generation = re.fullmatch(r"sm_(\d)\d", groups.get("capability", ""))
+        if generation and int(generation[1]) < 7:
+            values["build"] = "cu126"  # older than what later builds have
     elif shown.code == "CPG714" and fits_best(shown) == "learn-model":
         values["model"] = groups["key"]
     elif shown.code == "CPG718":
