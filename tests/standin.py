@@ -1,6 +1,7 @@
 """run-embed over a stand-in for its worker, for faults of the supervisor: no torch, no model.
 
-`python standin.py FOLDER LOCATIONS` is the command line of run-embed from after the examination on.
+`python standin.py FOLDER LOCATIONS OPTION ...` is the command line of run-embed from after the
+examination on.
 What the stand-in does is said by variables: ROW_SECONDS, for each location; HANG_IN, a command in
 which it stays; EXAMINE_SECONDS, for the examination. NUM_WORKERS and GRACE_SECONDS are settings of
 run-embed's own.
@@ -108,7 +109,7 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def main(folder: Path, locations: int) -> int:
+def main(folder: Path, locations: int, *options: str) -> int:
     from cpgpt_doctor import cli
     from cpgpt_doctor.embed import preflight, run, signals
     from cpgpt_doctor.embed.examine import Inputs
@@ -150,17 +151,20 @@ def main(folder: Path, locations: int) -> int:
 
     signals.GRACE_SECONDS = float(os.environ.get("GRACE_SECONDS", signals.GRACE_SECONDS))
     preflight.prepare = prepare
-    return cli.main(["run-embed", "--dependencies-dir", str(folder), "--locations", "-"])
+    named = ("--dependencies-dir", str(folder), "--locations", "-")
+    return cli.main(["run-embed", *named, *options])
 
 
 def start(folder: Path, locations: int, **options: object) -> subprocess.Popen[bytes]:
-    """Start it, in a session of its own; `options` are those of Popen, and `variables`."""
+    """Start it, in a session of its own; `options` are those of Popen, `variables` and `asked`."""
     variables = options.pop("variables", {})
+    asked = options.pop("asked", ())
+    assert isinstance(asked, tuple)
     assert isinstance(variables, dict)
     root = str(Path(__file__).parents[1])
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": root, **variables}
     return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
-        [sys.executable, __file__, str(folder), str(locations)],
+        [sys.executable, __file__, str(folder), str(locations), *asked],
         env=environment,
         start_new_session=True,
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
@@ -175,4 +179,4 @@ def record(folder: Path) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]))

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 
 from cpgpt_doctor.commands.output import complain
 from cpgpt_doctor.errors import InputError
@@ -209,3 +209,34 @@ def positive(text: str) -> int:
     if not re.fullmatch("[0-9]{1,18}", text) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a whole number from 1 is needed, not {text!r}")
     return int(text)
+
+
+# Slurm's forms of a time limit, as sbatch takes them.
+DURATIONS = (
+    r"(?P<minutes>\d+)",
+    r"(?P<minutes>\d+):(?P<seconds>\d+)",
+    r"(?P<hours>\d+):(?P<minutes>\d+):(?P<seconds>\d+)",
+    r"(?P<days>\d+)-(?P<hours>\d+)(?::(?P<minutes>\d+)(?::(?P<seconds>\d+))?)?",
+)
+UNITS = {"days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
+
+
+class Duration(NamedTuple):
+    """A time as it was given, and its seconds."""
+
+    text: str
+    seconds: int
+
+
+def duration(text: str) -> Duration:
+    """HH:MM:SS, or another of Slurm's forms."""
+    for form in DURATIONS:
+        found = re.fullmatch(form, text, re.ASCII)
+        if found is None or len(text) > 20:
+            continue
+        seconds = sum(UNITS[name] * int(value or 0) for name, value in found.groupdict().items())
+        if 0 < seconds < 1000 * UNITS["days"]:
+            return Duration(text, seconds)
+    raise argparse.ArgumentTypeError(
+        f"a time such as 11:50:00, MM, MM:SS or D-HH:MM:SS is needed, not {text!r}"
+    )

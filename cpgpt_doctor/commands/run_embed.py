@@ -16,6 +16,7 @@ from cpgpt_doctor.commands.options import (
     add_given,
     add_shown,
     count,
+    duration,
     folder,
     named,
     positive,
@@ -38,8 +39,8 @@ examples:
   cpgpt-doctor run-embed --demo
 
 exit code: 0 embedded and verified, 1 started and not finished, 2 refused before it started, by a
-finding or in one line, 3 the doctor failed, 129, 130, 143 ended by SIGHUP, Ctrl-C, SIGTERM. What
-is finished is kept.
+finding or in one line, 3 the doctor failed, 75 ended by --time-limit or SIGUSR1 (start it again),
+129, 130, 143 ended by SIGHUP, Ctrl-C, SIGTERM. What is finished is kept.
 """
 
 
@@ -115,6 +116,13 @@ def add(commands: Commands) -> None:
         help="an examination of this very environment, saved by check --no-redact --save-facts;"
         " saves examining it again for each of many runs",
     )
+    embed.add_argument(
+        "--time-limit",
+        type=duration,
+        metavar="HH:MM:SS",
+        help="end within this time, at the end of a part, with exit code 75; also MM, MM:SS and"
+        " D-HH:MM:SS, as Slurm has them. SIGUSR1 ends a run after the part under way",
+    )
     embed.add_argument("--dry-run", action="store_true", help="examine, show the plan, and stop")
     embed.add_argument(
         "--demo",
@@ -140,9 +148,12 @@ def run(args: argparse.Namespace) -> int:
     if not args.dry_run:
         stream.needed(False)
     try:
-        with signals.handled():
+        with signals.handled(restartable=True):
             return embed(args)
     except signals.Interrupted as error:
+        if error.exit_code == signals.AGAIN:
+            complain(f"ended by {error} before all was done; start it again to go on")
+            return signals.AGAIN
         complain(f"interrupted ({error}); what is finished is kept, start it again to go on")
         return error.exit_code
 
@@ -156,12 +167,18 @@ def embed(args: argparse.Namespace) -> int:
     """
     import dataclasses
 
-    from cpgpt_doctor.embed import demo, takeover
-    from cpgpt_doctor.embed.preflight import EmbedRequest, prepare, taken_over, with_store
+    from cpgpt_doctor.embed import demo, signals, takeover
+    from cpgpt_doctor.embed.pace import Deadline
+    from cpgpt_doctor.embed.preflight import EmbedRequest, limited, prepare, taken_over, with_store
     from cpgpt_doctor.embed.run import Refused, run
     from cpgpt_doctor.reports import run_terminal
     from cpgpt_doctor.words import from_locale
 
+    deadline = None
+    if args.time_limit is not None:
+        asked_for = args.time_limit
+        deadline = Deadline(asked_for.text, time.monotonic() + asked_for.seconds)
+        signals.end_in(deadline.left())
     language: Language = args.lang or from_locale()
     document = args.format != "terminal" or args.output is not None
     given = named(args)
@@ -203,7 +220,7 @@ def embed(args: argparse.Namespace) -> int:
         rows=args.rows,
         into=args.into,
     )
-    prepared = prepare(asked)
+    prepared = limited(prepare(asked), deadline)
     job, report = prepared.job, prepared.report
     if job is None:
         show_findings(report, args, language)
@@ -225,7 +242,7 @@ def embed(args: argparse.Namespace) -> int:
             complain(f"not taken over: {why}; what is copied is kept, start it again to go on")
             return 1
         notes.print(f"taken over: {prepared.taking.into}", soft_wrap=True)
-        prepared = taken_over(asked, prepared)
+        prepared = limited(taken_over(asked, prepared), deadline)
         job, report = prepared.job, prepared.report
         if job is None:
             show_findings(report, args, language)

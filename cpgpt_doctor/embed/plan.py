@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+from cpgpt_doctor.embed.pace import Deadline
 from cpgpt_doctor.embed.takeover import TakeOver
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
@@ -114,6 +117,19 @@ def settings(
             )
         )
     return tuple(lines)
+
+
+def time_limit(deadline: Deadline) -> Setting:
+    """When the run ends at the latest, and how. The hour is this machine's, as its clock has it."""
+    ends = time.localtime(time.time() + deadline.left())
+    return Setting(
+        "time_limit",
+        deadline.asked,
+        time.strftime("%Y-%m-%d %H:%M:%S", ends),
+        "",
+        "ends at a part's border before, with exit code 75 unless it is finished; no part is begun"
+        " that would take longer",
+    )
 
 
 def taking_over(taking: TakeOver) -> Setting:

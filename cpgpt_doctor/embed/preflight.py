@@ -11,6 +11,7 @@ from pathlib import Path
 from cpgpt_doctor import __version__
 from cpgpt_doctor import facts as recorded_facts
 from cpgpt_doctor.embed import examine, kinds, plan, takeover
+from cpgpt_doctor.embed.pace import Deadline
 from cpgpt_doctor.embed.run import EmbedJob, free_bytes, needed_bytes
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
@@ -216,6 +217,16 @@ def prepared(
     if taking is not None:
         job = dataclasses.replace(job, plan=(plan.taking_over(taking), *job.plan))
     return Preflight(report, job, given.told, taking, given.locations)
+
+
+def limited(found: Preflight, deadline: Deadline | None) -> Preflight:
+    """The same, where the run has to end in time; the plan says when."""
+    if found.job is None or deadline is None:
+        return found
+    lines = (*found.job.plan, plan.time_limit(deadline))
+    return dataclasses.replace(
+        found, job=dataclasses.replace(found.job, plan=lines, deadline=deadline)
+    )
 
 
 def with_indexes_near_by(report: Report, paths: StorePaths) -> Report:

@@ -20,6 +20,7 @@ from cpgpt_doctor.disk import free_name
 from cpgpt_doctor.embed import admission, kinds, signals
 from cpgpt_doctor.embed.examine import Inputs
 from cpgpt_doctor.embed.kinds import RowsAsked
+from cpgpt_doctor.embed.pace import FIRST_PART, LARGEST_PART, Deadline, Pace
 from cpgpt_doctor.embed.supervisor import Worker, WorkerFailed, WorkerLost
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.facts import form
@@ -41,10 +42,6 @@ from cpgpt_doctor.store.record import (
     record_path,
 )
 
-FIRST_PART = 64
-PART_SECONDS = 120.0
-# CpGPT up to 0.0.7 does not finish a store of 10,000 rows or more under its right name.
-LARGEST_PART = 8192
 LOST_WORKERS = 3
 MEASURED_FROM = 4  # times the batch size: enough windows to find a batch of one length among
 VERIFIED_ALONE = 4  # rows of each part that are computed again
@@ -98,6 +95,7 @@ class EmbedJob:
     intent: dict[str, Any]
     set_aside_unnamed: bool = False
     rows_asked: RowsAsked | None = None
+    deadline: Deadline | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +146,7 @@ class Run:
         self.worker: Worker | None = None
         self.index: Path  # of the genome; set when the work begins
         self.num_workers = job.num_workers
+        self.pace = Pace(job.batch_size, job.deadline.at if job.deadline else None)
         self.done = 0
         self.loaded: dict[str, Any] = {}  # what the worker said of its model
         self.padding: int | None = None  # of the kind of rows, once that is settled
@@ -271,10 +270,8 @@ class Run:
     def compute(self) -> str | None:
         """Compute part after part; returns why it gave up, None when all is committed."""
         lost = 0
-        size = FIRST_PART
         admitted = not (self.job.locations or self.uncovered())
         while self.done < len(self.job.locations) or not admitted:
-            part = list(self.job.locations[self.done : self.done + size])
             try:
                 worker = self.worker or self.start_worker()
                 if not admitted:
@@ -282,7 +279,11 @@ class Run:
                     admitted = True
                     continue
                 self.progress.phase("embedding")
-                seconds = self.one_part(worker, part)
+                size = self.pace.size(len(self.job.locations) - self.done, time.monotonic())
+                if not size:
+                    raise signals.TimeUp
+                with signals.part():
+                    self.one_part(worker, list(self.job.locations[self.done : self.done + size]))
             except WorkerFailed as error:
                 if not self.num_workers or LOADING_WORKER not in str(error):
                     raise
@@ -296,7 +297,6 @@ class Run:
                     return f"the worker was lost {lost} times in one part, at last: {why}"
                 continue
             lost = 0
-            size = self.next_size(len(part), seconds)
         return None
 
     def load_without_workers(self, error: str) -> None:
@@ -306,12 +306,6 @@ class Run:
         change = Setting("num_workers", asked, "0", "CPG208", f"from here on: {error}")
         self.record.plan = (*self.record.plan, change)
         self.progress.note("a loading worker was lost; going on without")
-
-    def next_size(self, size: int, seconds: float) -> int:
-        """Locations of the next part: some minutes' worth, in whole batches."""
-        wanted = min(LARGEST_PART, int(size / max(seconds, 1e-3) * PART_SECONDS), size * 4)
-        batch = self.job.batch_size
-        return max(batch, wanted // batch * batch)
 
     def uncovered(self) -> list[range]:
         """Rows of the store that no record of ours covers."""
@@ -481,8 +475,8 @@ class Run:
             )
         check_kept(inputs.index, self.index)
 
-    def one_part(self, worker: Worker, part: list[str]) -> float:
-        """Compute and commit one part; returns the seconds that it took."""
+    def one_part(self, worker: Worker, part: list[str]) -> None:
+        """Compute and commit one part."""
         started = time.monotonic()
         before = self.done
         staged = self.stage(worker, part, lambda done: self.progress.advance(before + done))
@@ -502,10 +496,10 @@ class Run:
             self.record.write()
             self.sample += random.sample(part, min(VERIFIED_ALONE, len(part)))
             self.done += len(part)
+            self.pace.done(len(part), seconds, time.monotonic() - started - seconds)
         if added.waited:
             self.progress.phase("the part is in; going on")
         self.progress.advance(self.done)
-        return seconds
 
     def waiting(self, text: str) -> None:
         """Told by a commit that waits for another program; a signal does not wait with it."""
@@ -596,6 +590,7 @@ class Run:
         """Compare a batch with its windows alone; where they differ, the plan says so (CPG514)."""
         job = self.job
         self.progress.phase("measuring a batch against its windows alone")
+        started = time.monotonic()
         measured = worker.ask(
             {
                 "op": "measure",
@@ -604,6 +599,9 @@ class Run:
             }
         )
         self.record.measured = {key: measured[key] for key in measured if key != "event"}
+        if not self.pace.rows:
+            # Tokens are counted and every window goes twice: more than it will take.
+            self.pace.expect(job.batch_size, time.monotonic() - started)
         if not measured["used"]:
             self.record.plan = without_batches(self.record.plan, measured)
 

@@ -5,6 +5,9 @@ end of a `held` section, such as a commit. A second one, or a main thread that d
 time, ends the process at once, as SIGKILL would, after the last words of `at_once`: a commit that
 is under way is then rolled back by whoever opens the store next.
 
+A scheduler's warning (SIGUSR1, as Slurm sends it with --signal) lets the part under way be finished
+first (`part`), and a time limit (`end_in`) does not; both end with the exit code that says: again.
+
 Python runs a signal's handler only where the main thread is between two steps of Python's. A thread
 of our own therefore listens, too, for a main thread that waits in SQLite or in a file system.
 """
@@ -26,6 +29,10 @@ import psutil
 
 # Windows has no SIGHUP; closing a console and Ctrl-Break come as SIGBREAK there.
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+# Ends a run that has a time limit; Windows has no such timer, and parts end in time there, too.
+TIMER = getattr(signal, "SIGALRM", None)
+WARNING = getattr(signal, "SIGUSR1", None)
+AGAIN = 75  # EX_TEMPFAIL of sysexits.h: start it again
 # Seconds in which the same event may come twice: a shell passes SIGHUP on, `timeout` signals both
 # the process and its group.
 SAME_EVENT = 0.5
@@ -45,12 +52,32 @@ class Interrupted(KeyboardInterrupt):
 
     @property
     def exit_code(self) -> int:
-        """As shells give it."""
-        return 128 + self.number
+        return exit_code(self.number)
+
+
+class TimeUp(Interrupted):
+    """No further part can be finished before the time limit."""
+
+    def __init__(self) -> None:
+        KeyboardInterrupt.__init__(self, TIME_LIMIT)
+
+    @property
+    def exit_code(self) -> int:
+        return AGAIN
+
+
+TIME_LIMIT = "--time-limit"
 
 
 def name(number: int) -> str:
+    if number == TIMER:
+        return TIME_LIMIT
     return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+
+
+def exit_code(number: int) -> int:
+    """As shells give it; of what only asks for another start, that of sysexits.h."""
+    return AGAIN if number in (TIMER, WARNING) else 128 + number
 
 
 class Handling:
@@ -60,6 +87,8 @@ class Handling:
         self.first: int | None = None
         self.since = 0.0
         self.holding = 0
+        self.in_part = 0
+        self.warned = False
         self.raised = False
         self.last_words: Callable[[], None] = lambda: None
         self.over = threading.Event()
@@ -71,15 +100,28 @@ class Handling:
             self.first, self.since = number, time.monotonic()
             if not self.holding:
                 self.interrupt()
-        elif time.monotonic() - self.since > SAME_EVENT:
+        elif number != TIMER and time.monotonic() - self.since > SAME_EVENT:
             self.parked.set()  # nothing of ours goes on: the listener now ends the process
             time.sleep(4 * LAST_SECONDS)
-            os._exit(128 + self.first)
+            os._exit(exit_code(self.first))
+
+    def warn(self, number: int, frame: FrameType | None) -> None:
+        """Python calls this in the main thread."""
+        self.warned = True
+        if not (self.holding or self.in_part or self.raised):
+            self.interrupt()
 
     def interrupt(self) -> None:
-        assert self.first is not None
+        number = WARNING if self.first is None else self.first
+        assert number is not None
         self.raised = True
-        raise Interrupted(self.first)
+        raise Interrupted(number)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a signal came that nothing keeps waiting any more."""
+        asked = self.first is not None or (self.warned and not self.in_part)
+        return asked and not (self.holding or self.raised)
 
     def listen(self, arrived: socket.socket, numbers: list[int]) -> None:
         """A thread's work: see that a signal ends the process, whatever the main thread does."""
@@ -87,6 +129,7 @@ class Handling:
         if first is None:
             return
         started = time.monotonic()
+        numbers = [each for each in numbers if each != TIMER]  # nobody's second signal
         if not another(arrived, numbers, started, CHILDREN_SECONDS):
             if self.over.is_set():
                 return
@@ -108,7 +151,7 @@ class Handling:
             last = threading.Thread(target=quietly, args=(act,), daemon=True)
             last.start()
             last.join(LAST_SECONDS)
-        os._exit(128 + number)
+        os._exit(exit_code(number))
 
 
 _handling: Handling | None = None
@@ -147,25 +190,34 @@ def quietly(act: Callable[[], object]) -> None:
 
 
 @contextlib.contextmanager
-def handled() -> Iterator[None]:
+def handled(*, restartable: bool = False) -> Iterator[None]:
     """Handle the signals that end a run; what the caller's shell ignores (nohup) stays ignored.
 
-    In the main thread only. Raises Interrupted. All children are gone when an Interrupted leaves.
+    restartable: also SIGUSR1, and a time limit. In the main thread only. Raises Interrupted. All
+    children are gone when an Interrupted leaves.
     """
     global _handling
     handling = Handling()
     found = [getattr(signal, each) for each in NAMES if hasattr(signal, each)]
+    if restartable and TIMER is not None:
+        found.append(TIMER)
     numbers = [each for each in found if signal.getsignal(each) not in (signal.SIG_IGN, None)]
+    warning = WARNING if restartable and WARNING not in numbers else None
+    if warning is not None and signal.getsignal(warning) in (signal.SIG_IGN, None):
+        warning = None
     arrived, waker = socket.socketpair()
     waker.setblocking(False)
     listener = threading.Thread(target=handling.listen, args=(arrived, numbers), daemon=True)
     listener.start()
-    before: dict[int, Any] = {each: signal.getsignal(each) for each in numbers}
+    ours = numbers if warning is None else [*numbers, warning]
+    before: dict[int, Any] = {each: signal.getsignal(each) for each in ours}
     wakeup = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
     _handling = handling
     try:
         for each in numbers:
             signal.signal(each, handling.handle)
+        if warning is not None:
+            signal.signal(warning, handling.warn)
         try:
             yield
         except Interrupted:
@@ -173,6 +225,8 @@ def handled() -> Iterator[None]:
             raise
     finally:
         handling.holding += 1  # what comes now comes too late
+        if TIMER is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
         for each, handler in before.items():
             signal.signal(each, handler)
         handling.over.set()
@@ -197,8 +251,30 @@ def held() -> Iterator[None]:
         yield
     finally:
         handling.holding -= 1
-    if handling.first is not None and not handling.holding and not handling.raised:
+    if handling.waits:
         handling.interrupt()
+
+
+@contextlib.contextmanager
+def part() -> Iterator[None]:
+    """Let SIGUSR1 wait for the end of this section; no other signal does."""
+    handling = _handling
+    if handling is None:
+        yield
+        return
+    handling.in_part += 1
+    try:
+        yield
+    finally:
+        handling.in_part -= 1
+    if handling.waits:
+        handling.interrupt()
+
+
+def end_in(seconds: float) -> None:
+    """End the run that is handled in so many seconds, as a signal would."""
+    if _handling is not None and TIMER is not None:
+        signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3))
 
 
 def give_way() -> None:

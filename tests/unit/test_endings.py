@@ -129,6 +129,78 @@ def test_a_signal_while_embedding_keeps_the_finished_parts_and_closes_the_record
     assert len(stored(folder)) == LOCATIONS
 
 
+def test_slurm_s_warning_ends_a_run_at_a_part_s_border_and_another_start_goes_on(
+    folder: Path,
+) -> None:
+    """A few seconds before the part under way is done; the exit code says: again."""
+    running = Running(folder, variables=SLOW)
+    running.wait_until(running.committed)
+    first = running.committed()
+    running.process.send_signal(signal.SIGUSR1)
+    code, err = running.end()
+    assert code == 75
+    assert err.splitlines()[-1] == (
+        "cpgpt-doctor: ended by SIGUSR1 before all was done; start it again to go on"
+    )
+    assert standin.record(folder)["status"] == "interrupted"
+    assert standin.record(folder)["problem"] == "ended by SIGUSR1"
+    assert first < running.committed() == len(stored(folder)) < LOCATIONS
+    assert again(folder)[0] == 0
+    assert len(stored(folder)) == LOCATIONS
+
+
+def test_slurm_s_warning_ends_a_run_at_once_where_no_part_is_under_way(folder: Path) -> None:
+    running = Running(folder, variables={"HANG_IN": "load"})
+    running.wait_until(lambda: running.children)
+    running.process.send_signal(signal.SIGUSR1)
+    assert running.end()[0] == 75
+
+
+HANGS_IN_A_PART = """if op == 'embed' and len(command['locations']) == 64:
+        open({!r}, 'w').close()
+        time.sleep(1000)
+"""
+
+
+def test_a_signal_does_not_wait_for_a_part_that_a_warning_lets_go_on(folder: Path) -> None:
+    begun = folder / "begun"
+    standin.write_worker(folder / "python", each=HANGS_IN_A_PART.format(str(begun)))
+    running = Running(folder)
+    running.wait_until(begun.exists)
+    running.process.send_signal(signal.SIGUSR1)
+    time.sleep(2 * signals.SAME_EVENT)
+    running.process.send_signal(signal.SIGTERM)
+    assert running.end()[0] == 143
+    assert standin.record(folder)["problem"] == "ended by SIGTERM"
+
+
+def test_a_run_under_a_time_limit_ends_at_a_border_and_another_start_goes_on(
+    folder: Path,
+) -> None:
+    running = Running(folder, variables={"ROW_SECONDS": "0.03"}, asked=("--time-limit", "00:00:15"))
+    code, err = running.end()
+    assert code == 75
+    assert err.splitlines()[-1] == (
+        "cpgpt-doctor: ended by --time-limit before all was done; start it again to go on"
+    )
+    record = standin.record(folder)
+    assert record["problem"] == "ended by --time-limit"
+    assert record["pending"] is None
+    (line,) = [each for each in record["plan"] if each["setting"] == "time_limit"]  # type: ignore[attr-defined]
+    assert line["asked"] == "00:00:15"
+    assert line["applied"] in running.out
+    assert running.committed() == len(stored(folder)) < LOCATIONS
+    assert again(folder)[0] == 0
+    assert len(stored(folder)) == LOCATIONS
+
+
+def test_a_time_limit_that_comes_before_the_model_is_loaded_ends_the_run(folder: Path) -> None:
+    running = Running(folder, variables={"HANG_IN": "load"}, asked=("--time-limit", "00:00:04"))
+    code, err = running.end()
+    assert code == 75
+    assert "ended by --time-limit" in err.splitlines()[-1]
+
+
 def test_a_signal_while_the_worker_hangs_ends_it(folder: Path) -> None:
     running = Running(folder, variables={"HANG_IN": "load"})
     running.wait_until(lambda: running.children)
