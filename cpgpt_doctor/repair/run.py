@@ -240,7 +240,7 @@ class NothingToUndo(InputError):
 
 @dataclass(frozen=True)
 class Done:
-    """What --apply has done, and what was seen afterwards. finished: of an earlier repair."""
+    """What --apply has done, and what was seen afterwards."""
 
     actions: tuple[Action, ...]
     left: Looked
@@ -280,7 +280,8 @@ def apply(asked: Asked, tell: Tell, progress: Progress) -> Done:
                 made.append(do(asked.dependencies, work, action, run, more).folder)
                 done.append(action)
             unseen += tuple(each for each in looked.plan.left if each.why == rows.NOT_LOOKED_AT)
-            asked = dataclasses.replace(asked, index=None, audit=False)
+            still = asked.audit and looked.report.facts.audit is None  # other rows came first
+            asked = dataclasses.replace(asked, index=None, audit=still)
             looked = look(asked, progress, spool, now=True)
         return Done(tuple(done), with_unseen(looked, unseen), tuple(made))
 

@@ -860,6 +860,20 @@ def test_the_smaller_kind_of_a_mixed_store_is_computed_again(
     assert right(tmp_path, PLACES)
 
 
+def test_rows_are_looked_at_once_they_have_their_index(
+    tmp_path: Path, patient: list[Patient]
+) -> None:
+    def misread(rows: np.ndarray) -> None:
+        rows[3] = values(["misread"])[0]
+
+    wrong(tmp_path, misread)
+    shutil.move(tmp_path / metadata.FILE, tmp_path / f"{metadata.FILE}.bak")
+    folders.set_index(tmp_path, {each: at for at, each in enumerate(PLACES[:4:-1])})
+    done = apply(tmp_path, audit=True, computing=computing(tmp_path, every=True))
+    assert [each.code for each in done.actions] == ["CPG519", "CPG513"]
+    assert right(tmp_path, PLACES)
+
+
 def test_rows_of_another_genome_are_not_written_over(
     tmp_path: Path, patient: list[Patient]
 ) -> None:
