@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cpgpt_doctor.sources.program import Binding, Program, Scope, Use, Where
@@ -38,6 +39,7 @@ class Evaluator:
         self.platform = platform
         self.assumed: dict[str, Val] = {}
         self.followed: set[tuple[int, str]] = set()
+        self.parameters: dict[tuple[int, str], list[Val]] = {}
 
     def values(self, node: ast.expr, where: Where, depth: int = 0) -> list[Val]:
         if depth > DEEPEST:
@@ -362,15 +364,22 @@ class Evaluator:
         key = (id(scope), name)
         if key in self.followed:
             return []
+        # What is worked out while something else is followed may be cut short by that.
+        whole = not self.followed and not self.assumed
+        if whole and key in self.parameters:
+            return self.parameters[key]
         if scope.takes_self and scope.arguments is not None:
             first = [*scope.arguments.posonlyargs, *scope.arguments.args][:1]
             if first and first[0].arg == name and scope.owner is not None:
                 return [Val("instance", scope.owner)]
         self.followed.add(key)
         try:
-            return self.given(scope, name, depth)
+            found = self.given(scope, name, depth)
         finally:
             self.followed.discard(key)
+        if whole:
+            self.parameters[key] = found
+        return found
 
     def given(self, scope: Scope, name: str, depth: int) -> list[Val]:
         default = scope.default(name)
@@ -519,6 +528,7 @@ def text_or_name(value: Val, node: ast.expr) -> str:
     return "{" + shown(inner) + "}"
 
 
+@lru_cache(maxsize=8192)  # each expression is looked at for three platforms, and often
 def shown(node: ast.AST) -> str:
     """Code on one line, shortened."""
     try:

@@ -47,6 +47,7 @@ class Project:
     by_stem: dict[str, list[str]] = field(default_factory=dict)
     known_uses: dict[int, list[Use]] = field(default_factory=dict)
     looking: set[int] = field(default_factory=set)
+    groups: dict[str, set[str]] = field(default_factory=dict)
 
     # Reading
 
@@ -113,6 +114,12 @@ class Project:
             return found[0] if len(found) == 1 else unknown("import", name)
         return Val("name", name)
 
+    def related(self, path: str) -> set[str]:
+        """A file and those that are joined to it by imports, in either direction."""
+        if self.groups.keys() != self.programs.keys():
+            self.groups = related(self)
+        return self.groups.get(path, {path})
+
     def uses(self, scope: Scope, evaluator: Evaluator, depth: int) -> list[Use]:
         """The calls of a function of the project."""
         if id(scope) in self.known_uses:
@@ -123,8 +130,8 @@ class Project:
         try:
             found = [
                 use
-                for program in list(self.programs.values())
-                for use in candidates(program, scope)
+                for path in sorted(self.related(scope.program.source.path))
+                for use in candidates(self.programs[path], scope)
                 if calls(use, scope, evaluator, depth)
             ]
         finally:

@@ -10,7 +10,7 @@ from cpgpt_doctor.facts.sources import Place, SourceFile, SourcesFacts
 from cpgpt_doctor.sources import configs, ignores, upstream
 from cpgpt_doctor.sources.find import Finder
 from cpgpt_doctor.sources.program import Program
-from cpgpt_doctor.sources.project import Project, read_project, related
+from cpgpt_doctor.sources.project import Project, read_project
 from cpgpt_doctor.sources.text import Unreadable
 from cpgpt_doctor.sources.walk import Found, files
 
@@ -26,21 +26,18 @@ def read(paths: Sequence[Path], contents: Mapping[str, bytes] | None = None) -> 
     if not project.marked:
         return SourcesFacts(len(found))
     finder = Finder(project)
-    groups = related(project)
     seen = []
     for each in found:
         if each.kind == "yaml":
             if each.path in project.marked:
                 seen.append(of_config(each, project))
         elif each.path in project.programs or each.path in project.marked:
-            seen.append(of_program(each, project, finder, groups))
+            seen.append(of_program(each, project, finder))
     kept = [each for each in seen if each.path in project.marked or each.calls]
     return SourcesFacts(len(found), tuple(kept))
 
 
-def of_program(
-    found: Found, project: Project, finder: Finder, groups: dict[str, set[str]]
-) -> SourceFile:
+def of_program(found: Found, project: Project, finder: Finder) -> SourceFile:
     problem = project.problems.get(found.path)
     program = project.programs.get(found.path)
     if problem is not None or program is None:
@@ -56,7 +53,7 @@ def of_program(
         kind,  # type: ignore[arg-type]
         calls=calls,
         ignores=ignores.of_source(program.source),
-        related=tuple(sorted(groups.get(found.path, {found.path}))),
+        related=tuple(sorted(project.related(found.path))),
         loader_replaced=replaced,
         problem="",
     )
