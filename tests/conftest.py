@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,16 +40,39 @@ LOCATIONS = int(os.environ.get("CPGPT_DOCTOR_TEST_LOCATIONS", "80"))
 CONTEXT = int(os.environ.get("CPGPT_DOCTOR_TEST_CONTEXT", "201"))
 
 
-# The slow ones first, so that little is left at the end for a single process to do.
-SLOW_FIRST = (
-    *("e2e/test_reference_rows", "e2e/test_store_fit", "e2e/test_run_embed", "e2e/test_hostile_st"),
-    *("e2e/test_check", "e2e/test_bench", "e2e/test_demo", "e2e", "patient", ""),
-)
+# What a file takes in `make test`, in seconds on one core; the others take little.
+SECONDS = {
+    "e2e/test_reference_rows.py": 150,
+    "e2e/test_verify.py": 110,
+    "e2e/test_run_embed.py": 95,
+    "e2e/test_store_fit.py": 80,
+    "patient/test_audit_faults.py": 60,
+    "e2e/test_kinds.py": 50,
+    "e2e/test_repair.py": 50,
+    "e2e/test_check.py": 45,
+    "sources/test_really_runs.py": 40,
+    "e2e/test_into.py": 40,
+    "e2e/test_given.py": 40,
+    "patient/test_dependencies.py": 40,
+    "unit/test_endings.py": 40,
+    "unit/test_pages.py": 35,
+    "e2e/test_ci_preflight.py": 30,
+    "e2e/test_bench.py": 25,
+    "e2e/test_demo.py": 20,
+    "patient/test_sharing.py": 20,
+    "e2e/test_hostile_places.py": 20,
+    "unit/test_session.py": 20,
+    "e2e/test_hostile_store.py": 15,
+    "e2e/test_bad_input.py": 15,
+    "e2e/test_names_changed.py": 15,
+    "patient/test_worker_resources.py": 15,
+    "patient/test_tokens.py": 10,
+}
 
 
-@pytest.hookimpl(tryfirst=True)  # before those marked `full` are left out
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `full` what is not in the sample of a test's cases, and put slow tests first."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark as `full` what is not in the sample of a test's cases; then put slow tests first."""
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
         if item.get_closest_marker("sample"):
@@ -62,12 +85,43 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for at, item in enumerate(each):
             if at not in chosen:
                 item.add_marker("full")
+    yield  # those marked `full` are left out here
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = [item for pile in piles(items, processes) for item in pile]
 
-    def place(item: pytest.Item) -> int:
-        name = item.path.relative_to(HERE).as_posix()
-        return next(at for at, start in enumerate(SLOW_FIRST) if name.startswith(start))
 
-    items.sort(key=place)
+def piles(items: list[pytest.Item], count: int) -> list[list[pytest.Item]]:
+    """The tests in as many piles of one size, slow files first in each and about as slow in all.
+
+    Processes that work side by side (`--dist worksteal`) begin with a pile each, since they are
+    given equal parts in this order, and take from the ends of the others' when theirs is done. A
+    file stays whole, since its tests share what they make.
+    """
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path.relative_to(HERE).as_posix(), []).append(item)
+    made: list[list[pytest.Item]] = [[] for _ in range(count)]
+    taken = [0] * count
+    # The last part has what does not divide.
+    sizes = [(len(items) + at) // count for at in range(count)]
+    slow = sorted(files.keys() & SECONDS.keys(), key=lambda name: (-SECONDS[name], name))
+    for name in slow:
+        room = [at for at in range(count) if len(made[at]) + len(files[name]) <= sizes[at]]
+        if room:  # else it is with the rest
+            at = min(room, key=lambda each: taken[each])
+            made[at] += files.pop(name)
+            taken[at] += SECONDS[name]
+    rest = [item for name in sorted(files, key=rank) for item in files[name]]
+    for pile, size in zip(made, sizes, strict=True):
+        missing = size - len(pile)
+        pile += rest[:missing]
+        del rest[:missing]
+    return made
+
+
+def rank(name: str) -> tuple[int, str]:
+    """Whole commands before what needs the patient, and both before the rest."""
+    return {"e2e": 0, "patient": 1}.get(name.partition("/")[0], 2), name
 
 
 @pytest.fixture(scope="session", params=list(PATIENTS))

@@ -20,8 +20,9 @@ import pytest
 
 from cpgpt_doctor.store import layout
 from cpgpt_doctor.store.layout import StorePaths
+from tests.audits import CONTEXT, embedded, files, rows_file
 from tests.conftest import DNA_LLM, PATIENTS, World
-from tests.e2e.test_verify import CONTEXT, GAPPED, PLAIN, embedded, rows_file, state, verified
+from tests.e2e.test_verify import GAPPED, PLAIN, verified
 from tests.environment import clean_environment
 
 
@@ -68,7 +69,7 @@ def test_zeros_and_misread_rows_become_what_cpgpt_computes_bit_for_bit(world: Wo
     rows = np.fromfile(rows_file(folder), np.float32).reshape(-1, 1024)
     rows[[11, 12]] = rows[[13, 14]] + np.float32(0.25)
     rows.tofile(rows_file(folder))
-    before = state(folder)
+    before = files(folder)
     repaired(world, folder, 0, "--all", "--device", "cpu", "--apply")
     assert rows_of(folder) == reference
     assert np.array_equal(
@@ -77,7 +78,7 @@ def test_zeros_and_misread_rows_become_what_cpgpt_computes_bit_for_bit(world: Wo
     )
     assert verified(world, folder, 0, "--all")["findings"] == []
     repaired(world, folder, 0, "--undo")
-    after = {name: data for name, data in state(folder).items() if ".cpgpt-doctor" not in name}
+    after = {name: data for name, data in files(folder).items() if ".cpgpt-doctor" not in name}
     assert {name: data for name, (_, data) in after.items()} == {
         name: data for name, (_, data) in before.items()
     }
