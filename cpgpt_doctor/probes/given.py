@@ -79,7 +79,8 @@ def look(source: Source, folders: tuple[DependenciesFacts, ...]) -> LocationFact
     homes = [Path(each.folder) for each in folders]
     check_species(source.species, homes)
     given = read(source)
-    given = resolved(given, source, next(filter(probes.knows_probes, homes), homes[0]))
+    knowing = (each for each in homes if probes.knows_probes(each, source.species))
+    given = resolved(given, source, next(knowing, homes[0]))
     genome = sequences_of(source.species, folders)
     in_genome = None
     if genome is not None:

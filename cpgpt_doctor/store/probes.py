@@ -70,9 +70,9 @@ def look_up(dependencies: Path, species: str, names: Collection[str]) -> Lookup:
     return Lookup(found, "manifests", tuple(read), tuple(not_read))
 
 
-def knows_probes(dependencies: Path) -> bool:
-    """Whether a folder has what probes are resolved by."""
-    return (dependencies / FILE).exists() or (dependencies / manifests.FOLDER).is_dir()
+def knows_probes(dependencies: Path, species: str) -> bool:
+    """Whether a folder has what probes are resolved by; CpGPT makes an empty one for manifests."""
+    return (dependencies / FILE).exists() or bool(manifests.paths(dependencies, species))
 
 
 def nothing(dependencies: Path, species: str, there: bool) -> str:

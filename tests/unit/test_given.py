@@ -194,6 +194,20 @@ def test_without_anything_to_resolve_by_the_folder_below_is_named(tmp_path: Path
         probes.look_up(tmp_path, HUMAN, ["cg1"])
 
 
+def test_check_resolves_by_the_folder_of_a_download_below_the_one_that_is_named(
+    tmp_path: Path, dependencies: Path
+) -> None:
+    """As after CpGPT's download, where its prober has made a folder for manifests beside it."""
+    (tmp_path / "above" / "manifests").mkdir(parents=True)
+    folders.genome(tmp_path / "above")
+    dependencies.rename(tmp_path / "above" / "human")
+    facts = looked(listed(tmp_path, "cg1\ncg2\n"), tmp_path / "above")
+    assert facts.locations is not None
+    assert facts.locations.probes is not None
+    assert facts.locations.probes.sources == (str(tmp_path / "above" / "human" / probes.FILE),)
+    assert [each.here for each in facts.locations.stores] == [2]
+
+
 def test_a_database_that_would_run_code_is_refused_and_nothing_runs(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> Any:
