@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import sqlitedict
 
+from cpgpt_doctor.audit.run import Asked, read_locations
 from cpgpt_doctor.cli import main
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts import Facts
@@ -255,6 +256,11 @@ def test_names_of_which_fewer_than_half_are_known_stop_a_run(
     fixed = looked(path, dependencies, "betas", fix_names=True).locations
     assert fixed is not None
     assert (fixed.total, fixed.probes and fixed.probes.cut) == (50, 50)
+
+
+def test_verify_takes_probes_as_run_embed_does(tmp_path: Path, dependencies: Path) -> None:
+    asked = Asked(dependencies, HUMAN, sys.executable)
+    assert read_locations(str(listed(tmp_path, "cg1\ncg3\n")), asked) == [NAMES[1], NAMES[3]]
 
 
 # What the stores have of it
