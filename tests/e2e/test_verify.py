@@ -45,7 +45,7 @@ def seen(report: dict[str, Any], code: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("release", ["0.0.7", pytest.param("0.0.13", marks=pytest.mark.full)])
 def test_a_healthy_store_of_either_kind_raises_nothing_with_rounding_of_another_device(
-    world: World, release: str
+    world: World, tmp_path: Path, release: str
 ) -> None:
     folder = embedded(world, release, "healthy", PLAIN)
     rows = np.memmap(rows_file(folder), np.float32, "r+").reshape(-1, 1024)
@@ -53,8 +53,9 @@ def test_a_healthy_store_of_either_kind_raises_nothing_with_rounding_of_another_
     error *= 0.99 * ROUNDING / np.linalg.norm(error, axis=1, keepdims=True)
     rows[:18] += error * np.linalg.norm(rows[:18], axis=1, keepdims=True)
     rows.flush()
-    report = verified(world, folder, 0, "--all")
+    report = verified(world.under(TMPDIR=str(tmp_path)), folder, 0, "--all")
     assert report["findings"] == []
+    assert list(tmp_path.iterdir()) == []
     (kind,) = [each for each in report["checks"] if each["code"] == "CPG524"]
     assert f"CpGPT {'up to' if release == '0.0.7' else 'from'} 0.0." in kind["summary"]
 
