@@ -1,6 +1,6 @@
 """A downloaded store under an index of one's own: what `check` and `verify` take to tell.
 
-    python benchmarks/published_store.py [--rows 1000000] [--real 2000] [--folder FOLDER]
+    python benchmarks/published_store.py [--rows 1000000] [--real 2000] [--folder NEW]
 
 As CpGPT's download makes it: rows and index in DIR/human. Rows of 1,024 numbers, random but for
 some that CpGPT computed, in a shuffled order. As users have it then: DIR/dna_embeddings is a link
@@ -12,10 +12,12 @@ and to name the rest by the wrong one. Takes rows x 4 KB on the disk. Prints Mar
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -36,6 +38,7 @@ SPECIES, CONTEXT, WIDTH = "homo_sapiens", 201, 1024
 BASES = 9_000_000  # of the genome, in which windows lie whole
 CHUNK = 50_000  # rows that are written at a time
 USERS_SHARE = 0.93  # of the published locations
+COMPUTED = "computed.txt"
 
 
 def named(folder: Path, entry: dict[object, object], names: list[str]) -> None:
@@ -45,8 +48,8 @@ def named(folder: Path, entry: dict[object, object], names: list[str]) -> None:
         entries[SPECIES] = entry
 
 
-def make(folder: Path, genome: Path, rows: int, real: int) -> list[str]:
-    """Make both folders; returns the locations whose rows were computed."""
+def make(folder: Path, genome: Path, rows: int, real: int) -> None:
+    """Make both folders in `folder`, and a list of locations whose rows were computed."""
     rng = random.Random(1)
     names = [f"1:{each}" for each in rng.sample(range(2000, BASES), rows)]
     computed = names[:real]
@@ -55,8 +58,10 @@ def make(folder: Path, genome: Path, rows: int, real: int) -> list[str]:
     data = np.fromfile(staged.rows, "f4").reshape(-1, WIDTH)
     with sqlitedict.SqliteDict(staged.database, flag="r") as entries:
         entry = {**entries[SPECIES], "assembly": "Plain"}
+    shutil.rmtree(staged.dependencies)
     rng.shuffle(names)
-    published = StorePaths(folder / "human", SPECIES, DNA_LLM, CONTEXT, WIDTH)
+    users = folder / "dependencies"
+    published = StorePaths(users / "human", SPECIES, DNA_LLM, CONTEXT, WIDTH)
     published.folder.mkdir(parents=True)
     numbers = np.random.default_rng(1)
     with published.rows.open("wb") as out:
@@ -67,14 +72,15 @@ def make(folder: Path, genome: Path, rows: int, real: int) -> list[str]:
                 if name in own:
                     chunk[at] = data[own[name]]
             chunk.tofile(out)
+    by_user = sorted(names)[: int(USERS_SHARE * rows)]
     named(published.dependencies, entry, names)
-    named(folder, entry, sorted(names)[: int(USERS_SHARE * rows)])
-    (folder / "dna_embeddings").mkdir()
-    (folder / "dna_embeddings" / SPECIES).symlink_to(published.folder.parent)
-    for place_ in (folder, published.dependencies):
-        (place_ / "genomes").mkdir()
-        (place_ / "genomes" / f"{SPECIES}.Plain.dna.toplevel.fa").symlink_to(genome)
-    return sorted(set(computed) & set(sorted(names)[: int(USERS_SHARE * rows)]))
+    named(users, entry, by_user)
+    (users / "dna_embeddings").mkdir()
+    (users / "dna_embeddings" / SPECIES).symlink_to(published.folder.parent)
+    for each in (users, published.dependencies):
+        (each / "genomes").mkdir()
+    chosen = rng.sample(sorted(set(computed) & set(by_user)), 300)
+    (folder / COMPUTED).write_text("\n".join(chosen) + "\n")
 
 
 def ran(*arguments: object) -> tuple[dict[str, object], str]:
@@ -107,35 +113,48 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--real", type=int, default=2000)
-    parser.add_argument("--folder", type=Path, help="where 4 KB a row have room")
+    parser.add_argument("--folder", type=Path, help="kept, and used again (default: temporary)")
+    parser.add_argument("--make", type=Path, nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # threads that wait for one another use the processor, too
-    print("| | seconds | processor seconds | most memory (MB) | said |")
-    print("|---|---|---|---|---|", flush=True)
-    with (
-        place() as genomes,
-        tempfile.TemporaryDirectory(prefix="published-", dir=arguments.folder) as name,
-    ):
-        folder = Path(name, "dependencies")
-        folder.mkdir()
-        computed = make(folder, genomes.plain, arguments.rows, arguments.real)
-        given = Path(name, "computed.txt")
-        given.write_text("\n".join(random.Random(2).sample(computed, 300)) + "\n")
-        look = ("--quick", "--select", "CPG5", "--dependencies-dir")
-        audit = ("--device", "cpu", "--locations", given, "--dependencies-dir")
-        for what, call in (
-            ("check, by the wrong index", ("check", *look, folder)),
-            ("check, by its own", ("check", *look, folder / "human")),
-            ("verify 300, by the wrong index", ("verify", *audit, folder)),
-            ("verify 300, by its own", ("verify", *audit, folder / "human")),
-        ):
-            report, cells = ran(*call)
-            print(f"| {what} | {cells} | {said(report)} |", flush=True)
+    if arguments.make:
+        make(*arguments.make, arguments.rows, arguments.real)
+        return
+    with contextlib.ExitStack() as stack:
+        genome = stack.enter_context(place()).plain
+        folder = arguments.folder
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="published-")))
+        if not (folder / COMPUTED).exists():
+            # In a process of its own: the memory of this one counts as that of those it starts.
+            given = ("--rows", str(arguments.rows), "--real", str(arguments.real))
+            subprocess.run([sys.executable, __file__, *given, "--make", folder, genome], check=True)
+        measure(folder, genome)
     print(
         f"\n{arguments.rows:,} rows, {arguments.real:,} of them computed. {os.cpu_count()} CPU"
         f" cores, {platform.system()}, Python {platform.python_version()},"
         f" SQLite {sqlite3.sqlite_version}. Load average at the end: {os.getloadavg()[0]:.1f}."
     )
+
+
+def measure(folder: Path, genome: Path) -> None:
+    users, human = folder / "dependencies", folder / "dependencies" / "human"
+    for each in (users, human):
+        link = each / "genomes" / f"{SPECIES}.Plain.dna.toplevel.fa"
+        link.unlink(missing_ok=True)
+        link.symlink_to(genome)
+    look = ("check", "--quick", "--select", "CPG5", "--dependencies-dir")
+    audit = ("verify", "--device", "cpu", "--locations", folder / COMPUTED, "--dependencies-dir")
+    print("| | seconds | processor seconds | most memory (MB) | said |")
+    print("|---|---|---|---|---|", flush=True)
+    for what, call in (
+        ("check, by the wrong index", (*look, users)),
+        ("check, by its own", (*look, human)),
+        ("verify 300, by the wrong index", (*audit, users)),
+        ("verify 300, by its own", (*audit, human)),
+    ):
+        report, cells = ran(*call)
+        print(f"| {what} | {cells} | {said(report)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -177,6 +177,7 @@ WRONG_ONES: tuple[tuple[str, Facts], ...] = (
     ("CPG519", stored(changed=(ChangedRows("index", 0, 64),))),
     ("CPG520", stored(unnamed=Unnamed(300, 0, 0), index=None)),
     ("CPG520", stored(unnamed=Unnamed(5, 7, 9, "deps/human"), lost=5)),
+    ("CPG520", stored(unnamed=Unnamed(0, 7, 9))),
     ("CPG521", stored(in_cache=(InCache("a", "hub/blobs", "hub/snapshots/x"),))),
     ("CPG521", stored(hard_linked=(HardLinked("deps/ensembl_metadata.db", 2),))),
     (

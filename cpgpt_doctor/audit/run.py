@@ -129,8 +129,11 @@ def patient_worker(asked: Asked) -> Iterator[tuple[Worker, Path]]:
     with tempfile.TemporaryDirectory(prefix="cpgpt-doctor-") as name:
         work = Path(name).resolve()
         log = work / "log"
-        hidden = {"CUDA_VISIBLE_DEVICES": ""} if asked.device == "cpu" else {}
-        worker = Worker(asked.python, work, log, hidden)
+        # What libraries leave in the system's temporary folder goes with ours, too.
+        variables = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(work))
+        if asked.device == "cpu":
+            variables["CUDA_VISIBLE_DEVICES"] = ""
+        worker = Worker(asked.python, work, log, variables)
         try:
             yield worker, work
         except WorkerFailed as error:

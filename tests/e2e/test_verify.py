@@ -24,6 +24,7 @@ from tests.environment import clean_environment
 
 PLAIN = [f"1:{position}" for position in random.Random(8).sample(range(300, 48_000), 36)]
 GAPPED = "2:3300"  # nothing but N around it
+RELEASES = ["0.0.7", *(pytest.param(each, marks=pytest.mark.full) for each in ("0.0.3", "0.0.13"))]
 
 
 def verified(world: World, folder: Path, code: int, *options: str) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def seen(report: dict[str, Any], code: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("release", ["0.0.7", pytest.param("0.0.13", marks=pytest.mark.full)])
 def test_a_healthy_store_of_either_kind_raises_nothing_with_rounding_of_another_device(
-    world: World, release: str
+    world: World, tmp_path: Path, release: str
 ) -> None:
     folder = embedded(world, release, "healthy", PLAIN)
     rows = np.memmap(rows_file(folder), np.float32, "r+").reshape(-1, 1024)
@@ -53,18 +54,20 @@ def test_a_healthy_store_of_either_kind_raises_nothing_with_rounding_of_another_
     error *= 0.99 * ROUNDING / np.linalg.norm(error, axis=1, keepdims=True)
     rows[:18] += error * np.linalg.norm(rows[:18], axis=1, keepdims=True)
     rows.flush()
-    report = verified(world, folder, 0, "--all")
+    report = verified(world.under(TMPDIR=str(tmp_path)), folder, 0, "--all")
     assert report["findings"] == []
+    assert list(tmp_path.iterdir()) == []
     (kind,) = [each for each in report["checks"] if each["code"] == "CPG524"]
     assert f"CpGPT {'up to' if release == '0.0.7' else 'from'} 0.0." in kind["summary"]
 
 
+@pytest.mark.parametrize("release", RELEASES)
 def test_published_rows_under_an_index_of_ones_own_are_those_of_other_locations(
-    world: World,
+    world: World, release: str
 ) -> None:
     """Rows linked to where CpGPT looks, their index left behind; a sample of 24 finds its law."""
-    human = embedded(world, "0.0.7", "published", PLAIN)
-    folder = embedded(world, "0.0.7", "linked", sorted(PLAIN))
+    human = embedded(world, release, "published", PLAIN)
+    folder = embedded(world, release, "linked", sorted(PLAIN))
     shutil.move(human, folder / "human")
     rows_file(folder).unlink()
     rows_file(folder).symlink_to(rows_file(folder / "human"))
@@ -79,9 +82,12 @@ def test_published_rows_under_an_index_of_ones_own_are_those_of_other_locations(
 
 
 @pytest.mark.full
-def test_a_location_that_was_given_twice_gives_others_the_row_of_another(world: World) -> None:
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_location_that_was_given_twice_gives_others_the_row_of_another(
+    world: World, release: str
+) -> None:
     given = [*PLAIN[:10], PLAIN[2], PLAIN[4], *PLAIN[10:], PLAIN[6]]
-    folder = embedded(world, "0.0.7", "twice", given, batch=8)
+    folder = embedded(world, release, "twice", given, batch=8)
     found = seen(verified(world, folder, 1, "--all"), "CPG519")
     assert "share the row of another in the index" in found["where the rows are"]
 

@@ -683,6 +683,12 @@ def all_are_named(facts: Facts, call: Call) -> Check:
                 f"after the {named} rows that the index names, {unnamed.rows} more hold numbers"
                 " that nobody names",
                 f"在索引里的 {named} 行之后，还有 {unnamed.rows} 行没有名字的数",
+            )
+            if unnamed.rows
+            else Words(
+                f"after the {named} rows that the index names, {unnamed.rest} bytes of no whole row"
+                " follow that nobody names",
+                f"在索引里的 {named} 行之后，还有 {unnamed.rest} 字节没有名字，也不足一行",
             ),
             tuple(causes),
             ("right-folder", "put-back", "repair", "set-aside")
