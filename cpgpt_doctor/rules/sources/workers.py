@@ -110,6 +110,13 @@ def embedding(facts: Facts, call: Call) -> Check:
     findings += [not_known(each, setting) for each, setting in unknown_ones(facts, around)]
     if findings:
         return found(*findings)
+    if any(each.consequence in SEVERITY for each in every):
+        return skipped(
+            Words(
+                "the workers are chosen by the platform (CPG608)",
+                "工作进程数按平台选择（CPG608）",
+            )
+        )
     return well(facts, around)
 
 
