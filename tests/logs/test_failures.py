@@ -505,6 +505,11 @@ AttributeError: Can't pickle local object 'make.<locals>.collate'
     training = TRACEBACK.replace("/home/user/embed.py", "/opt/lib/lightning/pytorch/loops/fit.py")
     assert remedy_first(training) == "training-batch"
     assert remedy_first(TRACEBACK) == "smaller-batch"
+    slurm = "slurmstepd: error: Detected 1 oom_kill event in StepId=1234.batch."
+    assert (
+        remedy_first(f"run.sh: line 3: 47 Killed      python embed.py\n{slurm}\n") == "more-memory"
+    )
+    assert remedy_first("run.sh: line 3: 47 Killed      python embed.py\n") == "smaller-batch"
 
 
 def test_the_build_of_pytorch_is_one_that_has_the_card() -> None:

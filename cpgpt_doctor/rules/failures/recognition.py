@@ -317,7 +317,7 @@ def finding(code: str, seen: list[Sighting]) -> tuple[int, Finding]:
         Severity.error,
         pages.title(code),
         pages.causes(code),
-        remedies(shown),
+        remedies(shown, tuple(seen)),
         Evidence(
             error=shown.error,
             seen=(
@@ -330,8 +330,12 @@ def finding(code: str, seen: list[Sighting]) -> tuple[int, Finding]:
     )
 
 
-def remedies(shown: Sighting) -> tuple[Remedy, ...]:
-    """All remedies of the page, with the one first that fits this error best."""
+def remedies(shown: Sighting, others: tuple[Sighting, ...] = ()) -> tuple[Remedy, ...]:
+    """All remedies of the page, with the one first that fits this error best.
+
+    others: of the same failure, which may say more: the shell says that a process was killed, and
+    Slurm why.
+    """
     seen = seen_values(shown)
     known = [
         Remedy(name, values=tuple(each for each in seen if each[0] in remedy.placeholders))
@@ -339,7 +343,7 @@ def remedies(shown: Sighting) -> tuple[Remedy, ...]:
     ]
     if shown.code == "CPG712" and "CpGPT dependencies for" in shown.error:
         return (Remedy("download", page="CPG718"), *known)
-    first = fits_best(shown)
+    first = next((fit for each in (shown, *others) if (fit := fits_best(each))), None)
     if first is None:
         return tuple(known)
     best = next(replace(remedy, advice="recommended") for remedy in known if remedy.id == first)
