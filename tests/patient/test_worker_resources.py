@@ -64,7 +64,7 @@ def test_the_open_files_that_are_reckoned_with_are_enough_and_a_third_is_not(wor
     needed = open_files_needed(WORKERS)
     enough = load(world, needed)
     assert enough.returncode == 0, enough.stderr[-1000:]
-    few = load(world, needed // 3, seconds=60)
+    few = load(world, needed // 3, seconds=20)
     assert few.returncode != 0
     # Where a worker's thread meets the limit, its batch is lost, and the loader waits for it.
     assert "Too many open files" in few.stderr or "timed out" in few.stderr
