@@ -117,6 +117,11 @@ def add(commands: Commands) -> None:
         " saves examining it again for each of many runs",
     )
     embed.add_argument(
+        "--fallback",
+        choices=("cpu",),
+        help="where a GPU's memory does not hold even one window, compute the rest on the CPU",
+    )
+    embed.add_argument(
         "--time-limit",
         type=duration,
         metavar="HH:MM:SS",
@@ -169,7 +174,14 @@ def embed(args: argparse.Namespace) -> int:
 
     from cpgpt_doctor.embed import demo, signals, takeover
     from cpgpt_doctor.embed.pace import Deadline
-    from cpgpt_doctor.embed.preflight import EmbedRequest, limited, prepare, taken_over, with_store
+    from cpgpt_doctor.embed.preflight import (
+        EmbedRequest,
+        limited,
+        prepare,
+        taken_over,
+        with_failure,
+        with_store,
+    )
     from cpgpt_doctor.embed.run import Refused, run
     from cpgpt_doctor.reports import run_terminal
     from cpgpt_doctor.words import from_locale
@@ -219,6 +231,7 @@ def embed(args: argparse.Namespace) -> int:
         facts=args.facts,
         rows=args.rows,
         into=args.into,
+        fallback=args.fallback == "cpu",
     )
     prepared = limited(prepare(asked), deadline)
     job, report = prepared.job, prepared.report
@@ -256,10 +269,9 @@ def embed(args: argparse.Namespace) -> int:
         return report.exit_code
     run_terminal.show_end(job, result, console, time.monotonic() - started)
     code = 0 if result.problem is None else 1
-    report = dataclasses.replace(
-        with_store(report, result.store) if result.store else report, exit_code=code
-    )
-    if document or result.store:
+    report = with_store(report, result.store) if result.store else report
+    report = dataclasses.replace(with_failure(report, result.findings), exit_code=code)
+    if document or result.store or result.findings:
         show_findings(report, args, language)
     if result.problem is not None:
         stored = f"{result.committed} locations were stored by this run"

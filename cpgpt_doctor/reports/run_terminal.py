@@ -91,6 +91,9 @@ class Shown:
         """A line that stays."""
         self.bar.console.print(text, soft_wrap=True)
 
+    def treated(self, code: str, done: str, why: str) -> None:
+        self.note(f"{code + ': ' if code else ''}{done}; {why}")
+
     def expect(self, total: int) -> None:
         self.bar.update(self.task, total=total)
 

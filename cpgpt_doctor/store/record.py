@@ -67,6 +67,25 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Treated:
+    """What was done about a failure; code: of the rule that knows it, empty where none does."""
+
+    when: str
+    code: str
+    done: str
+    why: str
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A location that ended the worker every time; it has no row."""
+
+    location: str
+    why: str
+    when: str
+
+
+@dataclass(frozen=True)
 class Earlier:
     """What a record says of the rows that a store names.
 
@@ -83,6 +102,7 @@ class Earlier:
     versions: dict[str, str] = field(default_factory=dict)
     tokens_checked: dict[str, Any] | None = None
     batch_measured: dict[str, Any] | None = None
+    set_aside: tuple[SetAside, ...] = ()
 
     def uncovered(self, named: int) -> list[range]:
         """The rows, of the `named` ones, that neither a part nor an earlier look covers."""
@@ -117,6 +137,8 @@ class Record:
     pending: Part | None = None
     verification: dict[str, Any] | None = None
     problem: str | None = None
+    treatments: list[Treated] = field(default_factory=list)
+    set_aside: list[SetAside] = field(default_factory=list)
 
     def write(self) -> None:
         """Replace run.json whole."""
@@ -138,6 +160,8 @@ class Record:
             "parts": [dataclasses.asdict(part) for part in self.parts],
             "pending": dataclasses.asdict(self.pending) if self.pending else None,
             "found": [dataclasses.asdict(found) for found in self.found],
+            "treatments": [dataclasses.asdict(treated) for treated in self.treatments],
+            "set_aside": [dataclasses.asdict(each) for each in self.set_aside],
             "verification": self.verification,
             "problem": self.problem,
         }
