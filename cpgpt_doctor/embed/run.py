@@ -79,6 +79,7 @@ class Progress(Protocol):
     def note(self, text: str) -> None: ...
     def treated(self, code: str, done: str, why: str) -> None: ...
     def advance(self, done: int) -> None: ...
+    def committed(self, rows: int, seconds: float, done: int) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -203,6 +204,8 @@ class Run:
             tokens=before.tokens_checked,
             measured=before.batch_measured,
             versions=before.versions,
+            asked=len(job.all_locations),
+            stored_before=len(job.all_locations) - len(job.locations),
         )
 
     def go(self) -> Result:
@@ -658,6 +661,7 @@ class Run:
                 dataclasses.replace(new, first_row=added.first_row, rows_digest=added.rows_digest)
             )
             self.named = added.first_row + len(part)
+            self.record.committed = self.done + len(part)
             self.record.write()
             self.sample += random.sample(part, min(VERIFIED_ALONE, len(part)))
             self.done += len(part)
@@ -665,7 +669,7 @@ class Run:
             self.pace.done(len(part), seconds, time.monotonic() - started - seconds)
         if added.waited:
             self.progress.phase("the part is in; going on")
-        self.progress.advance(self.done)
+        self.progress.committed(len(part), seconds, self.done)
 
     def waiting(self, text: str) -> None:
         """Told by a commit that waits for another program; a signal does not wait with it."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import platform
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from cpgpt_doctor import __version__
 from cpgpt_doctor.disk import make_folder, open_regular, write_whole
@@ -116,6 +119,32 @@ class Earlier:
         return [*gaps, range(end, named)] if end < named else gaps
 
 
+@dataclass(frozen=True)
+class Process:
+    """Who runs: `started` are seconds since 1970, since numbers of processes are used again."""
+
+    pid: int
+    host: str
+    started: float
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a record says of its run, for whoever looks from outside."""
+
+    status: str
+    started: str
+    written: str
+    process: Process | None = None
+    asked: int = 0
+    stored_before: int = 0
+    committed: int = 0
+    parts: tuple[Part, ...] = ()
+    treatments: tuple[Treated, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
+    problem: str | None = None
+
+
 @dataclass
 class Record:
     """The content of run.json while a run goes on."""
@@ -139,6 +168,10 @@ class Record:
     problem: str | None = None
     treatments: list[Treated] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
+    asked: int = 0  # locations
+    stored_before: int = 0  # of these, when the run began
+    committed: int = 0  # of these, by this run
+    process: Process = field(default_factory=lambda: this_process())
 
     def write(self) -> None:
         """Replace run.json whole."""
@@ -150,6 +183,10 @@ class Record:
             "status": self.status,
             "started": self.started,
             "written": now(),
+            "process": dataclasses.asdict(self.process),
+            "asked": self.asked,
+            "stored_before": self.stored_before,
+            "committed": self.committed,
             "plan": [dataclasses.asdict(setting) for setting in self.plan],
             "workers": self.workers,
             "tokens_checked": self.tokens,
@@ -177,6 +214,11 @@ def locations_digest(locations: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
+def this_process() -> Process:
+    process = psutil.Process()
+    return Process(process.pid, platform.node(), process.create_time())
+
+
 def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
@@ -193,14 +235,7 @@ def read(path: Path) -> Earlier:
     then to be looked at, not dropped.
     """
     try:
-        with open_regular(path, follow=False) as stream:
-            text = stream.read(LARGEST + 1)
-        if len(text) > LARGEST:
-            raise ValueError("it is too long")
-        data = json.loads(text)
-        if data["schema"] != SCHEMA:
-            raise ValueError("it has another schema")
-        known, _ = form.read(data, Earlier, "record")
+        known, _ = form.read(content(path), Earlier, "record")
         ranges = [(each.first_row, each.rows) for each in known.parts]
         ranges += [(each.first_row, each.rows) for each in known.found]
         ranges += [(known.pending.first_row, known.pending.rows)] if known.pending else []
@@ -222,6 +257,28 @@ def read(path: Path) -> Earlier:
         raise InputError(
             f"{path}: is no record of a run ({str(error)[:80]}); move it away, then start again"
         ) from None
+
+
+def content(path: Path) -> Any:
+    """What a record's file holds. Raises OSError, and ValueError or the like where it is none."""
+    with open_regular(path, follow=False) as stream:
+        text = stream.read(LARGEST + 1)
+    if len(text) > LARGEST:
+        raise ValueError("it is too long")
+    data = json.loads(text)
+    if data["schema"] != SCHEMA:
+        raise ValueError("it has another schema")
+    return data
+
+
+def ran(path: Path) -> Ran:
+    """How the run of a record stands. Raises InputError where the file is none."""
+    try:
+        return form.read(content(path), Ran, "record")[0]
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (InputError, ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
+        raise InputError(f"{path}: is no record of a run ({str(error)[:80]})") from None
 
 
 def lost_rows(parts: tuple[Part, ...], named: int) -> int:

@@ -32,8 +32,8 @@ ALLOWED = {
     "config.py": {"errors"},
     "explain.py": {"catalogue", "errors", "logs", "pages", "redact", "reports", "rules", "words"},
     "embed": {
-        *("embed", "disk", "errors", "facts", "findings", "intent", "patient"),
-        *("genome", "probes", "redact", "report", "rules", "store"),
+        *("embed", "disk", "errors", "facts", "findings", "intent", "patient", "words"),
+        *("genome", "logs", "probes", "redact", "report", "rules", "store"),
     },
     # The workers that it computes with are embed's.
     "audit": {
