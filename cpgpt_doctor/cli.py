@@ -19,7 +19,7 @@ from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.reports import stream
 
 # In the order in which --help lists them; each is a module of commands/.
-COMMANDS = ("check", "explain", "fix", "run-embed", "verify", "repair", "bench")
+COMMANDS = ("check", "explain", "fix", "run-embed", "status", "verify", "repair", "bench")
 EXAMPLES = """\
 examples:
   cpgpt-doctor check
@@ -34,6 +34,8 @@ examples:
       embed every location of the file, safely; start it again to go on
   cpgpt-doctor run-embed --demo
       a whole run on a made-up genome and model
+  cpgpt-doctor status dependencies
+      what a run does there, or how the last one ended
   cpgpt-doctor verify --dependencies-dir dependencies
       compute a sample of a store's rows again, and say what those are that differ
   cpgpt-doctor repair --dependencies-dir dependencies

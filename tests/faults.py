@@ -7,6 +7,11 @@ run-embed are as they are.
     batched    more than one window at a time
     ours       wherever CpGPT was not imported as its users import it: in run-embed's worker alone
     first      until the store has its first rows, once the run has begun
+
+Two do more: they end the process, and they ask the CPU for more memory than there is.
+
+    poisoned   a window of nothing but N
+    large      more than two windows at a time
 """
 
 from __future__ import annotations
@@ -30,7 +35,21 @@ def begun_and_empty():
     return any(store.rglob("*.run.json")) and not any(store.rglob("*.mmap"))
 
 
+def poisoned(ids):
+    if any(len(set(row)) < 6 for row in ids.tolist()):
+        os.abort()
+
+
+def large(ids):
+    if ids.shape[0] > 2:
+        import torch
+
+        torch.empty(1 << 50)
+
+
 HOLDS = {
+    "poisoned": poisoned,
+    "large": large,
     "batched": lambda ids: ids.shape[0] > 1,
     "ours": lambda ids: "lightning" not in sys.modules,
     "first": lambda ids: begun_and_empty(),

@@ -3,8 +3,8 @@
 `python standin.py FOLDER LOCATIONS OPTION ...` is the command line of run-embed from after the
 examination on.
 What the stand-in does is said by variables: ROW_SECONDS, for each location; HANG_IN, a command in
-which it stays; EXAMINE_SECONDS, for the examination. NUM_WORKERS and GRACE_SECONDS are settings of
-run-embed's own.
+which it stays; EXAMINE_SECONDS, for the examination. NUM_WORKERS, GRACE_SECONDS and MOST_SET_ASIDE
+are settings of run-embed's own; DEVICE is what the stand-in says that it computes on.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ for line in sys.stdin:
         database(command["folder"], {{"assembly": "X"}})
     model = dict(weights="w", precision="float32", padding=1)
     versions = dict(CpGPT="0.0.13")
-    send(event=ANSWERS[op], versions=versions, model=model, device="cpu", used=True)
+    device = command.get("device", "cpu")
+    send(event=ANSWERS[op], versions=versions, model=model, device=device, used=True)
 """
 
 
@@ -111,7 +112,7 @@ def make_folder(folder: Path) -> Path:
 
 def main(folder: Path, locations: int, *options: str) -> int:
     from cpgpt_doctor import cli
-    from cpgpt_doctor.embed import preflight, run, signals
+    from cpgpt_doctor.embed import preflight, run, signals, treatments
     from cpgpt_doctor.embed.examine import Inputs
     from cpgpt_doctor.facts import Facts
     from cpgpt_doctor.genome import fasta
@@ -141,7 +142,8 @@ def main(folder: Path, locations: int, *options: str) -> int:
             batch_size=8,
             num_workers=int(os.environ.get("NUM_WORKERS", "0")),
             start_method=None,
-            device="cpu",
+            device=os.environ.get("DEVICE", "cpu"),
+            fallback=asked.fallback,
             plan=(),
             patient={},
             intent={},
@@ -149,6 +151,8 @@ def main(folder: Path, locations: int, *options: str) -> int:
         report = preflight.judged(Facts(store=store.facts), asked, of_data=True)
         return preflight.Preflight(report, job)
 
+    most = int(os.environ.get("MOST_SET_ASIDE", treatments.MOST_SET_ASIDE))
+    treatments.MOST_SET_ASIDE = most
     signals.GRACE_SECONDS = float(os.environ.get("GRACE_SECONDS", signals.GRACE_SECONDS))
     preflight.prepare = prepare
     named = ("--dependencies-dir", str(folder), "--locations", "-")

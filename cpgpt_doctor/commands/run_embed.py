@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cpgpt_doctor import __version__
 from cpgpt_doctor.commands.options import (
     FORMATS,
     Commands,
@@ -19,14 +21,16 @@ from cpgpt_doctor.commands.options import (
     duration,
     folder,
     named,
+    new_file,
     positive,
 )
 from cpgpt_doctor.commands.output import SHARED, complain, show_report
-from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.reports import files, stream
 
 if TYPE_CHECKING:
     from cpgpt_doctor.report import Report
+    from cpgpt_doctor.reports.events import Events
     from cpgpt_doctor.words import Language
 
 EXAMPLES = """\
@@ -117,11 +121,22 @@ def add(commands: Commands) -> None:
         " saves examining it again for each of many runs",
     )
     embed.add_argument(
+        "--fallback",
+        choices=("cpu",),
+        help="where a GPU's memory does not hold even one window, compute the rest on the CPU",
+    )
+    embed.add_argument(
         "--time-limit",
         type=duration,
         metavar="HH:MM:SS",
         help="end within this time, at the end of a part, with exit code 75; also MM, MM:SS and"
         " D-HH:MM:SS, as Slurm has them. SIGUSR1 ends a run after the part under way",
+    )
+    embed.add_argument(
+        "--log-json",
+        type=new_file,
+        metavar="FILE",
+        help="append what the run does to this file, one JSON object a line",
     )
     embed.add_argument("--dry-run", action="store_true", help="examine, show the plan, and stop")
     embed.add_argument(
@@ -144,21 +159,32 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run it under signals; what happens to its output does not change how it ended."""
     from cpgpt_doctor.embed import signals
+    from cpgpt_doctor.reports.events import Events
 
     if not args.dry_run:
         stream.needed(False)
+    events = Events(args.log_json, complain)
+    code = 3
     try:
         with signals.handled(restartable=True):
-            return embed(args)
+            code = embed(args, events)
     except signals.Interrupted as error:
-        if error.exit_code == signals.AGAIN:
+        code = error.exit_code
+        if code == signals.AGAIN:
             complain(f"ended by {error} before all was done; start it again to go on")
-            return signals.AGAIN
-        complain(f"interrupted ({error}); what is finished is kept, start it again to go on")
-        return error.exit_code
+        else:
+            complain(f"interrupted ({error}); what is finished is kept, start it again to go on")
+    except (InputError, DoctorError) as error:
+        code = 2 if isinstance(error, InputError) else 3
+        events.write("problem", text=str(error))
+        raise
+    finally:
+        events.write("ended", exit_code=code)
+        events.close()
+    return code
 
 
-def embed(args: argparse.Namespace) -> int:
+def embed(args: argparse.Namespace, events: Events) -> int:
     """Observe, judge, refuse on an error; else show the plan and run it.
 
     In the form for a terminal, findings are shown where they refuse the run or end it. Every other
@@ -169,9 +195,18 @@ def embed(args: argparse.Namespace) -> int:
 
     from cpgpt_doctor.embed import demo, signals, takeover
     from cpgpt_doctor.embed.pace import Deadline
-    from cpgpt_doctor.embed.preflight import EmbedRequest, limited, prepare, taken_over, with_store
+    from cpgpt_doctor.embed.preflight import (
+        EmbedRequest,
+        limited,
+        prepare,
+        taken_over,
+        with_failure,
+        with_store,
+    )
     from cpgpt_doctor.embed.run import Refused, run
+    from cpgpt_doctor.findings import Severity
     from cpgpt_doctor.reports import run_terminal
+    from cpgpt_doctor.reports.events import Told
     from cpgpt_doctor.words import from_locale
 
     deadline = None
@@ -219,6 +254,7 @@ def embed(args: argparse.Namespace) -> int:
         facts=args.facts,
         rows=args.rows,
         into=args.into,
+        fallback=args.fallback == "cpu",
     )
     prepared = limited(prepare(asked), deadline)
     job, report = prepared.job, prepared.report
@@ -249,18 +285,33 @@ def embed(args: argparse.Namespace) -> int:
             return report.exit_code
     try:
         with run_terminal.Shown(len(job.locations), notes) as shown:
-            result = run(job, shown, lambda store: with_store(report, store).findings)
+            told = Told(shown, events, len(job.locations))
+            events.write(
+                "started",
+                version=__version__,
+                pid=os.getpid(),
+                store=str(job.paths.rows),
+                locations=len(job.all_locations),
+                stored=len(job.all_locations) - len(job.locations),
+            )
+            result = run(job, told, lambda store: with_store(report, store).findings)
     except Refused as refused:
         report = with_store(report, refused.store)
         show_findings(report, args, language)
         return report.exit_code
     run_terminal.show_end(job, result, console, time.monotonic() - started)
     code = 0 if result.problem is None else 1
-    report = dataclasses.replace(
-        with_store(report, result.store) if result.store else report, exit_code=code
-    )
-    if document or result.store:
+    report = with_store(report, result.store) if result.store else report
+    report = dataclasses.replace(with_failure(report, result.findings), exit_code=code)
+    if document or result.store or result.findings:
         show_findings(report, args, language)
+    events.write(
+        "result",
+        committed=result.committed,
+        problem=result.problem,
+        set_aside=result.set_aside,
+        findings=[each.code for each in report.findings if each.severity == Severity.error],
+    )
     if result.problem is not None:
         stored = f"{result.committed} locations were stored by this run"
         complain(f"not finished: {result.problem} ({stored})")

@@ -119,6 +119,17 @@ def settings(
     return tuple(lines)
 
 
+def fallback(allowed: bool, device: str) -> tuple[Setting, ...]:
+    """What becomes of a GPU whose memory does not hold one window."""
+    if not allowed or device == "cpu":
+        return ()
+    why = (
+        "where even one window does not fit into its memory, the rest is computed on the CPU; rows"
+        " can differ from the GPU's in their last bits"
+    )
+    return (Setting("fallback", "cpu", "if needed", "", why),)
+
+
 def time_limit(deadline: Deadline) -> Setting:
     """When the run ends at the latest, and how. The hour is this machine's, as its clock has it."""
     ends = time.localtime(time.time() + deadline.left())

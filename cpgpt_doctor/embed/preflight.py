@@ -18,7 +18,7 @@ from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.genome import GenomeFacts
 from cpgpt_doctor.facts.locations import Kind, LocationFacts
 from cpgpt_doctor.facts.store import Room, StoreFacts
-from cpgpt_doctor.findings import Judged, Severity
+from cpgpt_doctor.findings import Check, Finding, Judged, Severity
 from cpgpt_doctor.genome import held, locations
 from cpgpt_doctor.genome.fasta import Genome
 from cpgpt_doctor.genome.places import Ordered
@@ -59,6 +59,7 @@ class EmbedRequest:
     facts: Path | None
     rows: kinds.RowsAsked | None = None
     into: Path | None = None
+    fallback: bool = False
     kind: Kind = "locations"  # of what `locations` names
     fix_names: bool = False
 
@@ -361,6 +362,12 @@ def with_store(report: Report, store: StoreFacts) -> Report:
     return judged_again(report, dataclasses.replace(report.facts, store=store))
 
 
+def with_failure(report: Report, findings: tuple[Finding, ...]) -> Report:
+    """The report with what the rules of failures say of the one that ended the run."""
+    told = tuple(Judged(each.code, Check("finding", each.title, (each,))) for each in findings)
+    return dataclasses.replace(report, judged=(*report.judged, *told))
+
+
 def public(report: Report) -> Report:
     """The report without personal data; its exit code stays."""
     clean = judged_again(report, redacted(report.facts))
@@ -412,9 +419,11 @@ def make_job(
             device=device,
         )
         + plan.given_lines(given.locations)
+        + plan.fallback(asked.fallback, device)
         + plan.store_lines(seen.links, seen.lost, seen.unnamed is not None),
         patient=patient(report),
         intent=dataclasses.asdict(report.call),
         set_aside_unnamed=asked.set_aside_unnamed,
         rows_asked=asked.rows,
+        fallback=asked.fallback,
     )

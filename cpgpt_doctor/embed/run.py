@@ -12,16 +12,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import psutil
 
 from cpgpt_doctor.disk import free_name
-from cpgpt_doctor.embed import admission, kinds, signals
+from cpgpt_doctor.embed import admission, kinds, signals, treatments
 from cpgpt_doctor.embed.examine import Inputs
 from cpgpt_doctor.embed.kinds import RowsAsked
 from cpgpt_doctor.embed.pace import FIRST_PART, LARGEST_PART, Deadline, Pace
 from cpgpt_doctor.embed.supervisor import Worker, WorkerFailed, WorkerLost
+from cpgpt_doctor.embed.treatments import Failure, Hunt, InForce, Stage
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.facts import form
 from cpgpt_doctor.facts.store import StoreFacts
@@ -35,23 +36,26 @@ from cpgpt_doctor.store.record import (
     Found,
     Part,
     Record,
+    SetAside,
     Setting,
+    Treated,
     earlier,
     locations_digest,
     now,
     record_path,
 )
 
-LOST_WORKERS = 3
 MEASURED_FROM = 4  # times the batch size: enough windows to find a batch of one length among
+NAMED = 20  # locations that a line names
+LOOKED_THROUGH = 1000  # asked locations, for one that is stored
 VERIFIED_ALONE = 4  # rows of each part that are computed again
 PROVED_WINDOWS = 16
 CHECKED_TOKENS = 64
 RECORD_BYTES = 1 << 20  # kept free for the record's last state, should the disk be full by then
 EXPECTED = (OSError, sqlite3.Error, DoctorError, InputError, WorkerFailed, WorkerLost)
-LOADING_WORKER = "DataLoader"  # how PyTorch's messages of a lost or silent worker begin
 
 
+T = TypeVar("T")
 # What the rules say of a store. Nothing is judged here.
 Judge = Callable[[StoreFacts], tuple[Finding, ...]]
 
@@ -64,12 +68,18 @@ class Refused(Exception):
         self.store = store
 
 
+class GivenUp(DoctorError):
+    """A failure that no treatment helps, or one too many."""
+
+
 class Progress(Protocol):
     """What a run tells while it goes on."""
 
     def phase(self, text: str) -> None: ...
     def note(self, text: str) -> None: ...
+    def treated(self, code: str, done: str, why: str) -> None: ...
     def advance(self, done: int) -> None: ...
+    def committed(self, rows: int, seconds: float, done: int) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -96,13 +106,15 @@ class EmbedJob:
     set_aside_unnamed: bool = False
     rows_asked: RowsAsked | None = None
     deadline: Deadline | None = None
+    fallback: bool = False  # to the CPU, where a device's memory does not hold one window
 
 
 @dataclass(frozen=True)
 class Result:
     """How a run ended. problem: why it is not finished, None where it is finished and verified.
 
-    store: what was seen of the store then, where the rules have found something in it.
+    store: what was seen of the store then, where the rules have found something in it. findings: of
+    the failure that ended it, where a rule knows it. set_aside: locations without a row.
     """
 
     committed: int
@@ -111,6 +123,8 @@ class Result:
     log: Path
     verification: dict[str, Any] | None
     store: StoreFacts | None = None
+    findings: tuple[Finding, ...] = ()
+    set_aside: tuple[str, ...] = ()
 
 
 def run(job: EmbedJob, progress: Progress, judge: Judge) -> Result:
@@ -146,7 +160,17 @@ class Run:
         self.worker: Worker | None = None
         self.index: Path  # of the genome; set when the work begins
         self.num_workers = job.num_workers
+        self.batch, self.device = job.batch_size, job.device
+        self.devices = {job.device}  # on which rows of this run were computed
         self.pace = Pace(job.batch_size, job.deadline.at if job.deadline else None)
+        self.hunt = Hunt()
+        self.stage_now: Stage = "loading"
+        self.part: list[str] = []  # at work, or the one that failed
+        self.failures = 0  # in a row, where no part was at work
+        self.log_start = 0  # of what the worker has printed since the last step
+        self.findings: tuple[Finding, ...] = ()  # of the failure that ended the run
+        self.admitted = False
+        self.at = 0  # in `todo`
         self.done = 0
         self.loaded: dict[str, Any] = {}  # what the worker said of its model
         self.padding: int | None = None  # of the kind of rows, once that is settled
@@ -167,6 +191,7 @@ class Run:
             parts=tuple(each for each in standing if isinstance(each, Part)),
             found=tuple(each for each in standing if isinstance(each, Found)),
         )
+        self.todo = doubtful_last(job.locations, {each.location for each in before.set_aside})
         self.record = Record(
             path,
             job.patient,
@@ -179,6 +204,8 @@ class Run:
             tokens=before.tokens_checked,
             measured=before.batch_measured,
             versions=before.versions,
+            asked=len(job.all_locations),
+            stored_before=len(job.all_locations) - len(job.locations),
         )
 
     def go(self) -> Result:
@@ -203,7 +230,16 @@ class Run:
                 self.close("unfinished", f"{type(error).__name__}: {error}")
                 raise
         verification = self.record.verification
-        return Result(self.done, problem, self.record.path, self.log, verification, self.harmed)
+        return Result(
+            self.done,
+            problem,
+            self.record.path,
+            self.log,
+            verification,
+            self.harmed,
+            self.findings,
+            tuple(each.location for each in self.record.set_aside),
+        )
 
     @property
     def reserve(self) -> Path:
@@ -214,11 +250,9 @@ class Run:
         self.admit_store(self.seen)
         inputs = self.job.inputs
         self.index = keep_index(inputs.index, inputs.genome, inputs.work).resolve()
-        problem = self.compute()
-        if problem is None:
-            self.progress.phase("verifying")
-            problem = self.verify()
-        return problem
+        self.compute()
+        self.progress.phase("verifying")
+        return self.verify() or self.left_out()
 
     def close(self, status: str, problem: str | None) -> str | None:
         """End the worker and write the record for the last time; returns the problem."""
@@ -254,58 +288,192 @@ class Run:
         return tuple(each for each in self.judge(seen) if each.severity == Severity.error)
 
     def explained(self, error: Exception) -> str:
-        """An error in one line; where the disk is full, that, since it shows in many ways."""
-        for path in (self.job.inputs.genome, self.staging):
-            if not path.exists():  # CpGPT then says anything
-                return f"{path}: was removed while the run was at work"
-        free = free_bytes(self.job.inputs.dependencies)
-        if free < self.job.paths.row_bytes * FIRST_PART:
-            return f"{self.job.inputs.dependencies}: the disk is full ({free} bytes are free)"
+        """An error in one line; where something around us is to blame, that."""
+        if (around := self.around()) is not None:
+            return around
         if isinstance(error, transaction.Unfit):
             self.harmed = observe.look(self.job.paths).facts
         if isinstance(error, OSError):
             return f"{error.filename or self.job.inputs.dependencies}: {error.strerror or error}"
         return str(error)
 
-    def compute(self) -> str | None:
-        """Compute part after part; returns why it gave up, None when all is committed."""
-        lost = 0
-        admitted = not (self.job.locations or self.uncovered())
-        while self.done < len(self.job.locations) or not admitted:
-            try:
-                worker = self.worker or self.start_worker()
-                if not admitted:
-                    self.admit(worker)
-                    admitted = True
-                    continue
-                self.progress.phase("embedding")
-                size = self.pace.size(len(self.job.locations) - self.done, time.monotonic())
-                if not size:
-                    raise signals.TimeUp
-                with signals.part():
-                    self.one_part(worker, list(self.job.locations[self.done : self.done + size]))
-            except WorkerFailed as error:
-                if not self.num_workers or LOADING_WORKER not in str(error):
-                    raise
-                self.load_without_workers(str(error))
-                continue
-            except WorkerLost as error:
-                self.end_worker()
-                lost += 1
-                if lost == LOST_WORKERS:
-                    why = self.explained(error)
-                    return f"the worker was lost {lost} times in one part, at last: {why}"
-                continue
-            lost = 0
+    def around(self) -> str | None:
+        """What is wrong around us, which shows in many ways; None where nothing is."""
+        for path in (self.job.inputs.genome, self.staging):
+            if not path.exists():  # CpGPT then says anything
+                return f"{path}: was removed while the run was at work"
+        free = free_bytes(self.job.inputs.dependencies)
+        if free < self.job.paths.row_bytes * FIRST_PART:
+            return f"{self.job.inputs.dependencies}: the disk is full ({free} bytes are free)"
         return None
 
-    def load_without_workers(self, error: str) -> None:
-        """Go on in one process after a loading worker died or hung (CPG208)."""
+    def compute(self) -> None:
+        """Compute part after part, until all is committed. Raises GivenUp, signals.TimeUp."""
+        self.admitted = not (self.todo or self.uncovered())
+        while self.at < len(self.todo) or not self.admitted:
+            self.attempt(self.step)
+
+    def step(self, worker: Worker) -> None:
+        """What comes next: to look at what is there, or a part."""
+        if not self.admitted:
+            self.admit(worker)
+            self.admitted = True
+            return
+        if self.at == len(self.todo):  # the last one was set aside
+            return
+        self.progress.phase("embedding")
+        wanted = self.pace.size(len(self.todo) - self.at, time.monotonic())
+        if not wanted:
+            raise signals.TimeUp
+        self.part = list(self.todo[self.at : self.at + self.hunt.size(wanted)])
+        self.stage_now, self.failures = "part", 0
+        with signals.part():
+            self.one_part(worker, self.part)
+        self.hunt.done(len(self.part))
+        self.stage_now = "examining"
+
+    def attempt(self, work: Callable[[Worker], T]) -> T:
+        """Do it with a worker, which is started again as the treatments say. Raises GivenUp."""
+        while True:
+            signals.border()
+            try:
+                self.log_start = self.log.stat().st_size if self.log.exists() else 0
+                worker = self.worker or self.start_worker()
+                done = work(worker)
+            except (WorkerFailed, WorkerLost) as error:
+                self.treat(error)
+                continue
+            self.failures = 0
+            return done
+
+    def treat(self, error: WorkerFailed | WorkerLost) -> None:
+        """Do about a failure what can be done. Raises GivenUp where that is nothing."""
         self.end_worker()
-        asked, self.num_workers = str(self.num_workers), 0
-        change = Setting("num_workers", asked, "0", "CPG208", f"from here on: {error}")
-        self.record.plan = (*self.record.plan, change)
-        self.progress.note("a loading worker was lost; going on without")
+        if (around := self.around()) is not None:
+            raise GivenUp(around) from error
+        known = treatments.known(str(error), self.log, self.log_start)
+        in_part = self.stage_now == "part"
+        lost = isinstance(error, WorkerLost)
+        if in_part and lost:
+            self.hunt.died()
+        elif not in_part:
+            self.failures += 1
+        failure = Failure(
+            str(error),
+            known.code,
+            lost,
+            self.stage_now,
+            len(self.part) if in_part else 0,
+            self.hunt.deaths if in_part else self.failures,
+            self.hunt.suspects > 0,
+        )
+        now = InForce(self.batch, self.num_workers, self.device, self.job.fallback)
+        what = treatments.choose(failure, now)
+        why = str(error)
+        if what is None:
+            self.findings = known.findings
+            if lost and not in_part:
+                why = f"the worker was lost {self.failures} times in a row, at last: {why}"
+            raise GivenUp(why) from error
+        if what in ("batch", "alone", "cpu", "no loading workers"):
+            self.failures = 0  # another setting, and none of it has failed yet
+        if what == "again":
+            self.treated(known.code, "the worker is started again", why)
+        elif what == "smaller part":
+            self.hunt.halve(len(self.part))
+            size = self.hunt.size(len(self.part))
+            self.treated(known.code, f"again, with a part of {size} locations", why)
+        elif what in ("batch", "alone"):
+            smaller = self.batch // 2 if what == "batch" else 1
+            self.change(known.code, "batch_size", self.batch, smaller, why)
+            self.batch = smaller
+        elif what == "cpu":
+            self.change(known.code, "device", self.device, "cpu", why)
+            self.device = "cpu"
+            self.loaded.pop("device", None)  # which may change now
+            self.devices.add("cpu")
+        elif what == "no loading workers":
+            self.change("CPG208", "num_workers", self.num_workers, 0, why)
+            self.num_workers = 0
+        else:
+            self.leave_out(self.part[0], known, why)
+
+    def treated(self, code: str | None, done: str, why: str) -> None:
+        """A line on the screen and in the record."""
+        self.record.treatments.append(Treated(now(), code or "", done, why))
+        self.progress.treated(code or "", done, why)
+        if self.admitted:  # else the store and its record are as they were
+            self.record.write()
+
+    def change(
+        self, code: str | None, setting: str, asked: object, applied: object, why: str
+    ) -> None:
+        """Say of a treatment that changes a setting, also in the plan."""
+        line = Setting(setting, str(asked), str(applied), code or "", f"from here on: {why}")
+        self.record.plan = (*self.record.plan, line)
+        self.treated(code, f"{setting}: {asked} -> {applied}", why)
+
+    def leave_out(self, location: str, known: treatments.Known, why: str) -> None:
+        """Set a location aside that kills the worker each time. Raises GivenUp where it is not
+        the location's fault: other windows kill the worker as well, or too many do."""
+        most = treatments.most_set_aside(len(self.job.all_locations))
+        self.findings = known.findings
+        if len(self.record.set_aside) >= most:
+            raise GivenUp(
+                f"more than {most} locations end the worker each time, at last {location}: {why};"
+                " that is not the locations' fault"
+            )
+        self.still_works(location, why)
+        self.findings = ()
+        self.record.set_aside.append(SetAside(location, why, now()))
+        self.at += 1
+        self.hunt.over()
+        self.treated(known.code, f"{location} is set aside", f"alone, it ends the worker: {why}")
+
+    def still_works(self, location: str, why: str) -> None:
+        """Raise GivenUp unless a window other than this one can be computed, one that was before
+        where there is such."""
+        before = self.sample or [each for each in self.sample_stored() if each != location]
+        others = before or list(self.todo[self.at + 1 : self.at + 2])
+        if not others:
+            raise GivenUp(f"{location} ends the worker each time: {why}")
+        other = random.choice(others)
+        self.progress.phase("computing a window that worked before, to compare")
+        try:
+            self.stage_now = "loading"
+            worker = self.start_worker()
+            staged = self.stage(worker, [other], alone=True)
+            rows = layout.named_rows(self.job.paths)
+            apart = admission.differences(self.job.paths, rows, staged, [other]) if before else []
+        except (WorkerFailed, WorkerLost) as error:
+            raise GivenUp(
+                f"{location} ends the worker each time ({why}), and so does {other}"
+                f"{', which worked before' if before else ''} ({error}): something other than the"
+                " locations is wrong; nothing was set aside"
+            ) from error
+        if any(each > self.allowed(*self.devices) for each in apart):
+            raise GivenUp(
+                f"{location} ends the worker each time ({why}), and {other} now gives another row"
+                " than before: something other than the locations is wrong; nothing was set aside"
+            )
+
+    def sample_stored(self) -> list[str]:
+        """Some of the asked locations that have a row already."""
+        rows = layout.named_rows(self.job.paths)
+        return [each for each in self.job.all_locations[:LOOKED_THROUGH] if each in rows]
+
+    def left_out(self) -> str | None:
+        """Which locations were set aside; None where none was."""
+        aside = [each.location for each in self.record.set_aside]
+        if not aside:
+            return None
+        named = ", ".join(aside[:NAMED]) + (
+            f" and {len(aside) - NAMED} more" if aside[NAMED:] else ""
+        )
+        return (
+            f"{len(aside)} of {len(self.job.all_locations)} locations ended the worker each time"
+            f" and were set aside: {named}; all others are stored and verified"
+        )
 
     def uncovered(self) -> list[range]:
         """Rows of the store that no record of ours covers."""
@@ -400,7 +568,9 @@ class Run:
             else "computing some windows with CpGPT's own call, padded as the other kind of rows"
             " is, to compare"
         )
-        sample = random.sample(job.locations, min(PROVED_WINDOWS, len(job.locations)))
+        # Fewer where this was tried before: one of them may be what ends the worker.
+        windows = max(1, PROVED_WINDOWS >> 2 * self.failures)
+        sample = random.sample(self.todo, min(windows, len(self.todo)))
         staged = self.paths_in("reference")
         other = self.new_worker()
         try:
@@ -421,7 +591,7 @@ class Run:
             other.stop()
         ours = self.stage(worker, sample)
         apart = admission.differences(ours, layout.named_rows(ours), staged, sample)
-        if max(apart) > self.allowed():
+        if max(apart) > self.allowed(self.device):
             first = sample[apart.index(max(apart))]
             how = "unmodified CpGPT" if changed is None else "CpGPT's call with other padding"
             raise DoctorError(
@@ -460,9 +630,9 @@ class Run:
             and each.padding == self.changed_padding
         )
 
-    def allowed(self) -> float:
-        """How far a row may be from its reference row: not at all on a CPU."""
-        return 0.0 if self.job.device == "cpu" else ROUNDING
+    def allowed(self, *devices: str) -> float:
+        """How far a row may be from its reference row: not at all where both are a CPU's."""
+        return 0.0 if set(devices) == {"cpu"} else ROUNDING
 
     def check_genome(self) -> None:
         """Raise DoctorError where the genome, or InputError where its kept index, is no longer what
@@ -493,13 +663,15 @@ class Run:
                 dataclasses.replace(new, first_row=added.first_row, rows_digest=added.rows_digest)
             )
             self.named = added.first_row + len(part)
+            self.record.committed = self.done + len(part)
             self.record.write()
             self.sample += random.sample(part, min(VERIFIED_ALONE, len(part)))
             self.done += len(part)
+            self.at += len(part)
             self.pace.done(len(part), seconds, time.monotonic() - started - seconds)
         if added.waited:
             self.progress.phase("the part is in; going on")
-        self.progress.advance(self.done)
+        self.progress.committed(len(part), seconds, self.done)
 
     def waiting(self, text: str) -> None:
         """Told by a commit that waits for another program; a signal does not wait with it."""
@@ -534,7 +706,7 @@ class Run:
 
     def new_worker(self) -> Worker:
         """Start a worker; a GPU that is not to be used is hidden, since CpGPT would use it."""
-        hidden = {"CUDA_VISIBLE_DEVICES": ""} if self.job.device == "cpu" else {}
+        hidden = {"CUDA_VISIBLE_DEVICES": ""} if self.device == "cpu" else {}
         return Worker(self.job.python, self.staging, self.log, hidden)
 
     def create_database(self, worker: Worker) -> None:
@@ -548,6 +720,7 @@ class Run:
         """Load the model in a new worker, and find how windows are put together."""
         job = self.job
         self.progress.phase("loading the model")
+        self.stage_now = "loading"
         worker = self.worker = self.new_worker()
         before = self.loaded
         self.loaded = worker.ask(
@@ -557,20 +730,21 @@ class Run:
                 "species": job.paths.species,
                 "dna_llm": job.paths.dna_llm,
                 "context_len": job.paths.context_len,
-                "batch_size": job.batch_size,
+                "batch_size": self.batch,
                 "num_workers": self.num_workers,
                 "start_method": job.start_method,
-                "device": job.device,
+                "device": self.device,
                 "genome": str(job.inputs.genome.resolve()),
                 "index": str(self.index),
             }
         )
         for what in ("model", "versions", "device"):
-            if before and self.loaded[what] != before[what]:
+            if what in before and self.loaded[what] != before[what]:
                 raise DoctorError(
                     f"the {what} changed while the run went on ({before[what]} before,"
                     f" {self.loaded[what]} now); start it again"
                 )
+        self.stage_now = "examining"
         self.record.versions = self.loaded["versions"]
         self.record.workers = self.num_workers
         if self.padding is None:
@@ -582,26 +756,29 @@ class Run:
         sample = sorted(random.sample(known, min(CHECKED_TOKENS, len(known))))
         checked = worker.ask({"op": "tokens", "locations": sample})
         self.record.tokens = {key: checked[key] for key in checked if key != "event"}
-        if job.batch_size > 1 and job.locations:
+        if self.batch > 1 and job.locations:
             self.measure(worker)
+        if self.admitted and self.todo:  # again where it is another device
+            self.prove(worker, cattrs.structure(self.loaded["model"], Model))
         return worker
 
     def measure(self, worker: Worker) -> None:
         """Compare a batch with its windows alone; where they differ, the plan says so (CPG514)."""
-        job = self.job
         self.progress.phase("measuring a batch against its windows alone")
+        self.stage_now = "measuring"
         started = time.monotonic()
         measured = worker.ask(
             {
                 "op": "measure",
                 "folder": str(self.staging / "measure"),
-                "locations": list(job.locations[: MEASURED_FROM * job.batch_size]),
+                "locations": list(self.todo[: MEASURED_FROM * self.batch]),
             }
         )
         self.record.measured = {key: measured[key] for key in measured if key != "event"}
         if not self.pace.rows:
             # Tokens are counted and every window goes twice: more than it will take.
-            self.pace.expect(job.batch_size, time.monotonic() - started)
+            self.pace.expect(self.batch, time.monotonic() - started)
+        self.stage_now = "examining"
         if not measured["used"]:
             self.record.plan = without_batches(self.record.plan, measured)
 
@@ -615,7 +792,10 @@ class Run:
         paths = self.job.paths
         rows = layout.named_rows(paths)
         transaction.check_fit(paths, rows)
-        missing = [each for each in self.job.all_locations if each not in rows]
+        aside = {each.location for each in self.record.set_aside}
+        missing = [
+            each for each in self.job.all_locations if each not in rows and each not in aside
+        ]
         if missing:
             return f"{len(missing)} locations are not in the store, first {missing[0]}"
         if self.done:  # else the rows were held against the record when the run began
@@ -632,12 +812,11 @@ class Run:
                 )
         apart: list[float] = []
         if self.sample:
-            assert self.worker is not None
             # The sample is read with the index of the run: where that lies, so does the sample.
             inputs = self.job.inputs
             names = {each.partition(":")[0] for each in self.job.all_locations}
             check_index(inputs.genome, inputs.sequences, names)
-            staged = self.stage(self.worker, self.sample, alone=True)
+            staged = self.attempt(lambda worker: self.stage(worker, self.sample, alone=True))
             apart = admission.differences(paths, rows, staged, self.sample)
         self.check_genome()
         largest = max(apart, default=None)
@@ -661,7 +840,7 @@ class Run:
         wrong = [
             each
             for each, difference in zip(self.sample, apart, strict=True)
-            if difference > self.allowed()
+            if difference > self.allowed(*self.devices)
         ]
         if wrong:
             return (
@@ -669,6 +848,13 @@ class Run:
                 f" {largest:.1e} of a row's norm, such as {wrong[0]}"
             )
         return None
+
+
+def doubtful_last(locations: Sequence[str], doubtful: set[str]) -> Sequence[str]:
+    """The locations, those that an earlier run set aside at the end."""
+    if doubtful.isdisjoint(locations):
+        return locations
+    return sorted(locations, key=lambda each: each in doubtful)
 
 
 def without_batches(plan: tuple[Setting, ...], measured: dict[str, Any]) -> tuple[Setting, ...]:

@@ -271,6 +271,12 @@ def part() -> Iterator[None]:
         handling.interrupt()
 
 
+def border() -> None:
+    """Raise what a part was not to be interrupted by, where it did not come to its end."""
+    if _handling is not None and _handling.waits:
+        _handling.interrupt()
+
+
 def end_in(seconds: float) -> None:
     """End the run that is handled in so many seconds, as a signal would."""
     if _handling is not None and TIMER is not None:

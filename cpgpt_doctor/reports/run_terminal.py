@@ -91,6 +91,12 @@ class Shown:
         """A line that stays."""
         self.bar.console.print(text, soft_wrap=True)
 
+    def treated(self, code: str, done: str, why: str) -> None:
+        self.note(f"{code + ': ' if code else ''}{done}; {why}")
+
+    def committed(self, rows: int, seconds: float, done: int) -> None:
+        self.advance(done)
+
     def expect(self, total: int) -> None:
         self.bar.update(self.task, total=total)
 

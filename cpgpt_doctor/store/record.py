@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import platform
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from cpgpt_doctor import __version__
 from cpgpt_doctor.disk import make_folder, open_regular, write_whole
@@ -67,6 +70,25 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Treated:
+    """What was done about a failure; code: of the rule that knows it, empty where none does."""
+
+    when: str
+    code: str
+    done: str
+    why: str
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A location that ended the worker every time; it has no row."""
+
+    location: str
+    why: str
+    when: str
+
+
+@dataclass(frozen=True)
 class Earlier:
     """What a record says of the rows that a store names.
 
@@ -83,6 +105,7 @@ class Earlier:
     versions: dict[str, str] = field(default_factory=dict)
     tokens_checked: dict[str, Any] | None = None
     batch_measured: dict[str, Any] | None = None
+    set_aside: tuple[SetAside, ...] = ()
 
     def uncovered(self, named: int) -> list[range]:
         """The rows, of the `named` ones, that neither a part nor an earlier look covers."""
@@ -94,6 +117,32 @@ class Earlier:
                 gaps.append(range(end, each.first_row))
             end = max(end, each.first_row + each.rows)
         return [*gaps, range(end, named)] if end < named else gaps
+
+
+@dataclass(frozen=True)
+class Process:
+    """Who runs: `started` are seconds since 1970, since numbers of processes are used again."""
+
+    pid: int
+    host: str
+    started: float
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a record says of its run, for whoever looks from outside."""
+
+    status: str
+    started: str
+    written: str
+    process: Process | None = None
+    asked: int = 0
+    stored_before: int = 0
+    committed: int = 0
+    parts: tuple[Part, ...] = ()
+    treatments: tuple[Treated, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
+    problem: str | None = None
 
 
 @dataclass
@@ -117,6 +166,12 @@ class Record:
     pending: Part | None = None
     verification: dict[str, Any] | None = None
     problem: str | None = None
+    treatments: list[Treated] = field(default_factory=list)
+    set_aside: list[SetAside] = field(default_factory=list)
+    asked: int = 0  # locations
+    stored_before: int = 0  # of these, when the run began
+    committed: int = 0  # of these, by this run
+    process: Process = field(default_factory=lambda: this_process())
 
     def write(self) -> None:
         """Replace run.json whole."""
@@ -128,6 +183,10 @@ class Record:
             "status": self.status,
             "started": self.started,
             "written": now(),
+            "process": dataclasses.asdict(self.process),
+            "asked": self.asked,
+            "stored_before": self.stored_before,
+            "committed": self.committed,
             "plan": [dataclasses.asdict(setting) for setting in self.plan],
             "workers": self.workers,
             "tokens_checked": self.tokens,
@@ -138,6 +197,8 @@ class Record:
             "parts": [dataclasses.asdict(part) for part in self.parts],
             "pending": dataclasses.asdict(self.pending) if self.pending else None,
             "found": [dataclasses.asdict(found) for found in self.found],
+            "treatments": [dataclasses.asdict(treated) for treated in self.treatments],
+            "set_aside": [dataclasses.asdict(each) for each in self.set_aside],
             "verification": self.verification,
             "problem": self.problem,
         }
@@ -151,6 +212,11 @@ def locations_digest(locations: Iterable[str]) -> str:
     for location in locations:
         digest.update(f"{location}\n".encode())
     return digest.hexdigest()
+
+
+def this_process() -> Process:
+    process = psutil.Process()
+    return Process(process.pid, platform.node(), process.create_time())
 
 
 def now() -> str:
@@ -169,14 +235,7 @@ def read(path: Path) -> Earlier:
     then to be looked at, not dropped.
     """
     try:
-        with open_regular(path, follow=False) as stream:
-            text = stream.read(LARGEST + 1)
-        if len(text) > LARGEST:
-            raise ValueError("it is too long")
-        data = json.loads(text)
-        if data["schema"] != SCHEMA:
-            raise ValueError("it has another schema")
-        known, _ = form.read(data, Earlier, "record")
+        known, _ = form.read(content(path), Earlier, "record")
         ranges = [(each.first_row, each.rows) for each in known.parts]
         ranges += [(each.first_row, each.rows) for each in known.found]
         ranges += [(known.pending.first_row, known.pending.rows)] if known.pending else []
@@ -198,6 +257,28 @@ def read(path: Path) -> Earlier:
         raise InputError(
             f"{path}: is no record of a run ({str(error)[:80]}); move it away, then start again"
         ) from None
+
+
+def content(path: Path) -> Any:
+    """What a record's file holds. Raises OSError, and ValueError or the like where it is none."""
+    with open_regular(path, follow=False) as stream:
+        text = stream.read(LARGEST + 1)
+    if len(text) > LARGEST:
+        raise ValueError("it is too long")
+    data = json.loads(text)
+    if data["schema"] != SCHEMA:
+        raise ValueError("it has another schema")
+    return data
+
+
+def ran(path: Path) -> Ran:
+    """How the run of a record stands. Raises InputError where the file is none."""
+    try:
+        return form.read(content(path), Ran, "record")[0]
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (InputError, ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
+        raise InputError(f"{path}: is no record of a run ({str(error)[:80]})") from None
 
 
 def lost_rows(parts: tuple[Part, ...], named: int) -> int:

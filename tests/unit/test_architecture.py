@@ -43,8 +43,8 @@ ALLOWED = {
         "words",
     },
     "embed": {
-        *("embed", "disk", "errors", "facts", "findings", "intent", "patient"),
-        *("genome", "probes", "redact", "report", "rules", "store"),
+        *("embed", "disk", "errors", "facts", "findings", "intent", "patient", "words"),
+        *("genome", "logs", "probes", "redact", "report", "rules", "store"),
     },
     # The workers that it computes with are embed's.
     "audit": {
