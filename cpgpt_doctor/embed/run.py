@@ -759,7 +759,7 @@ class Run:
         if self.batch > 1 and job.locations:
             self.measure(worker)
         if self.admitted and self.todo:  # again where it is another device
-            self.prove(worker, cattrs.structure(self.loaded["model"], Model))
+            self.prove(worker, self.loaded_model())
         return worker
 
     def measure(self, worker: Worker) -> None:

@@ -13,8 +13,7 @@ from typing import BinaryIO, Literal
 
 from cpgpt_doctor import logs
 from cpgpt_doctor.findings import Finding
-from cpgpt_doctor.rules.failures.recognition import judge
-from cpgpt_doctor.rules.failures.signs import WATCH
+from cpgpt_doctor.rules.failures import WATCH, judge
 from cpgpt_doctor.words import Words, same
 
 OUT_OF_MEMORY = ("CPG707", "CPG708", "CPG709")
