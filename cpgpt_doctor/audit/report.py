@@ -41,8 +41,11 @@ def report(asked: Asked, progress: Progress) -> Report:
         length = asked.context_len or run.CONTEXT_LEN
         paths = StorePaths(asked.dependencies, asked.species, asked.dna_llm or DNA_LLM, length)
         return judged(Facts(store=observe.damaged(paths, wrong.damage)))
-    seen = observe.look(audited.paths)
-    return judged(Facts(genome=audited.genome, store=seen.facts, audit=audited.facts))
+    store = observe.look(audited.paths).facts
+    if audited.facts.judged and not audited.facts.wrong:
+        # Links alone say that rows and index may be of two folders: these rows were computed.
+        store = dataclasses.replace(store, apart=())
+    return judged(Facts(genome=audited.genome, store=store, audit=audited.facts))
 
 
 def not_cached(python: str, model: RemoteCode) -> Report:

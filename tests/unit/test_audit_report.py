@@ -19,6 +19,7 @@ from cpgpt_doctor.facts.audit import AuditFacts
 from cpgpt_doctor.facts.embedder import RemoteCode
 from cpgpt_doctor.reports import view
 from tests.conftest import DNA_LLM
+from tests.folders import names, set_index, store
 
 
 class Silent:
@@ -130,6 +131,22 @@ def test_what_is_wrong_while_a_file_changes_is_not_held_against_the_store(
             run.audit(asked(tmp_path), paths, Silent())
     else:
         assert run.audit(asked(tmp_path), paths, Silent()).facts.judged == 2
+
+
+@pytest.mark.parametrize("wrong", [0, 2])
+def test_links_prove_nothing_against_rows_that_were_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: int
+) -> None:
+    """Rows in another folder, which has an index of its own, with an index that fits them here."""
+    paths = store(tmp_path / "human", names(9))
+    (tmp_path / "dna_embeddings").symlink_to(tmp_path / "human" / "dna_embeddings")
+    set_index(tmp_path, {each: at for at, each in enumerate(names(9))})
+    here = run.StorePaths(tmp_path, paths.species, paths.dna_llm, 201, paths.width)
+    facts = AuditFacts(judged=9, wrong=wrong, counts={"own": 9 - wrong, "unknown": wrong})
+    monkeypatch.setattr(run, "audit", lambda *_: run.Audited(here, facts, None))
+    told = report.report(asked(tmp_path), Silent())
+    assert ("CPG519" in [each.code for each in told.findings]) == bool(wrong)
+    assert told.exit_code == bool(wrong)
 
 
 def test_a_model_that_is_not_cached_is_what_its_rule_says_of_it() -> None:
