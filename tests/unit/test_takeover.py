@@ -119,6 +119,7 @@ def test_rows_index_genome_and_metadata_of_a_snapshot_are_taken_over(
     hub = snapshot.parents[1]
     before = frozen(hub)
     assert taking.source == snapshot / "human"
+    assert list(into.parent.iterdir()) == []  # to plan is not to write
     takeover.take(taking, Quiet())
     assert is_whole(into)
     there = content(into)
