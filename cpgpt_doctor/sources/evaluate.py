@@ -32,14 +32,23 @@ if TYPE_CHECKING:
 
 
 class Evaluator:
-    """Values on one platform (as sys.platform has it). assumed: names whose value is given."""
+    """Values on one platform (as sys.platform has it). assumed: names whose value is given.
+
+    hangs: something that was worked out hangs on the platform; whoever asks sets it back first.
+    """
 
     def __init__(self, project: Project, platform: str) -> None:
         self.project = project
-        self.platform = platform
+        self.system = platform
+        self.hangs = False
         self.assumed: dict[str, Val] = {}
         self.followed: set[tuple[int, str]] = set()
-        self.parameters: dict[tuple[int, str], list[Val]] = {}
+        self.parameters: dict[tuple[int, str], tuple[list[Val], bool]] = {}
+
+    @property
+    def platform(self) -> str:
+        self.hangs = True
+        return self.system
 
     def values(self, node: ast.expr, where: Where, depth: int = 0) -> list[Val]:
         if depth > DEEPEST:
@@ -367,18 +376,22 @@ class Evaluator:
         # What is worked out while something else is followed may be cut short by that.
         whole = not self.followed and not self.assumed
         if whole and key in self.parameters:
-            return self.parameters[key]
+            known, hangs = self.parameters[key]
+            self.hangs = self.hangs or hangs
+            return known
         if scope.takes_self and scope.arguments is not None:
             first = [*scope.arguments.posonlyargs, *scope.arguments.args][:1]
             if first and first[0].arg == name and scope.owner is not None:
                 return [Val("instance", scope.owner)]
+        before, self.hangs = self.hangs, False
         self.followed.add(key)
         try:
             found = self.given(scope, name, depth)
         finally:
             self.followed.discard(key)
         if whole:
-            self.parameters[key] = found
+            self.parameters[key] = (found, self.hangs)
+        self.hangs = self.hangs or before
         return found
 
     def given(self, scope: Scope, name: str, depth: int) -> list[Val]:

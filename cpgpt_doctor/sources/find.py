@@ -50,9 +50,11 @@ class Finder:
 
     def calls(self, program: Program) -> Iterator[SourceCall]:
         for use, kind in self.targets(program):
-            platforms = tuple(
-                name for name, each in self.evaluators.items() if each.reached(use.where)
-            )
+            platforms: tuple[str, ...] = PLATFORMS
+            if use.where.conditions:
+                platforms = tuple(
+                    name for name, each in self.evaluators.items() if each.reached(use.where)
+                )
             if not platforms:
                 continue
             yield self.fact(use, kind, () if platforms == PLATFORMS else platforms)
@@ -285,8 +287,11 @@ class Finder:
     def outcomes(self, values: Callable[[Evaluator], list[Val]]) -> tuple[Outcome, ...]:
         """What an expression gives on each platform, put together where it is the same."""
         by_outcome: dict[str, tuple[Outcome, list[str]]] = {}
+        self.any.hangs = False
+        first = values(self.any)
+        same = not self.any.hangs  # most values are the same everywhere
         for platform, evaluator in self.evaluators.items():
-            for value in values(evaluator):
+            for value in first if same or evaluator is self.any else values(evaluator):
                 outcome = self.outcome(value)
                 key = repr(outcome)
                 by_outcome.setdefault(key, (outcome, []))[1].append(platform)

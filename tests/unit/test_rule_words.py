@@ -31,9 +31,10 @@ from cpgpt_doctor.facts import (
     WindowTokens,
     WorkerStart,
 )
-from cpgpt_doctor.findings import Check
-from cpgpt_doctor.intent import DNA_LLM, Intent
-from cpgpt_doctor.rules.registry import all_rules, judge
+from cpgpt_doctor.findings import Check, Judged
+from cpgpt_doctor.intent import DNA_LLM, Intent, resolve
+from cpgpt_doctor.rules.registry import all_rules, judge, judged
+from cpgpt_doctor.rules.sources import files
 from cpgpt_doctor.words import Words
 from tests import seen, seen_folders, seen_sources
 from tests.machines import recorded
@@ -275,6 +276,13 @@ def intents() -> Iterator[Intent]:
     yield Intent(dna_llm="no-such-model")
 
 
+def of_sources(facts: Facts) -> tuple[Judged, ...]:
+    """What the rules of sources say, those of the comments that ignore findings too."""
+    call = resolve(Intent(), facts)
+    every = (Judged(rule.code, judged(rule, facts, call)) for rule in files.RULES)
+    return files.ignored(tuple(every), facts)
+
+
 @cache
 def every_check() -> tuple[Check, ...]:
     """What the rules say of all these machines and intents."""
@@ -293,7 +301,7 @@ def every_check() -> tuple[Check, ...]:
             for allowed in seen.ALLOWED
             for judged in judge(facts, Intent(via, allowed=allowed))  # type: ignore[arg-type]
         )
-        + tuple(judged.check for facts in seen_sources.EVERY for judged in judge(facts, Intent()))
+        + tuple(each.check for facts in seen_sources.EVERY for each in of_sources(facts))
     )
 
 

@@ -477,5 +477,16 @@ def of_loader(
         (Remedy("no-workers", values=(*values, ("path", places.quoted(each.file.path)))), *own),
         location=places.at(each.site, each.call),
         values=(("path", places.quoted(each.file.path)),),
-        edits=places.written(each.site, "num_workers", "0", yaml=yaml),
+        edits=(
+            *places.written(each.site, "num_workers", "0", yaml=yaml),
+            *without_context(each, around),
+        ),
     )
+
+
+def without_context(each: Asked, around: Circumstances) -> tuple[Edit, ...]:
+    """A DataLoader takes no start method where it has no workers."""
+    for outcome in outcomes(each.call.setting("multiprocessing_context"), around.platform):
+        if outcome.kind == "value" and outcome.value is not None and outcome.site is not None:
+            return places.written(outcome.site, "multiprocessing_context", "None")
+    return ()
