@@ -533,7 +533,7 @@ FAILURES: tuple[FailureRule, ...] = (
             ),
             Sign(
                 pattern(
-                    rf"Can't load \w[\w ]* for '(?P<repository>[^']+)'.*\(?'?(?:\[[^\]]*\]\()?https://{HOSTS}"
+                    rf"Can't load \w[\w ]* for '(?P<repository>[^']+)'.{0, 400}?\(?'?(?:\[[^\]]{0, 80}\]\()?https://{HOSTS}"
                 )
             ),
             Sign(
