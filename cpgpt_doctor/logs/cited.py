@@ -26,9 +26,11 @@ REPR = re.compile(r"\b[A-Z]\w*(?:Error|Exception)\($")
 RAISES = re.compile(r"\b[Rr]aises?:?\s+(?:[\w.]+:\s*)?$")
 # A hint: "If you encounter ..., try".
 HINT = re.compile(r"\b(?:[Ii]f|[Ww]hen|[Ii]n case) (?:you|we|it|there|of)\b[^.]{0,80}$")
-SENTENCE = re.compile(r"[a-z]{2,},?\s+$|[-–—(]\s*$")
+SENTENCE = re.compile(r"(?:[a-z]{2,}|'s),?\s+$|[-–—(]\s*$")
 BOLD = re.compile(r"\*\*(?:\s+[a-z(]|:)")
 QUOTES = "\"'`"
+# A string literal that has a line to itself is indented so far.
+DEEP = 8
 # So many signs before and after the words are looked at.
 FAR = 400
 
@@ -42,6 +44,7 @@ def cited(text: str, start: int, end: int) -> bool:
     assert begin is not None
     at = begin.end()
     told = text[at:]
+    deep = len(begin.group()) - len(begin.group().rstrip(" ")) >= DEEP
     if COMMENT.match(told) or CELL.fullmatch(told):
         return True
     before, after = text[max(at, start - FAR) : start], text[end : end + FAR]
@@ -56,8 +59,8 @@ def cited(text: str, start: int, end: int) -> bool:
     if opened is None:
         return False
     lead = PREFIX.sub("", before[:opened])
-    if not lead.strip(" -*>\"'`"):  # the whole line is quoted: it is what was printed
-        return False
+    if not lead.strip(" -*>\"'`"):  # the whole line is quoted: it is what was printed,
+        return deep or lead != before[:opened]  # unless it lies in a block, or has f before it
     if RAISED.search(before[: opened + 1].rstrip(QUOTES)):
         return True
     if REPR.search(lead) or TOLD.search(lead):

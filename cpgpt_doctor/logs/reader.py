@@ -39,9 +39,10 @@ LINKS = re.compile(
 )
 IGNORED = re.compile(r"Exception ignored (?:in|while)\b")
 # An error's line outside of a traceback, alone or behind what a logger or launcher puts first.
+# Few parts, each without blanks at its ends: many ways to divide a line would take for ever.
 BEFORE_ERROR = (
-    rf"(?:\[[^\]]{{1,80}}\]:?\s*|\([^)]{{1,80}}\)\s*|{TIMESTAMP}\s*"
-    r"|[\w.:-]{1,60} ?\|\s*|[|>*`\"'-]\s*|\s+|(?:[^\s:]{1,200}:)?\d{1,9}[:\t] ?)*"
+    rf"\s*(?:(?:\[[^\]]{{1,80}}\]:?|\([^)]{{1,80}}\)|{TIMESTAMP}|[\w.:-]{{1,60}} ?\|"
+    r"|[|>*`\"'-]{1,3}|(?:[^\s:]{1,200}:)?\d{1,9}[:\t])\s*){0,6}"
 )
 # The number of a line, as `cat -n`, `nl` and `grep -n` put it before each.
 NUMBERED = re.compile(r"(?P<name>(?:[^\s:]{1,200}:)?)\s*\d+(?P<end>[:\t])$")

@@ -283,6 +283,14 @@ def test_a_progress_bar_without_an_end_and_a_dumped_array_hide_nothing() -> None
         "CUDA out of memory. Tried to allocate 1 GiB" + "; 1 G" * 10_000,
         "Traceback (most recent call last):" * 1500,
         "x: line " * 8000 + "Bus error",
+        " " * 60_000 + "Error",
+        "[x] " * 15_000 + "Error",
+        "1:" * 30_000 + "Error",
+        "- > * " * 10_000 + "Error",
+        "2026-01-01 10:00:00 " * 3000 + "Error",
+        "Can't load it for 'x'" + "[" * 40_000,
+        "\"'`" * 20_000 + "CUDA out of memory",
+        "\n".join(["a b " * 10] * 3000) + "CUDA out of memory",
     ],
 )
 def test_no_line_takes_long(line: str) -> None:

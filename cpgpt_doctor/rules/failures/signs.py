@@ -516,7 +516,7 @@ FAILURES: tuple[FailureRule, ...] = (
             ),
             Sign(
                 pattern(
-                    r"(?<!\S)(?P<repository>\S{1,200}) is not a local folder"
+                    r"(?<![^\s\"'*`>|])(?P<repository>[^\s\"'{}*`]{1,200}) is not a local folder"
                     r" and is not a valid model identifier"
                 )
             ),
@@ -528,12 +528,14 @@ FAILURES: tuple[FailureRule, ...] = (
             Sign(
                 pattern(
                     r"\b(?:LocalEntryNotFoundError|GatedRepoError|RepositoryNotFoundError"
-                    r"|RevisionNotFoundError|OfflineModeIsEnabled)\b"
-                )
+                    r"|RevisionNotFoundError|OfflineModeIsEnabled)(?::\s|$)"
+                ),
+                unless=pattern(r"\b(?:import|except|class)\b|:\s+#"),
             ),
             Sign(
                 pattern(
-                    rf"Can't load \w[\w ]* for '(?P<repository>[^']+)'.*\(?'?(?:\[[^\]]*\]\()?https://{HOSTS}"
+                    r"Can't load \w[\w ]{0,80} for '(?P<repository>[^']+)'.{0,400}?"
+                    rf"(?:\[[^\]]{{0,80}}\]\()?https://{HOSTS}"
                 )
             ),
             Sign(
