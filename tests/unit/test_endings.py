@@ -530,12 +530,12 @@ def test_after_the_run_signals_are_handled_as_before(monkeypatch: pytest.MonkeyP
 def test_windows_has_no_sighup_and_its_ctrl_break_ends_a_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """SIGUSR1 stands for the SIGBREAK of Windows."""
+    """SIGUSR2 stands for the SIGBREAK of Windows."""
     monkeypatch.delattr(signal, "SIGHUP")
-    monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR1, raising=False)
+    monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR2, raising=False)
     with pytest.raises(signals.Interrupted) as caught, signals.handled():
-        signal.raise_signal(signal.SIGUSR1)
-    assert caught.value.exit_code == 128 + signal.SIGUSR1
+        signal.raise_signal(signal.SIGUSR2)
+    assert caught.value.exit_code == 128 + signal.SIGUSR2
 
 
 def again(folder: Path) -> tuple[int, str]:
@@ -594,7 +594,7 @@ def test_a_second_run_on_the_same_folder_is_refused(folder: Path) -> None:
     second = standin.start(folder, LOCATIONS)
     _, err = second.communicate(timeout=HANG)
     assert second.returncode == 2
-    assert b"another run-embed is at work" in err
+    assert b"is at work on this folder" in err
     running.process.send_signal(signal.SIGINT)
     assert running.end()[0] == 130
 
