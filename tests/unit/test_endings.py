@@ -594,7 +594,7 @@ def test_a_second_run_on_the_same_folder_is_refused(folder: Path) -> None:
     second = standin.start(folder, LOCATIONS)
     _, err = second.communicate(timeout=HANG)
     assert second.returncode == 2
-    assert b"another run-embed or repair is at work" in err
+    assert b"is at work on this folder" in err
     running.process.send_signal(signal.SIGINT)
     assert running.end()[0] == 130
 
