@@ -6,8 +6,6 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as some
 
 from cpgpt_doctor import fix
 from cpgpt_doctor.findings import Severity
@@ -111,22 +109,3 @@ def test_mutated_files_are_read_judged_and_mended_without_a_crash(tmp_path: Path
 @pytest.mark.parametrize("seed", range(20))
 def test_a_hundred_thousand_mutated_files(seed: int, tmp_path: Path) -> None:
     run(5000, seed, tmp_path)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(raw=some.binary(max_size=400), kind=some.sampled_from((".py", ".ipynb", ".yaml")))
-def test_any_bytes_are_read(
-    raw: bytes, kind: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    judged(tmp_path_factory.getbasetemp() / f"any{kind}", raw)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(text=some.text(max_size=200), around=some.sampled_from(SEEDS))
-def test_any_text_in_a_file_is_read(
-    text: str, around: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    raw = RAW[around]
-    half = len(raw) // 2
-    changed = raw[:half] + text.encode("utf-8", "surrogatepass") + raw[half:]
-    judged(tmp_path_factory.getbasetemp() / f"text{around.suffix}", changed)

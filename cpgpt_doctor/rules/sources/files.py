@@ -20,7 +20,7 @@ from cpgpt_doctor.findings import (
 )
 from cpgpt_doctor.intent import Call
 from cpgpt_doctor.rules.rule import Rule
-from cpgpt_doctor.rules.sources import loaders, places, programs, workers
+from cpgpt_doctor.rules.sources import datasets, loaders, places, programs, workers
 from cpgpt_doctor.rules.sources.circumstances import sources
 from cpgpt_doctor.words import Words, same
 
@@ -156,7 +156,7 @@ NEEDS = ("sources",)
 RULES = (
     Rule("CPG601", Words("workers of the embedding", "嵌入的工作进程"), workers.embedding, NEEDS),
     Rule("CPG602", Words("workers of other loaders", "其他加载器的工作进程"),
-         workers.data_modules, NEEDS),
+         datasets.data_modules, NEEDS),
     Rule("CPG603", Words("prefetch_factor", "prefetch_factor"), loaders.prefetch, NEEDS),
     Rule("CPG604", Words("persistent_workers", "persistent_workers"), loaders.persistent, NEEDS),
     Rule("CPG605", Words("the start method that is set", "设置的启动方式"), programs.forks, NEEDS),
