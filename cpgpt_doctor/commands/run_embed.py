@@ -29,7 +29,9 @@ from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.reports import files, stream
 
 if TYPE_CHECKING:
+    from cpgpt_doctor.embed.preflight import Preflight
     from cpgpt_doctor.report import Report
+    from cpgpt_doctor.reports.console import Clean
     from cpgpt_doctor.reports.events import Events
     from cpgpt_doctor.words import Language
 
@@ -138,7 +140,11 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="append what the run does to this file, one JSON object a line",
     )
-    embed.add_argument("--dry-run", action="store_true", help="examine, show the plan, and stop")
+    embed.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="examine, show the plan, compute a few windows, say what the run would take, and stop",
+    )
     embed.add_argument(
         "--demo",
         action="store_true",
@@ -265,9 +271,10 @@ def embed(args: argparse.Namespace, events: Events) -> int:
     if args.verbose and not document:
         show_findings(report, args, language)
     if args.dry_run:
-        if document:
+        code, report = estimated(args, prepared, console, notes)
+        if document or code:
             show_findings(report, args, language)
-        return 0
+        return code
     started = time.monotonic()
     if prepared.taking is not None:
         try:
@@ -316,6 +323,32 @@ def embed(args: argparse.Namespace, events: Events) -> int:
         stored = f"{result.committed} locations were stored by this run"
         complain(f"not finished: {result.problem} ({stored})")
     return code
+
+
+def estimated(
+    args: argparse.Namespace, prepared: Preflight, console: Clean, notes: Clean
+) -> tuple[int, Report]:
+    """Compute a few windows, and show what the run would take: the exit code, and the report."""
+    import dataclasses
+
+    from cpgpt_doctor.embed.estimate import NoEstimate, estimate
+    from cpgpt_doctor.embed.preflight import with_failure
+    from cpgpt_doctor.reports import run_terminal
+
+    job, report = prepared.job, prepared.report
+    assert job is not None
+    if not job.locations:
+        console.print("nothing to compute", soft_wrap=True)
+        return 0, report
+    host = report.facts.host
+    try:
+        found = estimate(job, notes.print, host.memory_limit if host else None)
+    except NoEstimate as error:
+        complain(f"no estimate: {error}")
+        return 1, dataclasses.replace(with_failure(report, error.findings), exit_code=1)
+    limit = args.time_limit.seconds if args.time_limit else None
+    run_terminal.show_estimate(found, console, limit)
+    return 0, report
 
 
 def show_findings(report: Report, args: argparse.Namespace, language: Language) -> None:

@@ -88,6 +88,8 @@ def held(found: Status) -> str:
 
 
 def store_lines(store: Store) -> list[str]:
+    from cpgpt_doctor.reports.run_terminal import lasting
+
     ran = store.ran
     told = [what(store)]
     if ran.asked:
@@ -102,7 +104,7 @@ def store_lines(store: Store) -> list[str]:
             f" {last.seconds:.1f} s and was committed at {last.committed}"
         )
     if store.rate:
-        left = f": {duration(store.left / store.rate)} for what is left" if store.left else ""
+        left = f": about {lasting(store.left / store.rate)} for what is left" if store.left else ""
         told.append(f"{store.rate:.1f} locations a second over the last parts{left}")
     if ran.treatments:
         treated = ran.treatments[-1]
@@ -127,11 +129,3 @@ def what(store: Store) -> str:
         "gone": f"was killed: {where} did not close its record (last written {ran.written});"
         " what is finished is kept, start it again to go on",
     }[store.doing]
-
-
-def duration(seconds: float) -> str:
-    """As one says it: 50 s, 12 min, 3.5 h, 2.1 days."""
-    for limit, unit, name in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
-        if seconds < limit:
-            return f"about {seconds / unit:.{0 if unit < 3600 else 1}f} {name}"
-    return f"about {seconds / 86_400:.1f} days"

@@ -705,9 +705,7 @@ class Run:
         return dataclasses.replace(self.job.paths, dependencies=self.staging / folder)
 
     def new_worker(self) -> Worker:
-        """Start a worker; a GPU that is not to be used is hidden, since CpGPT would use it."""
-        hidden = {"CUDA_VISIBLE_DEVICES": ""} if self.device == "cpu" else {}
-        return Worker(self.job.python, self.staging, self.log, hidden)
+        return Worker(self.job.python, self.staging, self.log, hiding(self.device))
 
     def create_database(self, worker: Worker) -> None:
         """Let CpGPT make the database of a new dependencies folder, and adopt it."""
@@ -723,20 +721,9 @@ class Run:
         self.stage_now = "loading"
         worker = self.worker = self.new_worker()
         before = self.loaded
+        where = self.staging / "load"
         self.loaded = worker.ask(
-            {
-                "op": "load",
-                "folder": str(self.staging / "load"),
-                "species": job.paths.species,
-                "dna_llm": job.paths.dna_llm,
-                "context_len": job.paths.context_len,
-                "batch_size": self.batch,
-                "num_workers": self.num_workers,
-                "start_method": job.start_method,
-                "device": self.device,
-                "genome": str(job.inputs.genome.resolve()),
-                "index": str(self.index),
-            }
+            loading(job, where, self.index, self.batch, self.num_workers, self.device)
         )
         for what in ("model", "versions", "device"):
             if what in before and self.loaded[what] != before[what]:
@@ -869,6 +856,30 @@ def without_batches(plan: tuple[Setting, ...], measured: dict[str, Any]) -> tupl
         dataclasses.replace(line, applied="1", why=why) if line.setting == "batch_size" else line
         for line in plan
     )
+
+
+def hiding(device: str) -> dict[str, str]:
+    """Variables of a worker; they hide a GPU that is not to be used, since CpGPT would use it."""
+    return {"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {}
+
+
+def loading(
+    job: EmbedJob, folder: Path, index: Path, batch: int, workers: int, device: str
+) -> dict[str, Any]:
+    """The command that lets a worker load the model of a job."""
+    return {
+        "op": "load",
+        "folder": str(folder),
+        "species": job.paths.species,
+        "dna_llm": job.paths.dna_llm,
+        "context_len": job.paths.context_len,
+        "batch_size": batch,
+        "num_workers": workers,
+        "start_method": job.start_method,
+        "device": device,
+        "genome": str(job.inputs.genome.resolve()),
+        "index": str(index),
+    }
 
 
 def rows_of(paths: StorePaths, locations: list[str]) -> list[int]:

@@ -151,14 +151,19 @@ def newlines(stream: BinaryIO, size: int) -> int:
 
 
 LINE = Words("log line", "日志行号")
+LOG = Words("log", "日志")
 
 
 def placed(finding: Finding, log: Path, before: int) -> Finding:
     """The finding with the place in the whole log; `before` lines of it were not looked at."""
     seen = tuple(
-        (Words("log", "日志"), same(f"{log}:{before + int(text.en)}"))
-        if label == LINE
-        else (label, text)
+        (LOG, same(f"{log}:{before + int(text.en)}")) if label == LINE else (label, text)
         for label, text in finding.evidence.seen
     )
+    return dataclasses.replace(finding, evidence=dataclasses.replace(finding.evidence, seen=seen))
+
+
+def without_place(finding: Finding) -> Finding:
+    """The finding, where the log is not kept."""
+    seen = tuple(each for each in finding.evidence.seen if each[0] not in (LINE, LOG))
     return dataclasses.replace(finding, evidence=dataclasses.replace(finding.evidence, seen=seen))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
@@ -19,6 +21,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cpgpt_doctor.embed import kinds
+from cpgpt_doctor.embed.estimate import Estimate
+from cpgpt_doctor.embed.pace import CLOSING_SECONDS
 from cpgpt_doctor.embed.preflight import Preflight
 from cpgpt_doctor.embed.run import EmbedJob, Result
 from cpgpt_doctor.store import layout
@@ -104,6 +108,54 @@ class Shown:
         task = self.bar.tasks[self.task]
         rate = f"{task.speed:.1f}/s" if task.speed else ""
         self.bar.update(self.task, completed=done, rate=rate)
+
+
+def show_estimate(estimate: Estimate, console: Console, limit: float | None = None) -> None:
+    """What a run would take; limit: seconds that each start of it has, None without."""
+    least, most = estimate.seconds
+    now = time.time()
+    console.print(
+        f"estimate for {estimate.locations} locations, from {estimate.computed} windows computed on"
+        f" {estimate.device} just now",
+        style="bold",
+        soft_wrap=True,
+    )
+    console.print(
+        f"time:   {lasting(least)} to {lasting(most)}, {lasting(estimate.start)} of it until the"
+        f" first part; done between {clock(now + least)} and {clock(now + most)} if begun now",
+        soft_wrap=True,
+    )
+    if limit is not None and most > limit:
+        rest = limit - estimate.start - CLOSING_SECONDS
+        starts = math.ceil((most - estimate.start) / rest) if rest > 0 else None
+        said = "no part fits into it" if starts is None else f"about {starts} starts"
+        console.print(f"        --time-limit {lasting(limit)}: {said}", soft_wrap=True)
+    console.print(
+        f"disk:   {gigabytes(estimate.disk)}, of {gigabytes(estimate.free)} free", soft_wrap=True
+    )
+    if estimate.memory is not None:
+        card = "" if estimate.device == "cpu" else ", beside that of the GPU"
+        console.print(
+            f"memory: {gigabytes(estimate.memory)}, of {gigabytes(estimate.available)} available"
+            f"{card}",
+            soft_wrap=True,
+        )
+
+
+def lasting(seconds: float) -> str:
+    """As one says it: 50 s, 12 min, 3.5 h, 2.1 days."""
+    for limit, unit, name in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / unit:.{0 if unit < 3600 else 1}f} {name}"
+    return f"{seconds / 86_400:.1f} days"
+
+
+def clock(when: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
+
+
+def gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
 def show_end(job: EmbedJob, result: Result, console: Console, seconds: float) -> None:
