@@ -346,6 +346,9 @@ def estimated(
     except NoEstimate as error:
         complain(f"no estimate: {error}")
         return 1, dataclasses.replace(with_failure(report, error.findings), exit_code=1)
+    room = report.facts.store.room if report.facts.store else None
+    if room is not None:  # of the disk that is written to, which --into may change
+        found = dataclasses.replace(found, disk=room.needed, free=room.free)
     limit = args.time_limit.seconds if args.time_limit else None
     run_terminal.show_estimate(found, console, limit)
     return 0, report
