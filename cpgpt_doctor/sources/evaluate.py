@@ -211,7 +211,9 @@ class Evaluator:
     ) -> list[Val]:
         entries: list[Entry] = [each for each in mapping.value if each.key == key.value]
         if key.known and entries:
-            return without_spot(list(entries[-1].values))
+            held = [e for e in entries[-1].values if e.kind != "absent"]
+            maybe = [] if len(held) == len(entries[-1].values) else [unknown("options", detail)]
+            return without_spot([*held, *maybe])
         if key.known and otherwise is not None and all(each.key for each in mapping.value):
             return otherwise
         return [unknown("options", detail)]
@@ -405,10 +407,9 @@ class Evaluator:
         uses = self.project.uses(scope, self, depth)
         for use in uses:
             given = argument_at(self, use, name, position, depth)
-            if given is None:
+            if given is None or any(each.kind == "absent" for each in given):
                 omitted = True
-            else:
-                found += given
+            found += [each for each in given or () if each.kind != "absent"]
         if omitted or not uses:
             option = self.project.option_default(scope, name)
             if option is not None:
@@ -509,7 +510,8 @@ class Evaluator:
 def perhaps(entry: Entry, before: list[Entry]) -> Entry:
     """An entry that may have been put into a mapping; else what it was before stands."""
     earlier = next((each.values for each in reversed(before) if each.key == entry.key), None)
-    return Entry(entry.key, (*entry.values, *(earlier or (unknown("options"),))))
+    absent = Val("absent") if all(each.key for each in before) else unknown("options")
+    return Entry(entry.key, (*entry.values, *(earlier or (absent,))))
 
 
 def reaches(binding: Binding, at: Where) -> bool:

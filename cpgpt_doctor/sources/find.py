@@ -258,7 +258,12 @@ class Finder:
         def values(evaluator: Evaluator) -> list[Val]:
             given = self.argument(evaluator, use, keyword, position)
             if given is not None:
-                return given
+                return [
+                    Val("value", defaults[name], spot=each.spot)
+                    if each.kind == "absent" and name in defaults
+                    else each
+                    for each in given
+                ]
             where = Spot(program, use.node, "insert")
             if name in defaults:
                 return [Val("value", defaults[name], spot=where)]

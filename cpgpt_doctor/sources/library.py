@@ -13,6 +13,7 @@ from cpgpt_doctor.sources.values import (
     ORDINARY_CORES,
     SYSTEMS,
     TEXT_METHODS,
+    Spot,
     Val,
     calculated,
     distinct,
@@ -75,7 +76,8 @@ def call(evaluator: Evaluator, name: str, use: Use, depth: int) -> list[Val]:
         return [replace(each, why="environment") if each.known else each for each in otherwise]
     if name in ("typer.Option", "typer.Argument", "click.option"):
         first = argument(0, "default") or [unknown("option", detail)]
-        return [replace(each, why="option") if each.known else each for each in first]
+        spot = Spot(where.scope.program, node.args[0]) if node.args else None
+        return [replace(each, why="option", spot=spot) if each.known else each for each in first]
     if name in PATHS:
         return paths(evaluator, use, depth)
     if name in SAME_PATH:

@@ -64,7 +64,8 @@ class Val:
     kind: "value" (of Python, or a path as text); "at-least"; "unknown"; "name" (value: what an
     import gives, dotted); "function", "class" (value: its scope); "instance" (value: the class, a
     scope or a dotted name; use: the call that made it); "method" (value: receiver and name);
-    "mapping" (value: entries); "partial" (value: what is called; use: the call that made it);
+    "mapping" (value: entries); "absent" (of an entry that may not be in it); "partial" (value: what
+    is called; use: the call that made it);
     "module" (value: a program of the project); "arguments" (of the command line).
     """
 
@@ -293,7 +294,7 @@ def spread(
             alone = isinstance(mapping, ast.Dict) or (
                 isinstance(mapping, ast.Name) and program.module.loads.get(mapping.id, 0) == 1
             )
-            if not alone:
+            if not alone or any(value.kind == "absent" for value in values):
                 other = Spot(program, mapping, "spread")
                 values = [replace(value, spot=other) for value in values]
             found += values

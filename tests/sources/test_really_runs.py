@@ -19,7 +19,7 @@ from tests.environment import clean_environment
 from tests.sources import corpus
 
 # Those whose imports are not installed here, and those that cannot end well whatever fix does.
-NEEDS = ("cpgpt_inferencer", "tenacity", "download_cpgpt")
+NEEDS = ("cpgpt_inferencer", "tenacity", "download_cpgpt", "typer")
 NOT_RUN = {
     "argparse_required.py": "asks for an option whose value is not known",
     "config_get.py": "right as it is",
