@@ -99,8 +99,10 @@ def codes_in(texts: Iterator[str]) -> set[str]:
 
 
 def codes_of_readme() -> set[str]:
-    """The codes that README names, those in its tables' column `rule` without their letters too."""
-    text = (HERE.parent / "README.md").read_text(encoding="utf-8")
+    """The codes that README and docs/ name, those in their tables' column `rule` without their
+    letters, too."""
+    files = [HERE.parent / "README.md", *sorted((HERE.parent / "docs").glob("*.md"))]
+    text = "\n".join(each.read_text(encoding="utf-8") for each in files)
     found = codes_in(iter([text]))
     column = None
     for line in text.splitlines():
