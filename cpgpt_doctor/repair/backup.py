@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from cpgpt_doctor.disk import flush_folder, free_name, sync, write_whole
+from cpgpt_doctor.disk import flush_folder, free_name, open_regular, sync, write_whole
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.repair.steps import KINDS, Changed, Move, Place, Step, chunks, digest_of
-from cpgpt_doctor.store import backups, layout
+from cpgpt_doctor.store import backups, layout, places
 from cpgpt_doctor.store.layout import StorePaths
 
 DRAFT = "repairing-"
@@ -90,11 +90,17 @@ class Backup:
     def noted(self, name: str) -> int | None:
         """How many steps are done for sure, or were not undone yet; None where none was noted."""
         try:
-            return int((self.folder / name).read_text())
+            with open_regular(self.folder / name, follow=False) as stream:
+                steps = int(stream.read())
         except FileNotFoundError:
             return None
-        except ValueError:
-            raise InputError(f"{self.folder / name}: is no number of steps") from None
+        except (OSError, ValueError):
+            steps = -1
+        if not 0 <= steps <= len(self.steps):
+            raise InputError(
+                f"{self.folder / name}: is no number of steps; put the file back, then start again"
+            )
+        return steps
 
     def note(self, name: str, steps: int) -> None:
         write_whole(self.folder / name, str(steps))
@@ -232,7 +238,11 @@ class Draft:
         self.steps.append(Move(self.relative(path), self.relative(target), into_backup=False))
 
     def move_away(self, path: Path) -> None:
-        """Let a file go into the backup, or where that is on another disk, beside its place."""
+        """Let a file go into the backup, or where that is on another disk, beside its place.
+
+        Raises InputError where its folder is that of a shared cache.
+        """
+        places.check_not_cached(path.parent)
         if path.lstat().st_dev == self.folder.stat().st_dev:
             step = Move(self.relative(path), self.name(path.name), into_backup=True)
         else:

@@ -25,12 +25,7 @@ def check_writable(path: Path, *, in_place: bool) -> Path:
 
     in_place: whether its bytes are written, which every other name of the file would see, too.
     """
-    cache = places.cache_of(path)
-    if cache is not None:
-        raise InputError(
-            f"{path}: leads into a cache that other programs share ({cache}), which is never"
-            " written to; copy the folder first (CPG521), then repair the copy"
-        )
+    places.check_not_cached(path)
     real = path.resolve()
     if in_place and real.exists() and real.stat().st_nlink > 1:
         raise InputError(
@@ -77,6 +72,8 @@ def put_table(
         named = len(layout.named_rows(paths))
     elif source is None:
         raise InputError(f"{paths.database}: is not there, so no row has a name")
+    else:
+        places.check_journals(paths)  # a new database would be "recovered" from one
     after = draft.name("db")
     if before is not None:
         shutil.copy2(draft.folder / before, draft.folder / after)

@@ -124,6 +124,16 @@ def cache_of(path: Path) -> Path | None:
     return None
 
 
+def check_not_cached(path: Path) -> None:
+    """Refuse a path that leads into a cache (InputError)."""
+    cache = cache_of(path)
+    if cache is not None:
+        raise InputError(
+            f"{path}: leads into a cache that other programs share ({cache}), which is never"
+            " written to; copy the folder first (CPG521), then repair the copy"
+        )
+
+
 def written(paths: StorePaths) -> tuple[Path, ...]:
     """What a run writes for a store, besides our own folder."""
     return (paths.database, paths.rows)
@@ -202,6 +212,11 @@ def check_files(paths: StorePaths) -> None:
                 f"{path}: is not a regular file (a folder, a FIFO or a device), and a store's file"
                 " is to be there; move it away, then start again"
             )
+    check_journals(paths)
+
+
+def check_journals(paths: StorePaths) -> None:
+    """Refuse a journal of a database that is not there, or beside a link to one (InputError)."""
     for ending in ("-journal", "-wal"):
         beside_link = paths.database.with_name(paths.database.name + ending)
         real = metadata.beside(paths.database, ending)

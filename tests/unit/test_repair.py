@@ -416,6 +416,36 @@ def test_an_index_in_a_shared_cache_is_never_written(tmp_path: Path) -> None:
     assert files(tmp_path) == before
 
 
+@pytest.mark.parametrize("spoil", [old_checkpoint, half_made_copy])
+def test_nothing_is_moved_out_of_a_shared_cache(
+    tmp_path: Path, spoil: Callable[[Path], list[str]]
+) -> None:
+    """A folder on the way is a link into it."""
+    folder = tmp_path / "deps"
+    spoil(folder)
+    snapshot = tmp_path / "hub" / "models--lucascamillo--CpGPT" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (folder / "dna_embeddings").rename(snapshot / "dna_embeddings")
+    (folder / "dna_embeddings").symlink_to(snapshot / "dna_embeddings")
+    before = files(tmp_path)
+    with pytest.raises(InputError, match="never written to"):
+        apply(folder)
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("ending", ["-journal", "-wal"])
+def test_no_index_is_made_where_the_journal_of_a_lost_one_stands(
+    tmp_path: Path, ending: str
+) -> None:
+    """SQLite would "recover" the new index from it, or remove what the lost one needs."""
+    without_any_index(tmp_path)
+    (tmp_path / f"{metadata.FILE}{ending}").write_bytes(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" * 999)
+    before = files(tmp_path)
+    with pytest.raises(InputError, match="journal of a database that is not there"):
+        apply(tmp_path)
+    assert files(tmp_path) == before
+
+
 def test_rows_that_have_another_name_are_not_written(tmp_path: Path) -> None:
     rows_that_nobody_names(tmp_path)
     paths = StorePaths(tmp_path, SPECIES, LLM, 201, WIDTH)
@@ -635,6 +665,22 @@ def killed_in(folder: Path, method: str) -> None:
         apply(folder)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+@pytest.mark.parametrize("what", ["-5", "7", "x", "fifo"])
+def test_a_note_of_steps_that_is_none_is_said_in_one_line(tmp_path: Path, what: str) -> None:
+    copied_without_its_index(tmp_path)
+    killed_in(tmp_path, "Swap.do")
+    before = files(tmp_path)
+    (backup,) = (tmp_path / ".cpgpt-doctor").glob("backup-*")
+    if what == "fifo":
+        os.mkfifo(backup / "done")
+    else:
+        (backup / "done").write_text(what)
+    for doing in (apply, undo):
+        with pytest.raises(InputError, match="is no number of steps"):
+            doing(tmp_path)
+    assert files(tmp_path) == before
 
 
 @pytest.mark.parametrize("count", [6, pytest.param(60, marks=pytest.mark.full)])
