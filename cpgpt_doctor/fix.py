@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cpgpt_doctor.errors import DoctorError
+from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.sources import SourcesFacts
 from cpgpt_doctor.findings import Edit, Finding, Severity
@@ -120,7 +120,12 @@ def overlap(one: Edit, two: Edit) -> bool:
 
 
 def write(made: Mended) -> None:
-    """Write the files, each whole or not at all; DoctorError where one has changed meanwhile."""
+    """Write the files, each whole or not at all; DoctorError where one has changed meanwhile.
+
+    Raises InputError, before anything is written, where a file is not to be replaced.
+    """
+    for path in made.changed:
+        check_replaceable(Path(path))
     for path in made.changed:
         try:
             same = read_bytes(Path(path)) == made.before[path]
@@ -135,6 +140,27 @@ def write(made: Mended) -> None:
             files.replace(made.after[path], Path(os.path.realpath(path)))
         except OSError as error:
             raise DoctorError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise InputError where the user protects a file, or has it under other names as well.
+
+    A new file in its place would need no leave of the old one, and the other names would keep that.
+    """
+    try:
+        seen = path.stat()
+    except OSError:  # which is said when it is read
+        return
+    if not seen.st_mode & 0o222 or not os.access(path, os.W_OK):
+        raise InputError(
+            f"{path}: is write-protected; nothing was written; allow writing (chmod u+w), or name"
+            " the other files only"
+        )
+    if seen.st_nlink > 1:
+        raise InputError(
+            f"{path}: is one file of {seen.st_nlink} names (hard links), of which the others would"
+            " stay as they are; nothing was written; copy it first, or name the other files only"
+        )
 
 
 def diff(made: Mended) -> str:

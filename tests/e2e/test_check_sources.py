@@ -192,6 +192,23 @@ def test_fix_writes_through_a_link_and_keeps_the_files_mode(project: Path) -> No
     assert target.stat().st_mode & 0o777 == 0o755
 
 
+@pytest.mark.parametrize("how", ["write-protected", "one file of 2 names"])
+def test_fix_leaves_all_as_it_is_where_a_file_is_not_to_be_replaced(
+    project: Path, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(SCRIPT, project / "also.py")
+    if how == "write-protected":
+        (project / "many_lines.py").chmod(0o444)
+    else:
+        (project / "name").hardlink_to(project / "many_lines.py")
+    before = {path: (path.read_bytes(), path.stat()) for path in project.iterdir()}
+    assert cli.main(["fix", ".", "--write", "--quiet"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"many_lines.py: is {how}" in line
+    assert {path: (path.read_bytes(), path.stat()) for path in project.iterdir()} == before
+    assert cli.main(["fix", "also.py", "--write", "--quiet"]) == 0
+
+
 def test_a_file_that_changes_meanwhile_is_left_as_it_is(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
