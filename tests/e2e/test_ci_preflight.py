@@ -207,9 +207,9 @@ def test_the_projects_table_is_read_and_an_input_wins_over_it(
     assert act(python=str(bare), working_directory="project", fail_on="error").code == 1
 
 
-FLAGS = {"quick", "deep", "full", "verbose"}
-# Names that check takes as they are: of a model, and of files that it writes.
-ANY = {"dna-llm", "output", "save-facts", "working-directory"}
+FLAGS = {"quick", "deep", "full", "verbose", "fix-names"}
+# Names that check takes as they are: of a model, a species, and of files that it writes.
+ANY = {"dna-llm", "species", "output", "save-facts", "working-directory"}
 VALUES = sorted(set(ACTION["inputs"]) - FLAGS - ANY)
 
 
