@@ -200,7 +200,7 @@ def adopted(
         ),
         Words("the old index, whole", "原来的索引，完整保留"),
         3 * max(size_of(paths.database), size_of(other)),
-        partial(adopt, paths=paths, index=other),
+        partial(adopt, paths=paths, index=other, own=own),
     )
 
 
@@ -225,8 +225,10 @@ def checked_index(index: Path, paths: StorePaths) -> changes.Table:
     return table
 
 
-def adopt(draft: Draft, *, paths: StorePaths, index: Path) -> None:
+def adopt(draft: Draft, *, paths: StorePaths, index: Path, own: int) -> None:
     table = checked_index(index, paths)
+    if len(layout.named_rows(paths)) != own:  # by CpGPT, whose new rows would lose their names
+        raise InputError(f"{paths.database}: was changed meanwhile; start again")
     changes.put_table(draft, paths, table, source=index)
     changes.put_record(draft, paths, table)
 

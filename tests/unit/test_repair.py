@@ -496,6 +496,27 @@ def test_a_database_that_another_program_writes_is_not_replaced(
     assert files(tmp_path) == before
 
 
+@pytest.mark.parametrize("spoil", [copied_without_its_index, index_replaced_by_an_older_one])
+def test_an_index_to_which_rows_were_added_since_the_plan_is_not_replaced(
+    tmp_path: Path, spoil: Callable[[Path], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(tmp_path)
+    doing = run.do
+
+    def after_another_program(*arguments: Any) -> Any:
+        with sqlitedict.SqliteDict(tmp_path / metadata.FILE, flag="r") as entries:
+            table = entries[SPECIES][LLM][201]
+        folders.set_index(tmp_path, {**table, "2:777": len(table)})
+        before.update(files(tmp_path))
+        return doing(*arguments)
+
+    before: dict[str, bytes] = {}
+    monkeypatch.setattr(run, "do", after_another_program)
+    with pytest.raises(InputError, match="changed meanwhile"):
+        apply(tmp_path)
+    assert files(tmp_path) == before
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says who writes")
 def test_a_file_that_another_program_writes_is_not_moved(tmp_path: Path) -> None:
     half_made_copy(tmp_path)
