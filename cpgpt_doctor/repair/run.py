@@ -16,7 +16,7 @@ from cpgpt_doctor import __version__
 from cpgpt_doctor.audit import run as auditing
 from cpgpt_doctor.audit.inspect import Progress
 from cpgpt_doctor.embed import examine
-from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.facts.audit import AuditFacts
 from cpgpt_doctor.facts.dependencies import DependenciesFacts, OtherIndex, StoreSeen
@@ -259,7 +259,7 @@ def apply(asked: Asked, tell: Tell, progress: Progress) -> Done:
 
     What one action has mended may show what another can: hence some rounds.
     Raises InputError where something stands against it, OSError where the disk does; what an
-    action has begun is then undone.
+    action has begun is then undone. DoctorError where that fails, too: it stands half done.
     """
     check_folder(asked.dependencies)
     with lock.held(asked.dependencies) as work, tempfile.TemporaryFile() as spool:
@@ -313,8 +313,15 @@ def do(dependencies: Path, work: Path, action: Action, run: str, more: bool) -> 
         begun = draft.commit(run, more, action.code, action.what.en)
     try:
         return begun.apply()
-    except (OSError, InputError):
-        begun.undo()
+    except (OSError, InputError) as error:
+        try:
+            begun.undo()
+        except OSError as again:
+            raise DoctorError(
+                f"{again.filename or dependencies}: {again.strerror or again}; the repair stands"
+                " half done: mend that (or make room), then --apply finishes it, or --undo undoes"
+                " it"
+            ) from error
         raise
 
 

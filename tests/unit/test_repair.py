@@ -25,7 +25,7 @@ from cpgpt_doctor.audit import run as auditing
 from cpgpt_doctor.audit.inspect import Source
 from cpgpt_doctor.audit.patient import rows_in
 from cpgpt_doctor.embed import admission, examine
-from cpgpt_doctor.errors import InputError
+from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.facts import Facts
 from cpgpt_doctor.genome.fasta import Genome
 from cpgpt_doctor.intent import Intent
@@ -657,6 +657,22 @@ def test_killed_at_any_moment_it_is_finished_or_undone(
         assert files(killed) == after, line
         undo(killed)
         assert files(killed) == before, line
+
+
+def test_where_neither_going_on_nor_going_back_works_it_says_that_it_stands_half_done(
+    tmp_path: Path,
+) -> None:
+    """As on a full disk. A folder stands where the new index is made."""
+    own = copied_without_its_index(tmp_path)
+    before = files(tmp_path)
+    (tmp_path / f".{metadata.FILE}.cpgpt-doctor").mkdir()
+    with pytest.raises(DoctorError, match=r"cpgpt-doctor: .*; the repair stands half done"):
+        apply(tmp_path)
+    assert files(tmp_path) == before
+    assert "CPG527" in codes(tmp_path)
+    (tmp_path / f".{metadata.FILE}.cpgpt-doctor").rmdir()
+    apply(tmp_path)
+    assert right(tmp_path, own)
 
 
 def test_check_and_run_embed_say_that_a_repair_stands_half_done(tmp_path: Path) -> None:
