@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -253,10 +254,19 @@ class Draft:
     def relative(self, path: Path) -> str:
         return path.relative_to(self.dependencies).as_posix()
 
+    def marked(self, move: Move) -> Move:
+        """With the marks of the file, by which an undo sees whether another program wrote to it."""
+        status = (self.dependencies / move.path).lstat()
+        written = any(each.path == move.target for each in self.steps)
+        if written or not stat.S_ISREG(status.st_mode):
+            return move
+        return dataclasses.replace(move, size=status.st_size, mtime_ns=status.st_mtime_ns)
+
     def commit(self, run: str, more: bool, code: str, says: str) -> Backup:
         """Give the backup its name: from here on the repair is under way."""
         if not self.steps:
             raise DoctorError(f"{self.dependencies}: a repair without a step")
+        self.steps = [self.marked(each) if isinstance(each, Move) else each for each in self.steps]
         data: dict[str, Any] = {
             "schema": backups.SCHEMA,
             "state": "applying",

@@ -228,12 +228,15 @@ class Move:
     """A file or folder gets another place; links are moved as links.
 
     into_backup: whether `target` is a name in the backup, else one in the dependencies folder.
+    size, mtime_ns: of a file that no other step writes; None where that is not to be held.
     """
 
     kind: ClassVar[str] = "move"
     path: str
     target: str
     into_backup: bool
+    size: int | None = None
+    mtime_ns: int | None = None
 
     def needs(self) -> list[tuple[str, int | None]]:
         return []
@@ -245,7 +248,12 @@ class Move:
         self.rename(place, self.there(place), place.folder / self.path)
 
     def is_done(self, place: Place) -> bool:
-        return os.path.lexists(self.there(place)) and not os.path.lexists(place.folder / self.path)
+        try:
+            seen = self.there(place).lstat()
+        except FileNotFoundError:
+            return False
+        same = self.size is None or (seen.st_size, seen.st_mtime_ns) == (self.size, self.mtime_ns)
+        return same and not os.path.lexists(place.folder / self.path)
 
     def there(self, place: Place) -> Path:
         return (place.backup if self.into_backup else place.folder) / self.target

@@ -309,6 +309,20 @@ def test_undo_is_refused_where_a_file_was_changed_since(tmp_path: Path) -> None:
     assert paths.checkpoint.read_text() == "another"
 
 
+def test_undo_is_refused_where_a_file_that_got_its_name_was_written_since(tmp_path: Path) -> None:
+    """The index is as it was: only the bytes tell."""
+    paths = store(tmp_path, names(40))
+    paths.rows.rename(paths.unfinished)
+    assert [each.code for each in apply(tmp_path).actions] == ["CPG505"]
+    rows = np.memmap(paths.rows, np.float32, "r+")
+    rows[:WIDTH] = 7
+    rows.flush()
+    before = files(tmp_path)
+    with pytest.raises(steps.Changed, match="was changed since the repair"):
+        undo(tmp_path)
+    assert files(tmp_path) == before
+
+
 def test_the_index_is_adopted_without_a_row_being_read_or_written(tmp_path: Path) -> None:
     """Others stand there meanwhile."""
     copied_without_its_index(tmp_path)
