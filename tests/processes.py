@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterable
 
@@ -27,3 +28,10 @@ def all_end(processes: Iterable[psutil.Process]) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def usual_signals() -> None:
+    """For `preexec_fn`: signals as in a terminal, where the tests run under nohup or in the
+    background, whose children ignore SIGHUP or SIGINT."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)

@@ -23,6 +23,7 @@ from cpgpt_doctor.probes import collect
 from tests.conftest import World, write_genome
 from tests.environment import clean_environment
 from tests.machines import recorded
+from tests.processes import usual_signals
 
 NOTE = "examining the environment, the genome and the locations"
 
@@ -699,6 +700,10 @@ def test_a_program_that_calls_main_has_its_signals_back_afterwards() -> None:
         "assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", script], env=clean_environment(), capture_output=True, text=True
+        [sys.executable, "-c", script],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        preexec_fn=usual_signals,
     )
     assert ran.returncode == 0, ran.stderr

@@ -22,6 +22,7 @@ from cpgpt_doctor.facts import ProbeFailure
 from cpgpt_doctor.probes import runner
 from tests.e2e.test_hostile_places import ASCII_ONLY
 from tests.environment import clean_environment, on_disk
+from tests.processes import usual_signals
 
 HANG = 600.0
 NOTES = Console(quiet=True)
@@ -260,7 +261,7 @@ def test_ctrl_c_while_it_is_made_leaves_nothing(tmp_path: Path) -> None:
         env=clean_environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=usual_signals,
     )
     until = time.monotonic() + HANG
     while not (tmp_path / "cpgpt-doctor-demo.partial" / demo.MARK).exists():

@@ -27,7 +27,7 @@ from tests.conftest import CONTEXT, DNA_LLM, PATIENTS, World, once
 from tests.e2e.conftest import SOME
 from tests.e2e.test_reference_rows import embed, given, stored
 from tests.environment import clean_environment
-from tests.processes import HANG, all_end
+from tests.processes import HANG, all_end, usual_signals
 
 RELEASE = "0.0.13"
 CHECKPOINT = f"{CONTEXT}bp_dna_embeddings.mmap.checkpoint.json"
@@ -59,7 +59,7 @@ class Running:
             stderr=subprocess.PIPE,
             encoding="utf-8",
             # A shell's background jobs ignore SIGINT, and what they start inherits that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=usual_signals,
         )
 
     def record(self) -> dict[str, object]:

@@ -20,7 +20,7 @@ import pytest
 from cpgpt_doctor.embed import signals
 from cpgpt_doctor.genome import fasta
 from tests import standin
-from tests.processes import HANG, all_end
+from tests.processes import HANG, all_end, usual_signals
 
 CODES = {signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGTERM: 143}
 # Half a second for the first part, five for the second: what a test does between its commit and
@@ -39,8 +39,8 @@ class Running:
 
     def __init__(self, folder: Path, locations: int = LOCATIONS, **options: object) -> None:
         self.folder = folder
-        # A shell's background jobs ignore SIGINT, and what they start inherits that.
-        options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        # Background jobs ignore SIGINT, nohup's SIGHUP, and what they start inherits that.
+        options.setdefault("preexec_fn", usual_signals)
         self.process = standin.start(folder, locations, **options)
         self.children: set[psutil.Process] = set()
 
@@ -465,7 +465,7 @@ def handled(
         [sys.executable, "-c", HANDLED.format(work=work, limits=(0.2, grace, same))],
         stdout=subprocess.PIPE,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2])},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=usual_signals,
         text=True,
     )
     assert process.stdout is not None

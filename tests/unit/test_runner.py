@@ -17,7 +17,7 @@ import pytest
 from cpgpt_doctor.facts import ProbeFailure
 from cpgpt_doctor.probes import runner
 from tests.environment import clean_environment
-from tests.processes import HANG, all_end
+from tests.processes import HANG, all_end, usual_signals
 
 SLEEPER = "import time; time.sleep(100_000)"
 
@@ -172,7 +172,7 @@ def test_a_check_that_is_ended_ends_all_of_it(
         encoding="utf-8",
         start_new_session=True,
         # A shell's background jobs ignore SIGINT, and what they start inherits that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=usual_signals,
     )
     until = time.monotonic() + HANG
     while not (tmp_path / "there").exists():
