@@ -15,6 +15,7 @@ from cpgpt_doctor.errors import InputError
 if TYPE_CHECKING:
     from cpgpt_doctor.facts.locations import Kind
 
+DEVICES = ("auto", "cpu", "cuda", "mps")
 FORMATS = ("terminal", "markdown", "html", "json", "sarif", "github", "junit")
 
 
@@ -176,6 +177,48 @@ def named(args: argparse.Namespace) -> tuple[Kind, str] | None:
                 " or --processed-dir"
             )
     return None
+
+
+def add_report(
+    out: argparse._ArgumentGroup, quiet: str, verbose: str = "notes and skipped checks in full"
+) -> None:
+    """How findings are shown; quiet, verbose: what these two do here."""
+    out.add_argument("--format", choices=FORMATS, default="terminal")
+    add_shown(out)
+    out.add_argument("--quiet", action="store_true", help=quiet)
+    out.add_argument("--verbose", action="store_true", help=verbose)
+    out.add_argument(
+        "--no-redact", action="store_true", help="keep personal data in reports that are shared"
+    )
+
+
+def add_folder(which: argparse._ArgumentGroup) -> None:
+    """The folder whose store is looked at; it has to be named."""
+    which.add_argument(
+        "--dependencies-dir",
+        type=folder,
+        metavar="DIR",
+        required=True,
+        help="CpGPT's dependencies folder, to which the store belongs",
+    )
+
+
+def add_drawn(rows: argparse._ArgumentGroup) -> None:
+    """What belongs to --locations and --sample of stored rows."""
+    rows.add_argument(
+        "--positions",
+        choices=("0-based", "1-based"),
+        help="what the positions of --locations count from",
+    )
+    rows.add_argument("--seed", type=count, metavar="N", help="draws the same sample again")
+
+
+def add_computed(how: argparse._ArgumentGroup) -> None:
+    """What rows of a store are computed from, and on; None where it was not said."""
+    how.add_argument(
+        "--genome", type=Path, metavar="FASTA", help="default: the one in the dependencies folder"
+    )
+    how.add_argument("--device", choices=DEVICES, help="default: auto")
 
 
 def new_file(text: str) -> Path:

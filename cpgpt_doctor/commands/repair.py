@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpgpt_doctor.commands.options import (
-    FORMATS,
     Commands,
     add_common,
-    add_shown,
-    count,
-    folder,
+    add_computed,
+    add_drawn,
+    add_folder,
+    add_report,
     positive,
 )
 from cpgpt_doctor.commands.output import SHARED, complain, show_report, write
@@ -52,13 +52,7 @@ def add(commands: Commands) -> None:
     )
     add_common(repair)
     which = repair.add_argument_group("which store (default: all in the folder)")
-    which.add_argument(
-        "--dependencies-dir",
-        type=folder,
-        metavar="DIR",
-        required=True,
-        help="CpGPT's dependencies folder, to which the store belongs",
-    )
+    add_folder(which)
     which.add_argument("--species", metavar="NAME")
     which.add_argument("--dna-llm", metavar="NAME")
     which.add_argument("--context-len", type=positive, metavar="N")
@@ -82,28 +76,13 @@ def add(commands: Commands) -> None:
     looked.add_argument(
         "--locations", metavar="FILE", help="of those of a file, as run-embed reads it"
     )
-    rows.add_argument(
-        "--positions",
-        choices=("0-based", "1-based"),
-        help="what the positions of --locations count from",
-    )
-    rows.add_argument("--seed", type=count, metavar="N", help="draws the same sample again")
-    rows.add_argument(
-        "--genome", type=Path, metavar="FASTA", help="default: the one in the dependencies folder"
-    )
-    rows.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    add_drawn(rows)
+    add_computed(rows)
     what = repair.add_argument_group("what is done")
     one = what.add_mutually_exclusive_group()
     one.add_argument("--apply", action="store_true", help="do it")
     one.add_argument("--undo", action="store_true", help="put every byte of the last --apply back")
-    out = repair.add_argument_group("what is shown")
-    out.add_argument("--format", choices=FORMATS, default="terminal")
-    add_shown(out)
-    out.add_argument("--quiet", action="store_true", help="show nothing where nothing is left")
-    out.add_argument("--verbose", action="store_true", help="notes and skipped checks in full")
-    out.add_argument(
-        "--no-redact", action="store_true", help="keep personal data in reports that are shared"
-    )
+    add_report(repair.add_argument_group("what is shown"), "show nothing where nothing is left")
     repair.set_defaults(run=run)
 
 
@@ -164,7 +143,7 @@ def repair(args: argparse.Namespace) -> int:
             locations=args.locations,
             positions=args.positions,
             genome=args.genome,
-            device=args.device,
+            device=args.device or "auto",
         ),
     )
     try:

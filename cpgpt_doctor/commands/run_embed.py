@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from cpgpt_doctor import __version__
 from cpgpt_doctor.commands.options import (
-    FORMATS,
+    DEVICES,
     Commands,
     add_common,
     add_given,
-    add_shown,
+    add_report,
     count,
     duration,
     folder,
@@ -101,7 +101,7 @@ def add(commands: Commands) -> None:
     embed.add_argument(
         "--genome", type=Path, metavar="FASTA", help="default: the one in the dependencies folder"
     )
-    embed.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    embed.add_argument("--device", choices=DEVICES, default="auto")
     embed.add_argument(
         "--allow-all-n", action="store_true", help="embed windows of nothing but N, too"
     )
@@ -152,13 +152,7 @@ def add(commands: Commands) -> None:
         " embed them",
     )
     out = embed.add_argument_group("what is shown (findings; the plan and the progress go on)")
-    out.add_argument("--format", choices=FORMATS, default="terminal")
-    add_shown(out)
-    out.add_argument("--quiet", action="store_true", help="show nothing where nothing fails")
-    out.add_argument("--verbose", action="store_true", help="also the findings that refuse nothing")
-    out.add_argument(
-        "--no-redact", action="store_true", help="keep personal data in reports that are shared"
-    )
+    add_report(out, "show nothing where nothing fails", "also the findings that refuse nothing")
     embed.set_defaults(run=run)
 
 

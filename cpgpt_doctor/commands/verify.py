@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cpgpt_doctor.commands.options import (
-    FORMATS,
     Commands,
     add_common,
-    add_shown,
-    count,
-    folder,
+    add_computed,
+    add_drawn,
+    add_folder,
+    add_report,
     positive,
 )
 from cpgpt_doctor.commands.output import complain
@@ -51,13 +51,7 @@ def add(commands: Commands) -> None:
     )
     add_common(verify)
     which = verify.add_argument_group("which store")
-    which.add_argument(
-        "--dependencies-dir",
-        type=folder,
-        metavar="DIR",
-        required=True,
-        help="CpGPT's dependencies folder, to which the store belongs",
-    )
+    add_folder(which)
     which.add_argument("--species", default="homo_sapiens", metavar="NAME")
     which.add_argument("--dna-llm", metavar="NAME", help="default: the only one that is stored")
     which.add_argument(
@@ -76,25 +70,10 @@ def add(commands: Commands) -> None:
         metavar="DIR",
         help="another dependencies folder: every row that it has, too, held against its own",
     )
-    rows.add_argument(
-        "--positions",
-        choices=("0-based", "1-based"),
-        help="what the positions of --locations count from",
-    )
-    rows.add_argument("--seed", type=count, metavar="N", help="draws the same sample again")
+    add_drawn(rows)
     how = verify.add_argument_group("how they are computed")
-    how.add_argument(
-        "--genome", type=Path, metavar="FASTA", help="default: the one in the dependencies folder"
-    )
-    how.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="default: auto")
-    out = verify.add_argument_group("what is shown")
-    out.add_argument("--format", choices=FORMATS, default="terminal")
-    add_shown(out)
-    out.add_argument("--quiet", action="store_true", help="show nothing where nothing fails")
-    out.add_argument("--verbose", action="store_true", help="notes and skipped checks in full")
-    out.add_argument(
-        "--no-redact", action="store_true", help="keep personal data in reports that are shared"
-    )
+    add_computed(how)
+    add_report(verify.add_argument_group("what is shown"), "show nothing where nothing fails")
     verify.set_defaults(run=run)
 
 
