@@ -70,6 +70,8 @@ def rows_file(folder: Path, dna_llm: str = DNA_LLM) -> Path:
 
 
 class Silent:
+    """Progress that nobody sees."""
+
     def phase(self, text: str) -> None:
         pass
 

@@ -16,22 +16,12 @@ from cpgpt_doctor.audit.run import Asked
 from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts.audit import AuditFacts
 from cpgpt_doctor.report import Report
+from tests.audits import Silent
 from tests.conftest import DNA_LLM
 
 COUNT = 60
 LOCATIONS = [f"1:{100 + row}" for row in range(COUNT)]
 ROWS = np.random.default_rng(2).normal(size=(COUNT, 1024)).astype(np.float32)
-
-
-class Silent:
-    def phase(self, text: str) -> None:
-        pass
-
-    def expect(self, total: int) -> None:
-        pass
-
-    def advance(self, done: int) -> None:
-        pass
 
 
 def store(path: Path, rows: np.ndarray, index: dict[str, int] | None = None) -> Path:

@@ -13,10 +13,10 @@ from cpgpt_doctor.repair import run
 from cpgpt_doctor.repair.run import Asked
 from cpgpt_doctor.store import layout
 from cpgpt_doctor.store.layout import WIDTHS, StorePaths
+from tests.audits import Silent
 from tests.conftest import DNA_LLM, PATIENTS, World
 from tests.folders import said
 from tests.patient.test_dependencies import Spoil, spoil, without_the_genome
-from tests.unit.test_repair import Silent
 
 __all__ = ["spoil"]
 

@@ -18,6 +18,7 @@ from cpgpt_doctor.audit import inspect
 from cpgpt_doctor.audit.inspect import Choice, Source
 from cpgpt_doctor.facts.audit import AuditFacts
 from cpgpt_doctor.patient.compute.rounding import ROUNDING, relative_difference
+from tests.audits import Silent
 
 LOCATIONS = [f"1:{100 + 7 * number}" for number in range(400)]
 GAPPED = LOCATIONS[200]  # its window has more tokens
@@ -98,17 +99,6 @@ def own(location: str, padding: int, letters: str | None = None) -> bytes:
     window = f"{letters} window" if letters == "n" else f"{letters or ''}{location}"
     length = 201 if letters == "n" else tokens(location)
     return made(window, -(-length // padding) * padding)
-
-
-class Silent:
-    def phase(self, text: str) -> None:
-        pass
-
-    def expect(self, total: int) -> None:
-        pass
-
-    def advance(self, done: int) -> None:
-        pass
 
 
 def audited(

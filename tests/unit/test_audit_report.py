@@ -18,19 +18,9 @@ from cpgpt_doctor.errors import InputError
 from cpgpt_doctor.facts.audit import AuditFacts
 from cpgpt_doctor.facts.embedder import RemoteCode
 from cpgpt_doctor.reports import view
+from tests.audits import Silent
 from tests.conftest import DNA_LLM
 from tests.folders import names, set_index, store
-
-
-class Silent:
-    def phase(self, text: str) -> None:
-        pass
-
-    def expect(self, total: int) -> None:
-        pass
-
-    def advance(self, done: int) -> None:
-        pass
 
 
 def folder(path: Path, entry: object) -> Path:

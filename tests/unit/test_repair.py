@@ -38,6 +38,7 @@ from cpgpt_doctor.store import layout, metadata, observe, record
 from cpgpt_doctor.store.layout import StorePaths
 from cpgpt_doctor.store.record import Part, Record
 from tests import folders
+from tests.audits import Silent
 from tests.folders import LLM, SPECIES, findings, names, observed, store, values
 
 SHUFFLED = random.Random(3).sample(names(300), 300)
@@ -92,17 +93,6 @@ def apply(folder: Path, **asked: Any) -> run.Done:
 def look(folder: Path, **asked: Any) -> run.Looked:
     with tempfile.TemporaryFile() as spool:
         return run.look(Asked(folder, **asked), Silent(), spool)
-
-
-class Silent:
-    def phase(self, text: str) -> None:
-        pass
-
-    def expect(self, total: int) -> None:
-        pass
-
-    def advance(self, done: int) -> None:
-        pass
 
 
 def undo(folder: Path) -> tuple[Path, ...]:
