@@ -96,9 +96,7 @@ def log_markdown(read: LogRead, language: Language, *, keep: bool = False) -> st
     labels = Labels(language)
     shown: dict[object, str] = {}
     blocks = [f"# {markdown.text(headline(read, language))}"]
-    for found in findings(read, language):
-        blocks += [f"## {markdown.heading(found)}", markdown.body(found, labels, shown)]
-    for found in of_your_files(read, language):
+    for found in (*findings(read, language), *of_your_files(read, language)):
         blocks += [f"## {markdown.heading(found)}", markdown.body(found, labels, shown)]
     if read.explained.unknown:
         blocks.append("## " + Words("Not known", "未能识别").say(language))

@@ -6,7 +6,7 @@ A dictionary of texts takes about 190 bytes a location; 28 million CpGs of a gen
 from __future__ import annotations
 
 import array
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, ItemsView, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import overload
 
@@ -98,6 +98,9 @@ class Places(Mapping[str, int]):
                     return self._lines[at]
         raise KeyError(location)
 
+    def items(self) -> ItemsView[str, int]:
+        return WithLines(self)
+
     def split(self) -> Iterator[tuple[str, int]]:
         """Name and position of each."""
         names = self.names
@@ -117,6 +120,18 @@ class Places(Mapping[str, int]):
     def line(self, at: int) -> int:
         """The line that gave the location at this place of the order."""
         return self._lines[at]
+
+
+class WithLines(ItemsView[str, int]):
+    """Locations with their lines, side by side: a mapping's own items look each location up."""
+
+    def __init__(self, places: Places) -> None:
+        super().__init__(places)
+        self._places = places
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        for at, location in enumerate(self._places):
+            yield location, self._places.line(at)
 
 
 class Ordered(Sequence[str]):

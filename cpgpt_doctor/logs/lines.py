@@ -82,10 +82,9 @@ def chunks(stream: BinaryIO) -> Iterator[bytes]:
                 unpacked = cast("BinaryIO", opened(begun))
                 while piece := unpacked.read(CHUNK):
                     yield piece
-            except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-                raise NoText(f"is compressed ({name}), and damaged or cut off: {error}") from error
-            except OSError as error:  # bz2 says so of damaged data, without a number
-                if error.errno is not None:
+            except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+                # Of damaged data gzip and bz2 say so in an OSError without a number.
+                if isinstance(error, OSError) and error.errno is not None:
                     raise
                 raise NoText(f"is compressed ({name}), and damaged or cut off: {error}") from error
             return

@@ -169,7 +169,6 @@ class Reader:
         self.others = 0
         self.last = ""  # the line before, which may be broken: the rest of it is this one
         self.unsure = False  # it had a word that is watched for, and told nothing
-        self.worded = False  # so has this line
         self.recent: deque[str] = deque(maxlen=NEAR)
         self.wanting: list[tuple[str, int]] = []  # keys of noted lines, lines that they still want
 
@@ -221,14 +220,16 @@ class Reader:
                 wanting.append((key, left - 1))
         self.wanting = wanting
 
-    def watched(self, text: str) -> re.Match[str] | None:
+    def watched(self, text: str) -> tuple[bool, re.Match[str] | None]:
+        """Whether the text has a word that is watched for, and where it fits that one's pattern."""
+        worded = False
         for word, pattern in self.watch:
             if word in text:
-                self.worded = True
+                worded = True
                 found = pattern.search(text)
                 if found is not None:
-                    return found
-        return None
+                    return True, found
+        return worded, None
 
     def header(self, number: int, text: str) -> bool:
         """Open a traceback, where the line is the head of one."""
@@ -355,9 +356,7 @@ class Reader:
         behind = FRAME_BEHIND.match(text) if 'File "' in text else None
         if behind is not None and self.headless(number, text, behind):
             return
-        self.worded = False
-        watched = self.watched(text)
-        worded = self.worded
+        worded, watched = self.watched(text)
         error = self.lone_error(text, watched)
         if error:
             chain = self.continued(None)
@@ -400,7 +399,7 @@ class Reader:
         if len(begin) < NARROWEST or not rest:
             return None
         for joined in (f"{begin} {rest}", begin + rest):
-            found = self.watched(joined)
+            _, found = self.watched(joined)
             if found is not None and found.start() < len(begin) < found.end():
                 return joined
         return None

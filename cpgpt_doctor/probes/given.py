@@ -12,12 +12,12 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from cpgpt_doctor.disk import open_regular
 from cpgpt_doctor.errors import DoctorError, InputError
 from cpgpt_doctor.facts.dependencies import DependenciesFacts
-from cpgpt_doctor.facts.locations import LocationFacts
+from cpgpt_doctor.facts.locations import Kind, LocationFacts
 from cpgpt_doctor.genome import held, locations
 from cpgpt_doctor.genome.fasta import Genome, IndexWrong
 from cpgpt_doctor.genome.locations import Gathered, Locations, NoLocation, parted
@@ -43,7 +43,7 @@ class Source:
     positions: what locations count from, None for what the form says. fix_names: see `resolve`.
     """
 
-    kind: Literal["locations", "betas", "processed"]
+    kind: Kind
     value: str
     species: str
     python: str

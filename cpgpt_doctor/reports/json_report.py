@@ -10,7 +10,7 @@ from cpgpt_doctor.pages import PageRemedy
 from cpgpt_doctor.report import patient
 from cpgpt_doctor.reports.plain import explain
 from cpgpt_doctor.reports.stream import json_text
-from cpgpt_doctor.reports.view import Culprit, Finding, View
+from cpgpt_doctor.reports.view import Culprit, Finding, View, accepted_errors
 
 SCHEMA = "cpgpt-doctor/check/v1"
 
@@ -42,9 +42,7 @@ def as_data(view: View) -> dict[str, Any]:
             for level in sorted(Severity, reverse=True)
         },
         "accepted": len(report.accepted),
-        "accepted_errors": sorted(
-            {each.code for each in report.accepted if each.severity is Severity.error}
-        ),
+        "accepted_errors": accepted_errors(report),
         "exit_code": report.exit_code,
     }
 

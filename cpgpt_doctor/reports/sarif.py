@@ -105,7 +105,7 @@ def results(view: View, codes: list[str]) -> list[dict[str, Any]]:
                 "locations": [location(finding, view.report)],
                 # GitHub looks at this name only, and expects a count after the hash.
                 "partialFingerprints": {"primaryLocationLineHash": f"{mark}:{seen[mark]}"},
-                **({"fixes": fixes(finding)} if fixes(finding) else {}),
+                **({"fixes": mended} if (mended := fixes(finding)) else {}),
                 "properties": {
                     "treated": finding.treated,
                     "culprits": [culprit(each) for each in finding.culprits],

@@ -334,13 +334,18 @@ def next_step(report: Report, found: tuple[Finding, ...], labels: Labels) -> str
 
 def accepted_findings(report: Report) -> Words:
     """How many a baseline has accepted; errors are named, since they stop the call all the same."""
-    errors = {each.code for each in report.accepted if each.severity is Severity.error}
-    names = listed([same(each) for each in sorted(errors)])
+    errors = accepted_errors(report)
+    names = listed([same(each) for each in errors])
     return Words(
         f"{len(report.accepted)} accepted by the baseline"
         + (f", with the errors {names.en}" if errors else ""),
         f"基线已接受的 {len(report.accepted)} 个" + (f"（含错误 {names.zh}）" if errors else ""),
     )
+
+
+def accepted_errors(report: Report) -> list[str]:
+    """The codes of the errors that a baseline has accepted, each once."""
+    return sorted({each.code for each in report.accepted if each.severity is Severity.error})
 
 
 def to_begin_with(report: Report, found: tuple[Finding, ...]) -> Finding | None:

@@ -74,6 +74,14 @@ def test_what_the_user_allows_by_name_is_a_note() -> None:
         assert (note.code, note.severity) == (code, Severity.note)
 
 
+def test_a_window_of_nothing_but_n_is_at_a_column_of_a_matrix() -> None:
+    facts = seen.located(all_n=seen.Some(2, seen.ONE), kind="betas")
+    (finding,) = found(genome=facts.genome, locations=facts.locations)
+    assert finding.location is not None
+    assert finding.location.line is None
+    assert "1:5: column 2" in said(finding)
+
+
 def test_the_commands_of_the_remedies_name_the_paths_of_this_run() -> None:
     """What only the user can know stays a word in capitals: FASTA, NEWDIR, CACHE."""
     for code, facts in seen.WRONG_ONES:

@@ -454,6 +454,15 @@ def test_some_of_many_locations_are_a_sequence_in_their_order() -> None:
     assert list(places.without({})) == list(places)
 
 
+def test_to_go_through_locations_and_their_lines_looks_none_of_them_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_up: list[str] = []
+    monkeypatch.setattr(Places, "__getitem__", lambda self, location: looked_up.append(location))
+    assert list(Places({"2:9": 1, "1:5": 2}).items()) == [("2:9", 1), ("1:5", 2)]
+    assert not looked_up
+
+
 LINES = (
     *("1:5", "chr1:7", "#1:5", "track x", "track:9", " 1:6", "1:07", "", "cg7", "1:5", "MT:0"),
     *(

@@ -15,12 +15,12 @@ from cpgpt_doctor.facts.store import (
 )
 from cpgpt_doctor.findings import Check, Evidence, Finding, Location, Severity, found, ok, skipped
 from cpgpt_doctor.intent import Call
+from cpgpt_doctor.rules.data import locations
 from cpgpt_doctor.rules.data.common import (
     ALL_N,
     INTO,
     UNNAMED,
     in_code,
-    line,
     quoted,
     unless_allowed,
     verified,
@@ -280,8 +280,8 @@ def no_row_of_nothing(facts: Facts, call: Call) -> Check:
     """CPG507: windows of nothing but N, and stored rows that cannot be embeddings."""
     problems = []
     held = facts.locations.in_genome if facts.locations else None
-    if held is not None and held.all_n.count and facts.locations is not None:
-        count, source = held.all_n.count, facts.locations.source
+    if held is not None and held.all_n.count:
+        count = held.all_n.count
         level = unless_allowed(call, ALL_N)
         allowed = level is Severity.note
         problems.append(
@@ -301,14 +301,8 @@ def no_row_of_nothing(facts: Facts, call: Call) -> Check:
                     ),
                 ),
                 ways(facts, "CPG507", "leave-out", "allow-all-n"),
-                Evidence(
-                    seen=tuple(
-                        (same(each.location), line(each.line)) for each in held.all_n.examples
-                    )
-                ),
-                None
-                if source == "standard input"
-                else Location(source, held.all_n.examples[0].line),
+                Evidence(seen=locations.examples(facts, held.all_n)),
+                locations.place(facts, held.all_n.examples[0].line),
                 values=verified(facts, "CPG507"),
             )
         )

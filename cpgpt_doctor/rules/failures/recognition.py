@@ -196,7 +196,7 @@ def told(line: Line, noted: Noted) -> re.Match[str] | None:
 
 def noted_sightings(noted: Noted) -> Iterator[Sighting]:
     for rule in FAILURES:
-        for line in rule.told():
+        for line in rule.told:
             found = told(line, noted)
             if found is not None:
                 whole = len(noted.text) <= LONGEST_LINE and not RECORD.search(noted.text)

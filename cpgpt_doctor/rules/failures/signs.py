@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from cpgpt_doctor.logs import Frame, Noted, Raised, Watched
 from cpgpt_doctor.rules.failures.frames import CPGPT, path, through
@@ -65,6 +66,7 @@ class FailureRule:
     signs: tuple[Sign, ...]
     lines: tuple[Line, ...] = ()
 
+    @cached_property
     def told(self) -> tuple[Line, ...]:
         """All lines that tell of it."""
         whole = (sign for sign in self.signs if sign.alone and not sign.weak and sign.then is None)
