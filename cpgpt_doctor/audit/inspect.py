@@ -528,13 +528,8 @@ class Inspection:
 
     def bisected(self, law: Law) -> tuple[Law, int]:
         """A shift with the row at which it begins, and the last one before that is in its place."""
-        shifted = [
-            Pair(each.location, each.row, each.stands)
-            for each in self.unknown
-            if each.stands is not None
-        ]
-        in_place = [*self.in_place, *self.nearly_in_place()]
-        after = laws.last_in_place([*in_place, *shifted], law.first)
+        pairs = [*self.in_place, *self.nearly_in_place(), *self.moved()]
+        after = laws.last_in_place(pairs, law.first)
         judgeable = sorted(
             (self.source.index[location], location)
             for location in self.source.judgeable
