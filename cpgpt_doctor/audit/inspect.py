@@ -209,22 +209,14 @@ class Inspection:
             for each, row in zip(
                 again, self.rows.alone([each.location for each in again], other), strict=True
             ):
-                if each.equals(row):
+                apart = relative_difference(each.data, row)
+                if apart <= ROUNDING:
                     as_other += 1
-                    self.take(
-                        Right(
-                            each.location,
-                            each.row,
-                            each.data,
-                            row,
-                            relative_difference(each.data, row),
-                            other,
-                        )
-                    )
+                    self.take(Right(each.location, each.row, each.data, row, apart, other))
                     rest.remove(each)
                 else:
                     each.own[other] = row
-                    each.difference = min(each.difference, relative_difference(each.data, row))
+                    each.difference = min(each.difference, apart)
             room = max(0, MOST_TRIED - len(self.differing))
             self.differing += rest[:room]
             for each in rest[room:]:
@@ -256,8 +248,7 @@ class Inspection:
         self.apart.append(right.difference)
         if len(self.in_place) < MOST_TRIED:
             self.in_place.append(Pair(right.location, right.row, right.row))
-        kept = sum(each.padding == right.padding for each in self.right)
-        if kept < PICTURED:
+        if self.kinds[right.padding] <= PICTURED:
             self.right.append(right)
 
     @property
