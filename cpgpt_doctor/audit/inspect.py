@@ -22,8 +22,8 @@ from cpgpt_doctor.audit.patient import Rows
 from cpgpt_doctor.audit.statistics import bounds
 from cpgpt_doctor.facts.audit import AuditedRow, AuditFacts, BoundsFacts, LawFacts, Verdict
 from cpgpt_doctor.patient.compute.rounding import ROUNDING, relative_difference
+from cpgpt_doctor.store.binding import PADDINGS, other_kind
 
-PADDINGS = (1, 128)  # of the two kinds of rows: up to CpGPT 0.0.7, and from 0.0.8 on
 CHUNK = 64  # rows computed at a time
 FIRST = 8  # rows computed at first: as two kinds, where they are not of the installed release's
 MOST_TRIED = 300  # rows that differ, of which it is found out what they are
@@ -203,7 +203,7 @@ class Inspection:
         while done < len(locations):
             chunk = locations[done : done + (CHUNK if done else FIRST)]
             matched, rest = self.held(chunk, expected)
-            other = next(each for each in PADDINGS if each != expected)
+            other = other_kind(expected)
             as_other = 0
             again = [each for each in rest if any(each.data)]
             for each, row in zip(
