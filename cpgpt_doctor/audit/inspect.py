@@ -302,14 +302,13 @@ class Inspection:
             ]
             self.owned(each, sharing)
 
-    def owned(self, each: Differing, owners: Sequence[str]) -> bool:
-        """Whether a row is that of one of these locations; it is told so then."""
+    def owned(self, each: Differing, owners: Sequence[str]) -> None:
+        """Explain a row that is that of one of these locations."""
         for padding in self.tried_kinds():
             for owner, row in zip(owners, self.rows.alone(owners, padding), strict=True):
                 if each.equals(row):
                     each.explained("foreign", owner=owner, padding=padding)
-                    return True
-        return False
+                    return
 
     def tried_kinds(self) -> tuple[int, ...]:
         """The kind that rows of this store are of; both where none is right."""
