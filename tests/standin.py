@@ -128,7 +128,7 @@ def main(folder: Path, locations: int, *options: str) -> int:
         with ThreadPoolExecutor(1) as pool:  # as the probes run
             pool.submit(examine).result()
         path = folder / "genomes" / "x.fa"
-        inputs = Inputs(folder, SPECIES, path, fasta.index(path, folder / ".cpgpt-doctor"))
+        inputs = Inputs(folder, path, fasta.index(path, folder / ".cpgpt-doctor"))
         paths = StorePaths(folder, SPECIES, DNA_LLM, CONTEXT, WIDTH)
         wanted = tuple(f"1:{at}" for at in range(locations))
         store = observe.look(paths)

@@ -22,8 +22,8 @@ from cpgpt_doctor.audit.patient import Rows
 from cpgpt_doctor.audit.statistics import bounds
 from cpgpt_doctor.facts.audit import AuditedRow, AuditFacts, BoundsFacts, LawFacts, Verdict
 from cpgpt_doctor.patient.compute.rounding import ROUNDING, relative_difference
+from cpgpt_doctor.store.binding import PADDINGS, other_kind
 
-PADDINGS = (1, 128)  # of the two kinds of rows: up to CpGPT 0.0.7, and from 0.0.8 on
 CHUNK = 64  # rows computed at a time
 FIRST = 8  # rows computed at first: as two kinds, where they are not of the installed release's
 MOST_TRIED = 300  # rows that differ, of which it is found out what they are
@@ -203,28 +203,20 @@ class Inspection:
         while done < len(locations):
             chunk = locations[done : done + (CHUNK if done else FIRST)]
             matched, rest = self.held(chunk, expected)
-            other = next(each for each in PADDINGS if each != expected)
+            other = other_kind(expected)
             as_other = 0
             again = [each for each in rest if any(each.data)]
             for each, row in zip(
                 again, self.rows.alone([each.location for each in again], other), strict=True
             ):
-                if each.equals(row):
+                apart = relative_difference(each.data, row)
+                if apart <= ROUNDING:
                     as_other += 1
-                    self.take(
-                        Right(
-                            each.location,
-                            each.row,
-                            each.data,
-                            row,
-                            relative_difference(each.data, row),
-                            other,
-                        )
-                    )
+                    self.take(Right(each.location, each.row, each.data, row, apart, other))
                     rest.remove(each)
                 else:
                     each.own[other] = row
-                    each.difference = min(each.difference, relative_difference(each.data, row))
+                    each.difference = min(each.difference, apart)
             room = max(0, MOST_TRIED - len(self.differing))
             self.differing += rest[:room]
             for each in rest[room:]:
@@ -256,8 +248,7 @@ class Inspection:
         self.apart.append(right.difference)
         if len(self.in_place) < MOST_TRIED:
             self.in_place.append(Pair(right.location, right.row, right.row))
-        kept = sum(each.padding == right.padding for each in self.right)
-        if kept < PICTURED:
+        if self.kinds[right.padding] <= PICTURED:
             self.right.append(right)
 
     @property
@@ -311,14 +302,13 @@ class Inspection:
             ]
             self.owned(each, sharing)
 
-    def owned(self, each: Differing, owners: Sequence[str]) -> bool:
-        """Whether a row is that of one of these locations; it is told so then."""
+    def owned(self, each: Differing, owners: Sequence[str]) -> None:
+        """Explain a row that is that of one of these locations."""
         for padding in self.tried_kinds():
             for owner, row in zip(owners, self.rows.alone(owners, padding), strict=True):
                 if each.equals(row):
                     each.explained("foreign", owner=owner, padding=padding)
-                    return True
-        return False
+                    return
 
     def tried_kinds(self) -> tuple[int, ...]:
         """The kind that rows of this store are of; both where none is right."""
@@ -528,13 +518,8 @@ class Inspection:
 
     def bisected(self, law: Law) -> tuple[Law, int]:
         """A shift with the row at which it begins, and the last one before that is in its place."""
-        shifted = [
-            Pair(each.location, each.row, each.stands)
-            for each in self.unknown
-            if each.stands is not None
-        ]
-        in_place = [*self.in_place, *self.nearly_in_place()]
-        after = laws.last_in_place([*in_place, *shifted], law.first)
+        pairs = [*self.in_place, *self.nearly_in_place(), *self.moved()]
+        after = laws.last_in_place(pairs, law.first)
         judgeable = sorted(
             (self.source.index[location], location)
             for location in self.source.judgeable

@@ -245,7 +245,7 @@ def opened(
             " --genome FASTA, or hold the store against another one with --against DIR"
         )
     watched.watch(Path(genome.path))
-    inputs = examine.inputs(asked.dependencies, asked.species, Path(genome.path))
+    inputs = examine.inputs(asked.dependencies, Path(genome.path))
     names = {location.rpartition(":")[0] for location in named}
     inputs, _ = examine.prove_index(inputs, names)
     with (

@@ -38,7 +38,6 @@ class Inputs:
     """What a run works on."""
 
     dependencies: Path
-    species: str
     genome: Path
     index: Index
 
@@ -139,9 +138,9 @@ def find_genome(dependencies: Path, species: str, assembly: str, given: Path | N
     return GenomeFacts(str(path), str(dependencies), found, named=given is not None)
 
 
-def inputs(dependencies: Path, species: str, genome: Path) -> Inputs:
+def inputs(dependencies: Path, genome: Path) -> Inputs:
     """What a run works on, with the genome's index. Raises InputError where it is no FASTA."""
-    return Inputs(dependencies, species, genome, index(genome, dependencies / WORK))
+    return Inputs(dependencies, genome, index(genome, dependencies / WORK))
 
 
 def prove_index(given: Inputs, names: set[str]) -> tuple[Inputs, str]:

@@ -263,7 +263,7 @@ def look(asked: EmbedRequest, known: locations.Locations | None, prober: Path) -
     genome = examine.find_genome(asked.dependencies, asked.species, assembly, asked.genome)
     if genome.found != "plain":
         return Given(given, None, genome, seen, None)
-    inputs = examine.inputs(asked.dependencies, asked.species, Path(genome.path))
+    inputs = examine.inputs(asked.dependencies, Path(genome.path))
     if asked.fix_names:
         names = {each.name for each in inputs.sequences}
         given = held.rename(given, held.meant(given.places.names, names))

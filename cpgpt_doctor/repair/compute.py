@@ -12,6 +12,7 @@ from cpgpt_doctor.audit.inspect import Choice, Progress, Source
 from cpgpt_doctor.audit.patient import Rows
 from cpgpt_doctor.facts.audit import AuditFacts, LawFacts
 from cpgpt_doctor.patient.compute.rounding import ROUNDING, relative_difference
+from cpgpt_doctor.store.binding import PADDINGS
 
 SCOUTS = 32  # rows that are computed to find which kind a store's rows are of
 FEWEST_OWN = 0.5  # of the rows that are embeddings: fewer, and they are of another world
@@ -38,7 +39,7 @@ class Recorder:
     ) -> list[bytes]:
         computed = self.rows.alone(locations, padding, letters)
         kind = padding or self.padding
-        if letters is None and kind in inspect.PADDINGS:
+        if letters is None and kind in PADDINGS:
             for location, row in zip(locations, computed, strict=True):
                 if location in self.chosen and location not in self.equal.setdefault(kind, set()):
                     self.keep(location, kind, row)

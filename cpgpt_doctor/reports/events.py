@@ -13,10 +13,13 @@ import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from cpgpt_doctor.reports import files
 from cpgpt_doctor.store.record import now
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.embed.run import Progress
 
 OPTION = "--log-json"
 PROGRESS_SECONDS = 10.0  # between two events of progress
@@ -24,16 +27,6 @@ PROGRESS_SECONDS = 10.0  # between two events of progress
 # never mixed or cut.
 LONGEST_TEXT = 800
 LONGEST_LINE = 4000
-
-
-class Shown(Protocol):
-    """What the progress is shown on, too."""
-
-    def phase(self, text: str) -> None: ...
-    def note(self, text: str) -> None: ...
-    def treated(self, code: str, done: str, why: str) -> None: ...
-    def advance(self, done: int) -> None: ...
-    def committed(self, rows: int, seconds: float, done: int) -> None: ...
 
 
 class Events:
@@ -101,7 +94,7 @@ def as_line(event: dict[str, Any]) -> bytes:
 class Told:
     """A run's progress, shown and written."""
 
-    def __init__(self, shown: Shown, events: Events, total: int) -> None:
+    def __init__(self, shown: Progress, events: Events, total: int) -> None:
         self.shown, self.events, self.total = shown, events, total
         self.told = time.monotonic()
 

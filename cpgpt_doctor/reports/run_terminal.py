@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -21,11 +21,13 @@ from rich.table import Table
 from rich.text import Text
 
 from cpgpt_doctor.embed import kinds
-from cpgpt_doctor.embed.estimate import Estimate
 from cpgpt_doctor.embed.pace import CLOSING_SECONDS
-from cpgpt_doctor.embed.preflight import Preflight
-from cpgpt_doctor.embed.run import EmbedJob, Result
 from cpgpt_doctor.store import layout
+
+if TYPE_CHECKING:
+    from cpgpt_doctor.embed.estimate import Estimate
+    from cpgpt_doctor.embed.preflight import Preflight
+    from cpgpt_doctor.embed.run import EmbedJob, Result
 
 SHOWN_NUMBERS = 4
 

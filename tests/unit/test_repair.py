@@ -847,7 +847,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> list[Patient]:
         patient = Patient(paths)
         loaded.append(patient)
         genome = examine.find_genome(paths.dependencies, paths.species, "Test", None)
-        inputs = examine.inputs(paths.dependencies, paths.species, Path(genome.path))
+        inputs = examine.inputs(paths.dependencies, Path(genome.path))
         in_file = auditing.rows_in_file(paths, named)
         with contextlib.closing(Genome(inputs.genome, inputs.sequences)) as reader:
             judgeable = [each for each in in_file if admission.usable(each, reader)]
